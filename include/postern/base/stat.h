@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/stat - counters (C11 relaxed atomics, any thread) and a log-linear
+ * histogram (one writer thread, others may read: error at most 1.6 %).
+ */
+#ifndef BASE_STAT_H
+#define BASE_STAT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct stat_counter {
+	_Atomic uint64_t v;
+};
+
+static inline void
+stat_add(struct stat_counter *c, uint64_t n)
+{
+	atomic_fetch_add_explicit(&c->v, n, memory_order_relaxed);
+}
+static inline void
+stat_sub(struct stat_counter *c, uint64_t n)
+{
+	atomic_fetch_sub_explicit(&c->v, n, memory_order_relaxed);
+}
+static inline uint64_t
+stat_get(const struct stat_counter *c)
+{
+	return atomic_load_explicit(
+	    &((struct stat_counter *)(uintptr_t)c)->v, memory_order_relaxed);
+}
+
+#define STAT_BUCKETS 1024
+struct stat_histogram {
+	struct stat_counter count, sum, bucket[STAT_BUCKETS];
+};
+
+void stat_observe(struct stat_histogram *h, uint64_t value); /* us, bytes */
+uint64_t stat_quantile(const struct stat_histogram *h, double q); /* 0..1 */
+
+#endif

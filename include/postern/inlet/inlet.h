@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/inlet - applications hand mail in by SMTP.  An inlet is a thread with a
+ * loop and its sessions; main accepts and hands the descriptors over.
+ */
+#ifndef INLET_INLET_H
+#define INLET_INLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/base/stat.h"
+#include "postern/intake/intake.h"
+#include "postern/io/addr.h"
+
+struct inlet;
+struct loop;
+struct spool;
+
+struct inlet_timeouts {   /* ms */
+	uint64_t command; /* waiting for a command; RFC 5321: 5 minutes */
+	uint64_t data;    /* between two reads of content */
+	uint64_t session; /* in all; 0: no bound */
+	uint64_t linger;  /* to take the last reply */
+};
+
+struct inlet_listener {
+	const char *name;
+	size_t naddresses;
+	const struct addr *addresses;
+	const char **networks; /* CIDR; NULL: everyone who can connect */
+	size_t nnetworks;
+	uint64_t size_max;
+	uint32_t recipients_max, messages_max, connections_max, per_client_max;
+	uint32_t errors_max, idle_commands_max, line_max;
+	bool smtputf8, chunking, dsn, eight_bit; /* disable = [...] */
+	struct inlet_timeouts timeouts;
+};
+
+struct inlet_settings {
+	const char *hostname;
+	size_t nlisteners;
+	const struct inlet_listener *listeners;
+	struct intake_settings intake;
+};
+
+struct inlet_counters { /* any thread reads */
+	struct stat_counter sessions, open, accepted, refused, messages, bytes;
+};
+
+/* settings are immutable and borrowed until the next inlet_change() has been
+ * taken up (on_old is called in the inlet's thread when the old are let go). */
+MUST_CHECK int inlet_new(struct inlet **in, struct spool *sp,
+    const struct inlet_settings *s, struct err *err);
+void inlet_start(struct inlet *in, const char *thread_name);
+/* A connection that main accepted on listener number index.  Any thread. */
+void inlet_accept(
+    struct inlet *in, size_t listener, int fd, const struct addr *peer);
+void inlet_change(struct inlet *in, const struct inlet_settings *s,
+    void (*on_old)(void *arg), void *arg);
+size_t inlet_load(const struct inlet *in); /* open sessions, any thread */
+/* No new transactions; sessions in DATA may finish within grace_ms, the others
+ * get 421; then done(arg) in the inlet's thread. */
+void inlet_drain(
+    struct inlet *in, uint64_t grace_ms, void (*done)(void *arg), void *arg);
+void inlet_stop(struct inlet *in); /* ends the loop, joins */
+void inlet_free(struct inlet **in);
+const struct inlet_counters *inlet_counters(const struct inlet *in);
+
+#endif

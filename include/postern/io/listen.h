@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io/listen - a listening socket.  Out of descriptors: accepting pauses for
+ * 100 ms, and a reserve descriptor serves to tell clients 421 (the hook gets
+ * fd and full = true: it writes its word and closes).
+ */
+#ifndef IO_LISTEN_H
+#define IO_LISTEN_H
+
+#include <stdbool.h>
+
+#include "postern/base/err.h"
+#include "postern/io/addr.h"
+
+struct listen;
+struct loop;
+
+/* fd is the hook's; non-blocking, close-on-exec, TCP_NODELAY. */
+typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
+
+/* Binds and listens but accepts nothing yet: any thread, before privileges are
+ * dropped.  A unix socket that nobody listens on is replaced. */
+MUST_CHECK int listen_open(
+    struct listen **l, const struct addr *a, struct err *err);
+void listen_start(
+    struct listen *l, struct loop *loop, listen_fn *fn, void *arg);
+void listen_stop(struct listen *l);   /* accepts no more; keeps the socket */
+void listen_close(struct listen **l); /* a unix path is removed */
+const struct addr *listen_addr(const struct listen *l); /* port 0 resolved */
+
+#endif

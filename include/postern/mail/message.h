@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mail/message - content as it travels: dot-stuffing and the byte gates.
+ * Pure state machines; the result never depends on how input is cut.
+ * RFC 5321 4.5.2, 2.3.8 (only CRLF ends a line).
+ */
+#ifndef MAIL_MESSAGE_H
+#define MAIL_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/buf.h"
+
+/* What was wrong with the bytes; sticks once set. */
+enum message_fault {
+	MESSAGE_OK,
+	MESSAGE_BARE_CR,
+	MESSAGE_BARE_LF,
+	MESSAGE_NUL,
+	MESSAGE_LINE_TOO_LONG, /* more than 1,000 octets with CRLF, only where
+	                          asked */
+};
+
+/* Looks at content bytes as they pass. */
+struct message_scan {
+	uint8_t state;
+	bool in_body; /* the empty line has passed */
+	bool header_8bit, body_8bit;
+	uint32_t line;    /* octets of the current line */
+	uint32_t longest; /* octets of the longest line, CRLF included */
+	enum message_fault fault;
+	uint64_t size;
+};
+void message_scan_init(struct message_scan *s);
+void message_scan(struct message_scan *s, const char *p, size_t n);
+void message_scan_end(
+    struct message_scan *s); /* a CR at the very end is bare */
+
+/* DATA of a server: removes stuffed dots, finds CRLF.CRLF (also at once).
+ * Only CRLF.CRLF ends it.  The CRLF before the dot belongs to the content. */
+struct message_unstuff {
+	uint8_t state;
+};
+void message_unstuff_init(struct message_unstuff *u);
+/* Takes up to n bytes of p, puts content into out (room for n + 4 bytes).
+ * Returns the bytes taken; *out_n the content; *end when the final dot's CRLF
+ * was taken. */
+size_t message_unstuff(struct message_unstuff *u, const char *p, size_t n,
+    char *out, size_t *out_n, bool *end);
+
+/* DATA of a client: stuffs dots, and is the second gate: it emits nothing
+ * after the first bare CR, bare LF or NUL. */
+struct message_stuff {
+	uint8_t state;
+	enum message_fault fault;
+};
+void message_stuff_init(struct message_stuff *s);
+/* 0 appended to out; -1 fault set, or out is full (fault MESSAGE_OK). */
+MUST_CHECK int message_stuff(
+    struct message_stuff *s, struct buf *out, const char *p, size_t n);
+/* The end: CRLF where the content does not end with one, then ".CRLF". */
+MUST_CHECK int message_stuff_end(struct message_stuff *s, struct buf *out);
+
+#endif

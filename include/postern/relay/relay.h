@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/relay - gets mail out through the providers: scheduler, pools,
+ * sessions, verdicts.  One thread with a loop.
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/base/secret.h"
+#include "postern/io/dns.h"
+
+struct relay;
+struct spool;
+
+enum relay_tls { RELAY_TLS_OFF, RELAY_TLS_REQUIRED, RELAY_TLS_VERIFY };
+
+struct relay_timeouts { /* ms, relay.md 5.4 */
+	uint64_t connect, banner, command, starttls, auth, data, block, dot,
+	    quit;
+};
+
+struct relay_provider { /* one account */
+	const char *name, *host;
+	uint16_t port;
+	enum relay_tls tls;
+	bool implicit_tls;
+	const char *tls_name; /* NULL: host */
+	const char *ca_file;
+	const char *auth; /* auto, plain, login */
+	const char *user; /* NULL: no AUTH */
+	struct secret *password;
+	bool allow_clear_auth, allow_unverified_auth;
+	uint32_t max_connections, max_messages_per_connection, max_recipients;
+	uint64_t max_size; /* bytes; 0: what it says itself */
+	uint64_t idle_timeout_ms, max_age_ms;
+	const char *source_address; /* or NULL */
+	enum dns_prefer prefer;
+	const char *helo; /* NULL: hostname */
+	bool null_sender_refused;
+	bool eight_bit_pass;
+	uint32_t disable; /* enum smtp_capability */
+	struct relay_timeouts timeouts;
+	uint32_t breaker_failures;
+	uint64_t breaker_open_ms, breaker_open_max_ms;
+};
+
+struct relay_retry {
+	size_t nquick;
+	uint64_t quick_ms[8];
+	uint64_t min_ms, max_ms;
+	double factor;
+	uint32_t attempts; /* 0: by time alone */
+	uint64_t give_up_ms;
+	uint64_t warn_after_ms; /* 0: off */
+};
+
+enum relay_bounce_to {
+	RELAY_BOUNCE_SENDER,
+	RELAY_BOUNCE_ADDRESS,
+	RELAY_BOUNCE_NONE
+};
+
+struct relay_settings {
+	const char *hostname;
+	size_t nproviders;
+	const struct relay_provider *providers; /* in the order of preference */
+	struct relay_retry retry;
+	enum relay_bounce_to bounce_to;
+	const char *bounce_address; /* to = an address */
+	const char *bounce_from;    /* for providers that refuse <>; NULL:
+	                               postmaster@hostname */
+	uint32_t route;             /* id of the default route */
+};
+
+MUST_CHECK int relay_new(struct relay **r, struct spool *sp,
+    const struct relay_settings *s, struct err *err);
+void relay_start(struct relay *r);
+/* New settings; the old are let go when on_old is called (relay's thread). */
+void relay_change(struct relay *r, const struct relay_settings *s,
+    void (*on_old)(void *arg), void *arg);
+/* Leases no more; sessions past the final dot are waited for up to grace_ms,
+ * the others closed; then done(arg) in the relay's thread. */
+void relay_drain(
+    struct relay *r, uint64_t grace_ms, void (*done)(void *arg), void *arg);
+void relay_stop(struct relay *r); /* ends the loop, joins */
+void relay_free(struct relay **r);
+
+#endif

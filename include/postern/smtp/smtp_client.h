@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtp/smtp_client - the client's side (RFC 5321, 2920, 3030, 3461): commands
+ * out, replies in.  No socket, no clock, no log.  The object lives as long as
+ * its connection and carries one transaction after the other.
+ *
+ * One network round trip a message on a session in use: with PIPELINING the
+ * next transaction's MAIL, RCPT and DATA leave in the same write as the content
+ * and dot before them (hook next() is asked at that moment); with CHUNKING too,
+ * MAIL, RCPT, BDAT LAST and the content leave in one flight.
+ */
+#ifndef SMTP_SMTP_CLIENT_H
+#define SMTP_SMTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/str.h"
+#include "postern/smtp/outcome.h"
+
+struct smtp_client;
+
+enum smtp_capability {
+	SMTP_CAP_PIPELINING = 1 << 0,
+	SMTP_CAP_CHUNKING = 1 << 1,
+	SMTP_CAP_SIZE = 1 << 2,
+	SMTP_CAP_8BITMIME = 1 << 3,
+	SMTP_CAP_SMTPUTF8 = 1 << 4,
+	SMTP_CAP_DSN = 1 << 5,
+	SMTP_CAP_STARTTLS = 1 << 6,
+	SMTP_CAP_ENHANCED = 1 << 7,
+	SMTP_CAP_AUTH_PLAIN = 1 << 8,
+	SMTP_CAP_AUTH_LOGIN = 1 << 9,
+};
+
+struct smtp_txn_rcpt {
+	struct str address;
+	uint8_t notify; /* enum smtp_notify of smtp_server.h */
+	struct str orcpt;
+};
+
+/* One transaction.  Everything borrowed until done(). */
+struct smtp_txn {
+	void *arg; /* the owner's */
+	struct str sender, envid;
+	bool eight_bit; /* say BODY=8BITMIME where it is offered */
+	bool smtputf8;  /* say SMTPUTF8 */
+	bool ret_full, ret_hdrs;
+	uint64_t size;
+	uint32_t nrcpts;
+	const struct smtp_txn_rcpt *rcpts;
+	struct str content; /* whole, or p NULL: hook content() is asked */
+};
+
+struct smtp_client_hooks {
+	void (*write)(void *arg, const char *p, size_t n);
+	void (*secure)(
+	    void *arg); /* do the handshake, then smtp_client_secured() */
+	void (*ready)(
+	    void *arg); /* logged in: smtp_client_send() may be called */
+	/* The recipient's reply; indexes rise. */
+	void (*rcpt)(void *arg, struct smtp_txn *t, uint32_t index,
+	    const struct outcome *o);
+	/* The transaction's end.  The outcome of MAIL, of DATA, of the final
+	 * dot (for the recipients that were accepted), or of the loss of the
+	 * session; stage RCPT: none was accepted.  The session goes on unless
+	 * lost() follows. */
+	void (*done)(void *arg, struct smtp_txn *t, const struct outcome *o);
+	/* May another transaction follow?  Asked when it could leave now. */
+	struct smtp_txn *(*next)(void *arg);
+	/* Wants content from offset; answer with smtp_client_content(), now or
+	 * later. */
+	void (*content)(void *arg, struct smtp_txn *t, uint64_t offset);
+	/* The session cannot be used any more (refused, rubbish, 421): close.
+	 * The transactions in hand got their done() before. */
+	void (*lost)(void *arg, const struct outcome *o);
+};
+
+enum smtp_client_tls { SMTP_TLS_OFF, SMTP_TLS_STARTTLS, SMTP_TLS_IMPLICIT };
+
+struct smtp_client_settings {
+	const char *helo;
+	enum smtp_client_tls tls;
+	const char *user;    /* NULL: no AUTH */
+	struct str password; /* borrowed; asked when AUTH is due */
+	bool auth_clear;     /* AUTH also without TLS */
+	const char *auth;    /* "auto", "plain", "login" */
+	uint32_t disable;    /* capabilities not to be used */
+	bool eight_bit_pass; /* send 8-bit content to a peer without 8BITMIME */
+};
+
+struct smtp_client *smtp_client_new(const struct smtp_client_settings *s,
+    const struct smtp_client_hooks *h, void *arg);
+void smtp_client_free(struct smtp_client **c); /* no hook is called */
+void smtp_client_secured(struct smtp_client *c);
+void smtp_client_feed(
+    struct smtp_client *c, const char *p, size_t n); /* takes all */
+/* The connection failed or closed, or a reply is overdue. */
+void smtp_client_fail(
+    struct smtp_client *c, enum outcome_io io, const char *text);
+/* When ready and nothing is in hand. */
+void smtp_client_send(struct smtp_client *c, struct smtp_txn *t);
+/* A part of the content asked for; n 0 with last: its end.  failed: it cannot
+ * be read: the session is given up before the final dot. */
+void smtp_client_content(
+    struct smtp_client *c, const char *p, size_t n, bool last);
+void smtp_client_content_failed(struct smtp_client *c, const char *text);
+void smtp_client_quit(struct smtp_client *c);
+uint32_t smtp_client_capabilities(const struct smtp_client *c);
+uint64_t smtp_client_size_max(const struct smtp_client *c); /* 0: none said */
+bool smtp_client_is_ready(const struct smtp_client *c); /* nothing in hand */
+/* Which reply is awaited: its stage decides how long to wait; *since counts up
+ * with each reply (so that the owner sees a new one is awaited). */
+enum outcome_stage smtp_client_awaits(
+    const struct smtp_client *c, uint64_t *since);
+/* Is the final dot (or BDAT LAST) of a transaction out and unanswered? */
+bool smtp_client_after_dot(const struct smtp_client *c);
+
+#endif
