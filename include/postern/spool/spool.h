@@ -77,6 +77,7 @@ struct spool_op {
 	int kind;                 /* private */
 	struct mailbox *reply_to; /* NULL: nobody waits, the spool frees it */
 	spool_op_fn *done;
+	void *arg; /* the caller's own; the spool never looks */
 	enum spool_result result;
 	struct err err;
 };
