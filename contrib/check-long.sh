@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# The long tier; read by contrib/check after its own steps.
+if step build-tsan build tsan --enable-sanitizers=thread --enable-test-clock CFLAGS="-O1 -g"; then
+	step units-tsan in_build tsan make -j"$jobs" check
+	step system-tsan in_build tsan make check-system
+fi
+POSTERN_ROUNDS=50 POSTERN_CUTS=300
+export POSTERN_ROUNDS POSTERN_CUTS
+step power-cuts-300 in_build plain make check-powercut
+step system-plain-50-rounds in_build plain make check-system
+unset POSTERN_ROUNDS POSTERN_CUTS
+step distcheck in_build plain make distcheck
