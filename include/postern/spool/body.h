@@ -20,5 +20,11 @@ void body_free(struct body **b);       /* drops a reference */
 /* -1: beyond max.  Only before it is shared. */
 MUST_CHECK int body_add(struct body *b, const void *p, size_t n);
 struct str body_str(const struct body *b);
+/* fn(arg, n) is called when the last reference goes: the n bytes it holds were
+ * taken from a budget.  Again with the same fn and arg: n is added.  Only
+ * before it is shared, or by the spool. */
+typedef void body_release_fn(void *arg, size_t n);
+void body_charge(struct body *b, body_release_fn *fn, void *arg, size_t n);
+size_t body_charged(const struct body *b);
 
 #endif

@@ -7,8 +7,13 @@
  * An operation is an object that the caller allocates (mem_new) and submits;
  * it belongs to the spool until it comes back through op.reply_to, after the
  * commit, where op.done is called and the object is the caller's to free.
- * Order: operations of one thread are applied in the order of their submits.
+ * References and arrays that were handed over with it are gone by then (their
+ * pointers NULL).  Order: the operations on one message are applied in the
+ * order of their submits; what settles goes before what comes in.
  * docs/spool.md has the tables, docs/path-of-a-message.md the way.
+ *
+ * This header has the life of a spool and what it tells at any time;
+ * spool_ops.h the operations, spool_read.h the reading.
  */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -22,6 +27,7 @@
 #include "postern/io/mailbox.h"
 #include "postern/spool/envelope.h"
 
+struct body;
 struct spool;
 struct spool_reader;
 
@@ -65,6 +71,7 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 	SPOOL_HOLD_SIZE,
 	SPOOL_HOLD_IDENTITY,
 	SPOOL_HOLD_8BIT,
+	SPOOL_HOLD_DAMAGED, /* a record or the content cannot be read */
 };
 
 struct spool_op;
@@ -94,9 +101,11 @@ MUST_CHECK int spool_open(
 void spool_start(struct spool *sp);
 /* Commits all that was submitted, marks the stop as clean, joins. */
 void spool_stop(struct spool *sp);
+/* After spool_stop(), when no reader and no content charged to this spool
+ * (spool_memory_own()) is left. */
 void spool_close(struct spool **sp);
-void spool_change(
-    struct spool *sp, const struct spool_settings *s); /* reload */
+/* Reload: all but directory and map_max. */
+void spool_change(struct spool *sp, const struct spool_settings *s);
 /* Called once, by the writer thread, when the store cannot be used any more
  * (EIO with room on the disk, MDB_PANIC): the daemon ends with the text. */
 void spool_on_fatal(
@@ -113,9 +122,16 @@ enum spool_result spool_room(struct spool *sp, uint64_t size);
  * reached (stage earlier, or stop reading and try again).  Any thread. */
 bool spool_memory_take(struct spool *sp, size_t n);
 void spool_memory_give(struct spool *sp, size_t n);
+/* The n bytes taken belong to the body from here on: they are given back when
+ * its last reference goes, whoever drops it (do not give them back yourself).
+ * May be called again as it grows. */
+void spool_memory_own(struct spool *sp, struct body *b, size_t n);
 /* The writer has more queued than it should: stop reading from clients until
  * it is false again (asked again on the next commit's answer).  Any thread. */
 bool spool_is_busy(struct spool *sp);
+/* What was delivered cannot be written down: lease nothing, or it would be
+ * sent again and again.  Any thread. */
+bool spool_is_stuck(struct spool *sp);
 
 /* --- routes ------------------------------------------------------------ */
 /* The id of a name, made durable when new.  Waits; main thread at start and
@@ -123,176 +139,18 @@ bool spool_is_busy(struct spool *sp);
 MUST_CHECK int spool_route(
     struct spool *sp, const char *name, uint32_t *id, struct err *err);
 
-/* --- what comes in ------------------------------------------------------ */
-struct spool_delivery {
-	uint32_t route;
-	uint8_t priority, lane;
-	int64_t due_ms;
-	enum spool_hold hold; /* NONE: scheduled */
-};
-
-/* The whole content is env->body, or was staged before (env->body NULL). */
-struct spool_accept {
-	struct spool_op op;
-	struct envelope *env; /* a reference, handed over */
-	uint16_t ndeliveries; /* at least 1 */
-	struct spool_delivery first;
-	struct spool_delivery *more; /* ndeliveries - 1, owned, or NULL */
-};
-void spool_accept(struct spool *sp, struct spool_accept *a);
-
-/* A slice of a message that is still arriving; slices of one mid in order. */
-#define SPOOL_STAGE_MIN (64u << 10)
-#define SPOOL_STAGE_MAX (256u << 10)
-struct spool_stage {
-	struct spool_op op;
-	uint64_t mid;
-	size_t len;
-	char data[];
-};
-void spool_stage(struct spool *sp, struct spool_stage *s);
-/* The client is gone, or the message too big: forget what was staged. */
-void spool_abort_staged(struct spool *sp, uint64_t mid);
-
-/* --- what goes out ------------------------------------------------------ */
-struct spool_rcpt_result {
-	uint32_t index; /* in env->rcpts */
-	enum envelope_rcpt_state state;
-	uint16_t code;
-	char enhanced[12]; /* "5.1.1" or "" */
-	char text[512];    /* NUL ended, cut */
-};
-
-/* Settles one attempt of one delivery.  Recipients without a result stay as
- * they are.  If recipients are still queued afterwards, the key moves to
- * next_due_ms (or is parked, with hold); else the delivery is finished: kept
- * as a dead letter when one of its recipients is dead and keep_dead is set,
- * removed otherwise; the message goes with its last delivery.  A settle with
- * only deliveries and no child starts no commit of its own (at most 20 ms). */
-struct spool_settle {
-	struct spool_op op;
-	struct spool_key key; /* as it was handed out */
-	int64_t next_due_ms;
-	enum spool_hold hold;
-	bool keep_dead;
-	bool count_attempt;
-	char provider[64];     /* name; "" none */
-	char provider_id[128]; /* the provider's id of the message, or "" */
-	const char
-	    *cause; /* static word for journal and dead letter: "expired" */
-	struct envelope
-	    *child; /* bounce, ...: a reference handed over, or NULL */
-	struct spool_delivery child_delivery;
-	uint32_t nresults;
-	struct spool_rcpt_result results[];
-};
-void spool_settle(struct spool *sp, struct spool_settle *s);
-
-/* Operator's moves, one delivery each. */
-struct spool_move {
-	struct spool_op op;
-	uint64_t mid;
-	uint16_t n;
-	struct spool_delivery
-	    to;      /* hold NONE also releases; dead ones revive */
-	bool revive; /* dead recipients are queued again */
-	bool remove; /* delete the delivery instead */
-};
-void spool_move(struct spool *sp, struct spool_move *m);
-
-/* Reserves part of a window's allowance (quota), or returns some of it. */
-struct spool_reserve {
-	struct spool_op op;
-	char owner[64]; /* provider, shared limit or user */
-	uint32_t window_s;
-	int64_t start_ms;                /* of the window, wall clock */
-	int64_t reserve, spent;          /* added to what is stored */
-	int64_t reserved_now, spent_now; /* answer */
-};
-void spool_reserve(struct spool *sp, struct spool_reserve *r);
-
-/* A provider's health (at most 512 bytes): rides with whatever is committed
- * next, the last one wins. */
-void spool_health_put(
-    struct spool *sp, const char *provider, const void *p, size_t n);
-/* 0 and the bytes (at most max); -1: none. */
-MUST_CHECK int spool_health_get(struct spool_reader *r, const char *provider,
-    void *p, size_t max, size_t *n);
-
-/* In-flight ring: what is being handled, for the poison rule.  Relay thread. */
-void spool_flight_add(struct spool *sp, uint64_t mid);
-void spool_flight_del(struct spool *sp, uint64_t mid);
-
-/* After each commit that made keys: once per key, in the thread of the
- * mailbox.  env is a reference handed over where the content is in memory and
- * memory_max allows it, else NULL.  Set before spool_start(). */
-struct spool_ready {
-	struct spool_key key;
-	struct envelope *env;
-};
-typedef void spool_ready_fn(
-    void *owner, const struct spool_ready *ready, size_t n);
-void spool_on_ready(struct spool *sp, struct mailbox *to, spool_ready_fn *fn);
-
-/* --- reading (one reader a thread; nothing is held between the calls) -------
- */
-struct spool_reader *spool_reader_new(struct spool *sp);
-void spool_reader_free(struct spool_reader **r);
-
-/* Keys of one route, priority and lane that are due, in order, behind *after
- * (NULL: from the start).  *next_due_ms: of the first that is not due, or
- * INT64_MAX.  Returns how many, at most max; -1 on an error of the store. */
-int spool_due(struct spool_reader *r, uint32_t route, uint8_t priority,
-    uint8_t lane, const struct spool_key *after, int64_t now_ms,
-    struct spool_key *keys, size_t max, int64_t *next_due_ms);
-/* The first lane >= lane that has keys (due or not); -1: none. */
-int spool_lane(
-    struct spool_reader *r, uint32_t route, uint8_t priority, uint8_t lane);
-/* The parked keys of a route for a reason; as spool_due(). */
-int spool_parked(struct spool_reader *r, enum spool_hold hold, uint32_t route,
-    const struct spool_key *after, struct spool_key *keys, size_t max);
-
-struct spool_loaded {
-	struct envelope *env; /* yours; content in it up to 64 KiB */
-	uint32_t attempts;    /* of this delivery so far */
-	struct spool_key key; /* as it is in the store now */
-	char provider[64];    /* last one tried, or "" */
-};
-/* 0; 1 it is gone; -1 *err (also a record that cannot be read). */
-MUST_CHECK int spool_load(struct spool_reader *r, uint64_t mid, uint16_t n,
-    struct spool_loaded *out, struct err *err);
-/* Content from offset: fills up to max bytes, returns how many (0 at the
- * end), -1 *err.  At most 64 KiB a call. */
-MUST_CHECK int64_t spool_content(struct spool_reader *r, uint64_t mid,
-    uint64_t offset, char *p, size_t max, struct err *err);
-
-/* Message ids > after and < until that have queued deliveries, in order; the
- * age sweeper's (expiry, delay notices).  A page looks at no more than 1,024
- * messages: *seen is the last one looked at. */
-int spool_sweep(struct spool_reader *r, uint64_t after, uint64_t until,
-    uint64_t *mids, size_t max, uint64_t *seen);
-/* The deliveries of a message that are still queued. */
-int spool_deliveries(
-    struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
-
+/* --- figures ---------------------------------------------------------- */
 struct spool_stats {
 	uint64_t queued, queued_bytes, held, dead, doubt;
 	uint64_t commits, operations, commit_us_p50, commit_us_p99;
 	uint64_t map_used, disk_free, readers;
-	bool full; /* low-water mark reached: nothing is accepted */
+	uint64_t memory;   /* taken of memory_max */
+	uint64_t poisoned; /* messages that this start has parked as poison */
+	bool full;         /* low-water mark reached: nothing is accepted */
 };
 void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */
 
-/* A page of the dead letters, oldest first: keys behind *after_ms/after_mid. */
-struct spool_dead {
-	int64_t at_ms;
-	uint64_t mid;
-	uint16_t n;
-	char cause[32], provider[64];
-	uint16_t code;
-	char enhanced[12], text[512];
-};
-int spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
-    struct spool_dead *out, size_t max);
+#include "postern/spool/spool_ops.h"
+#include "postern/spool/spool_read.h"
 
 #endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool/spool_ops - the operations: what comes in, what goes out.  Include
+ * spool.h.
+ */
+#ifndef SPOOL_SPOOL_OPS_H
+#define SPOOL_SPOOL_OPS_H
+
+#include "postern/spool/spool.h"
+
+/* --- what comes in ------------------------------------------------------ */
+struct spool_delivery {
+	uint32_t route;
+	uint8_t priority, lane;
+	int64_t due_ms;
+	enum spool_hold hold; /* NONE: scheduled */
+};
+
+/* The whole content is env->body, or was staged before (env->body NULL). */
+struct spool_accept {
+	struct spool_op op;
+	struct envelope *env; /* a reference, handed over */
+	uint16_t ndeliveries; /* at least 1 */
+	struct spool_delivery first;
+	struct spool_delivery *more; /* ndeliveries - 1, owned, or NULL */
+};
+void spool_accept(struct spool *sp, struct spool_accept *a);
+
+/* A slice of a message that is still arriving; slices of one mid in order. */
+#define SPOOL_STAGE_MIN (64u << 10)
+#define SPOOL_STAGE_MAX (256u << 10)
+struct spool_stage {
+	struct spool_op op;
+	uint64_t mid;
+	size_t len;
+	char data[];
+};
+void spool_stage(struct spool *sp, struct spool_stage *s);
+/* The client is gone, or the message too big: forget what was staged. */
+void spool_abort_staged(struct spool *sp, uint64_t mid);
+
+/* --- what goes out ------------------------------------------------------ */
+struct spool_rcpt_result {
+	uint32_t index; /* in env->rcpts */
+	enum envelope_rcpt_state state;
+	uint16_t code;
+	char enhanced[12]; /* "5.1.1" or "" */
+	char text[512];    /* NUL ended, cut */
+};
+
+/* Settles one attempt of one delivery.  Recipients without a result stay as
+ * they are.  If recipients are still queued afterwards, the key moves to
+ * next_due_ms (or is parked, with hold); else the delivery is finished: kept
+ * as a dead letter when one of its recipients is dead and keep_dead is set,
+ * removed otherwise; the message goes with its last delivery.  A settle with
+ * only deliveries and no child starts no commit of its own (at most 20 ms). */
+struct spool_settle {
+	struct spool_op op;
+	struct spool_key key; /* as it was handed out */
+	int64_t next_due_ms;
+	enum spool_hold hold;
+	bool keep_dead;
+	bool count_attempt;
+	char provider[64];     /* name; "" none */
+	char provider_id[128]; /* the provider's id of the message, or "" */
+	const char
+	    *cause; /* static word for journal and dead letter: "expired" */
+	struct envelope
+	    *child; /* bounce, ...: a reference handed over, or NULL */
+	struct spool_delivery child_delivery;
+	uint32_t nresults;
+	struct spool_rcpt_result results[];
+};
+void spool_settle(struct spool *sp, struct spool_settle *s);
+
+/* Operator's moves, one delivery each. */
+struct spool_move {
+	struct spool_op op;
+	uint64_t mid;
+	uint16_t n;
+	struct spool_delivery
+	    to;      /* hold NONE also releases; dead ones revive */
+	bool revive; /* dead recipients are queued again */
+	bool remove; /* delete the delivery instead */
+};
+void spool_move(struct spool *sp, struct spool_move *m);
+
+/* Reserves part of a window's allowance (quota), or returns some of it. */
+struct spool_reserve {
+	struct spool_op op;
+	char owner[64]; /* provider, shared limit or user */
+	uint32_t window_s;
+	int64_t start_ms;                /* of the window, wall clock */
+	int64_t reserve, spent;          /* added to what is stored */
+	int64_t reserved_now, spent_now; /* answer */
+};
+void spool_reserve(struct spool *sp, struct spool_reserve *r);
+
+/* A provider's health (at most 512 bytes): rides with whatever is committed
+ * next, the last one wins. */
+void spool_health_put(
+    struct spool *sp, const char *provider, const void *p, size_t n);
+/* 0 and the bytes (at most max); -1: none. */
+MUST_CHECK int spool_health_get(struct spool_reader *r, const char *provider,
+    void *p, size_t max, size_t *n);
+
+/* In-flight ring: what is being handled, for the poison rule.  Relay thread. */
+void spool_flight_add(struct spool *sp, uint64_t mid);
+void spool_flight_del(struct spool *sp, uint64_t mid);
+
+/* After each commit that made keys: once per key, in the thread of the
+ * mailbox.  env is a reference handed over where the content is in memory and
+ * memory_max allows it, else NULL.  Set before spool_start(). */
+struct spool_ready {
+	struct spool_key key;
+	struct envelope *env;
+};
+typedef void spool_ready_fn(
+    void *owner, const struct spool_ready *ready, size_t n);
+void spool_on_ready(struct spool *sp, struct mailbox *to, spool_ready_fn *fn);
+
+#endif

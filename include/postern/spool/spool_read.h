@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool/spool_read - reading the spool: the schedule, a message, listings.
+ * Include spool.h.  Numbers returned: how many, or -1 for an error of the
+ * store.
+ */
+#ifndef SPOOL_SPOOL_READ_H
+#define SPOOL_SPOOL_READ_H
+
+#include "postern/spool/spool.h"
+
+/* --- reading (one reader a thread; nothing is held between the calls) -------
+ */
+struct spool_reader *spool_reader_new(struct spool *sp);
+void spool_reader_free(struct spool_reader **r);
+
+/* Keys of one route, priority and lane that are due, in order, behind *after
+ * (NULL: from the start).  *next_due_ms: of the first that is not due, or
+ * INT64_MAX.  Returns how many, at most max; -1 on an error of the store. */
+int spool_due(struct spool_reader *r, uint32_t route, uint8_t priority,
+    uint8_t lane, const struct spool_key *after, int64_t now_ms,
+    struct spool_key *keys, size_t max, int64_t *next_due_ms);
+/* The first lane >= lane that has keys (due or not); -1: none. */
+int spool_lane(
+    struct spool_reader *r, uint32_t route, uint8_t priority, uint8_t lane);
+/* The parked keys of a route for a reason; as spool_due(). */
+int spool_parked(struct spool_reader *r, enum spool_hold hold, uint32_t route,
+    const struct spool_key *after, struct spool_key *keys, size_t max);
+
+struct spool_loaded {
+	struct envelope *env; /* yours; content in it up to 64 KiB */
+	uint32_t attempts;    /* of this delivery so far */
+	struct spool_key key; /* as it is in the store now */
+	char provider[64];    /* last one tried, or "" */
+};
+/* 0; 1 it is gone; -1 *err (also a record that cannot be read). */
+MUST_CHECK int spool_load(struct spool_reader *r, uint64_t mid, uint16_t n,
+    struct spool_loaded *out, struct err *err);
+/* Content from offset: fills up to max bytes, returns how many (0 at the
+ * end), -1 *err.  At most 64 KiB a call. */
+MUST_CHECK int64_t spool_content(struct spool_reader *r, uint64_t mid,
+    uint64_t offset, char *p, size_t max, struct err *err);
+
+/* Message ids > after and < until that have queued deliveries, in order; the
+ * age sweeper's (expiry, delay notices).  A page looks at no more than 1,024
+ * messages: *seen is the last one looked at. */
+int spool_sweep(struct spool_reader *r, uint64_t after, uint64_t until,
+    uint64_t *mids, size_t max, uint64_t *seen);
+/* The deliveries of a message that are still queued. */
+int spool_deliveries(
+    struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
+
+/* A page of the dead letters, oldest first: keys behind *after_ms/after_mid. */
+struct spool_dead {
+	int64_t at_ms;
+	uint64_t mid;
+	uint16_t n;
+	char cause[32], provider[64];
+	uint16_t code;
+	char enhanced[12], text[512];
+};
+int spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
+    struct spool_dead *out, size_t max);
+
+/* A page of all messages, by id: behind after.  One short read. */
+struct spool_item {
+	uint64_t mid, size;
+	int64_t arrival_ms;
+	uint16_t queued; /* deliveries scheduled or parked */
+	uint16_t dead;   /* deliveries kept as dead letters */
+	uint32_t nrcpts;
+	uint32_t attempts; /* of the first delivery */
+	char sender[256];  /* cut */
+};
+#define SPOOL_PAGE 256
+int spool_list(
+    struct spool_reader *r, uint64_t after, struct spool_item *out, size_t max);
+
+/* What happened to messages lately, oldest first; the oldest are dropped when
+ * journal_max is reached.  Addresses and ids as 16-bit fingerprints. */
+enum spool_event_kind {
+	SPOOL_EVENT_ACCEPTED = 1,
+	SPOOL_EVENT_DELIVERED,
+	SPOOL_EVENT_DEFERRED,
+	SPOOL_EVENT_DEAD,
+	SPOOL_EVENT_PARKED,
+	SPOOL_EVENT_MOVED,
+	SPOOL_EVENT_REMOVED,
+	SPOOL_EVENT_PURGED,
+};
+#define SPOOL_EVENT_RCPTS 32 /* more recipients: another event of the kind */
+struct spool_event {
+	int64_t at_ms;
+	uint64_t mid;
+	enum spool_event_kind kind;
+	uint16_t n;
+	uint16_t code;
+	uint16_t sender, message_id, provider_id; /* fingerprints, 0: none */
+	uint16_t nrcpts, rcpts[SPOOL_EVENT_RCPTS];
+	char provider[64];
+};
+/* The events of the commits behind *place (start with 0), as many whole
+ * commits as fit max (at least SPOOL_JOURNAL_MIN); moves *place. */
+#define SPOOL_JOURNAL_MIN 512
+int spool_journal_page(struct spool_reader *r, uint64_t *place,
+    struct spool_event *out, size_t max);
+uint16_t spool_fingerprint(struct str s); /* ASCII case ignored */
+
+#endif
+#endif
