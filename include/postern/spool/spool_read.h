@@ -107,4 +107,3 @@ int spool_journal_page(struct spool_reader *r, uint64_t *place,
 uint16_t spool_fingerprint(struct str s); /* ASCII case ignored */
 
 #endif
-#endif
