@@ -13,7 +13,9 @@
  * belong together are written in one turn).  Above output_high held bytes
  * conn_is_full() is true; CONN_DRAINED comes when the peer has taken enough.
  * Ends: exactly one of CONN_CLOSED / CONN_FAILED / CONN_TIMEOUT comes at most
- * once; after it only conn_close() may be called.  conn_close() may be called
+ * once; after it only conn_close() may be called, and where the peer may still
+ * read (CONN_TIMEOUT, CONN_CLOSED) conn_write() and conn_close_after(): a last
+ * word.  conn_close() may be called
  * at any time, also inside the callback; no callback comes after it.
  */
 #ifndef IO_CONN_H
