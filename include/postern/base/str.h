@@ -33,6 +33,7 @@ bool str_u64(struct str s, uint64_t *v);
  */
 size_t str_escape(char *out, size_t max, struct str s);
 bool str_utf8_valid(struct str s);
+size_t str_utf8_char(struct str s); /* bytes of the first one, 0: invalid */
 bool str_is_ascii(struct str s);
 
 #endif

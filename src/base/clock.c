@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "postern/base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#ifdef TEST_CLOCK
+#include <pthread.h>
+#endif
+
+static uint64_t
+real_us(clockid_t which)
+{
+	struct timespec ts;
+
+	clock_gettime(which, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+#ifdef TEST_CLOCK
+/* Both clocks start right and then run factor times as fast. */
+static double factor = 1.0;
+static uint64_t mono_start, wall_start;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+read_factor(void)
+{
+	const char *s = getenv("POSTERN_TEST_CLOCK");
+	double f = s ? strtod(s, NULL) : 1.0;
+
+	factor = f >= 0.001 && f <= 1e6 ? f : 1.0;
+	mono_start = real_us(CLOCK_MONOTONIC);
+	wall_start = real_us(CLOCK_REALTIME);
+}
+
+__attribute__((constructor)) static void
+start(void)
+{
+	pthread_once(&once, read_factor);
+}
+
+static uint64_t
+gone_us(void)
+{
+	pthread_once(&once, read_factor);
+	return (
+	    uint64_t)((double)(real_us(CLOCK_MONOTONIC) - mono_start) * factor);
+}
+
+uint64_t
+clock_mono_us(void)
+{
+	uint64_t gone = gone_us();
+
+	return mono_start + gone;
+}
+
+int64_t
+clock_wall_us(void)
+{
+	uint64_t gone = gone_us();
+
+	return (int64_t)(wall_start + gone);
+}
+
+uint64_t
+clock_real_ms(uint64_t ms)
+{
+	double real;
+
+	pthread_once(&once, read_factor);
+	real = (double)ms / factor + 0.999;
+	return real < 1 ? 1 : real > 1e15 ? (uint64_t)1e15 : (uint64_t)real;
+}
+#else
+uint64_t
+clock_mono_us(void)
+{
+	return real_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_wall_us(void)
+{
+	return (int64_t)real_us(CLOCK_REALTIME);
+}
+
+uint64_t
+clock_real_ms(uint64_t ms)
+{
+	return ms ? ms : 1;
+}
+#endif
+
+uint64_t
+clock_mono_ms(void)
+{
+	return clock_mono_us() / 1000;
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return clock_wall_us() / 1000;
+}
+
+/* Names of their own: strftime() would ask the locale. */
+static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri",
+	"Sat" };
+static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+	"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+void
+clock_rfc5322(int64_t wall_ms, char out[40])
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+	unsigned off;
+	char sign;
+
+	localtime_r(&t, &tm);
+	sign = tm.tm_gmtoff < 0 ? '-' : '+';
+	off = (unsigned)labs(tm.tm_gmtoff) / 60;
+	snprintf(out, 40, "%s, %d %s %d %02d:%02d:%02d %c%02u%02u",
+	    days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
+	    tm.tm_hour, tm.tm_min, tm.tm_sec, sign, off / 60 % 100, off % 60);
+}
+
+static void
+digits(char *at, int n, int64_t v)
+{
+	while (n-- > 0) {
+		at[n] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
+/* Called for each log line: the part up to the second is kept per thread. */
+void
+clock_rfc3339(int64_t wall_us, char out[40])
+{
+	static _Thread_local char kept[40];
+	static _Thread_local int64_t kept_s = INT64_MIN;
+	int64_t s = wall_us / 1000000;
+
+	if (s != kept_s) {
+		time_t t = (time_t)s;
+		struct tm tm;
+
+		gmtime_r(&t, &tm);
+		strftime(kept, sizeof kept, "%Y-%m-%dT%H:%M:%S.000000Z", &tm);
+		kept_s = s;
+	}
+	for (int i = 0; i < 28; i++)
+		out[i] = kept[i];
+	digits(out + 20, 6, wall_us % 1000000);
+}
