@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/base/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/events.h"
+#include "base/log_line.h"
+#include "base/log_ring.h"
+#include "base/log_writer.h"
+
+#define HURRY_BYTES (LOG_RING_BYTES / 2)
+
+/* Even: not started or stopped; odd: rings made now belong to this start. */
+static atomic_uint generation;
+static _Atomic uint64_t dropped; /* by full rings, ever */
+static atomic_int level_now = LOG_LEVEL_INFO;
+
+static _Thread_local struct log_ring *ring;
+static _Thread_local unsigned ring_generation;
+static _Thread_local char thread_name[sizeof ring->name] = "thread";
+
+static bool
+is_running(unsigned g)
+{
+	return g % 2 == 1;
+}
+
+int
+log_start(const struct log_settings *s, struct err *err)
+{
+	int fd;
+
+	if (log_writer_open(s->to, &fd, err) < 0)
+		return -1;
+	if (log_writer_start(fd, err) < 0) {
+		if (fd > STDERR_FILENO)
+			close(fd);
+		return -1;
+	}
+	log_line_format(s->format);
+	atomic_store(&level_now, (int)s->level);
+	atomic_fetch_add(&generation, 1);
+	return 0;
+}
+
+int
+log_change(const struct log_settings *s, struct err *err)
+{
+	int fd;
+
+	if (log_writer_open(s->to, &fd, err) < 0)
+		return -1;
+	log_line_format(s->format);
+	atomic_store(&level_now, (int)s->level);
+	log_writer_retarget(fd);
+	log_text(&event_log_reopened, "%s", s->to);
+	return 0;
+}
+
+void
+log_stop(void)
+{
+	if (!is_running(atomic_load(&generation)))
+		return;
+	atomic_fetch_add(&generation, 1);
+	log_writer_stop();
+}
+
+void
+log_thread(const char *name)
+{
+	snprintf(thread_name, sizeof thread_name, "%s", name);
+}
+
+bool
+log_wants(enum log_level level)
+{
+	return (int)level <=
+	       atomic_load_explicit(&level_now, memory_order_relaxed);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return atomic_load(&dropped) + log_writer_lost_total();
+}
+
+/* This thread's ring of this start of the log. */
+static struct log_ring *
+my_ring(unsigned g)
+{
+	if (!ring || ring_generation != g) {
+		ring = log_ring_new(thread_name);
+		ring_generation = g;
+		log_writer_add(ring);
+	}
+	return ring;
+}
+
+void
+log_end(struct log_line *l)
+{
+	unsigned g = atomic_load(&generation);
+	struct log_ring *r;
+	size_t used;
+
+	if (!l->ev)
+		return;
+	log_line_finish(l);
+	if (!is_running(g)) {
+		if (write(STDERR_FILENO, l->text, l->len) < 0)
+			log_writer_lost(1);
+		return;
+	}
+	r = my_ring(g);
+	if (!log_ring_put(r, l->text, l->len)) {
+		atomic_fetch_add(&dropped, 1);
+		return;
+	}
+	used = log_ring_used(r);
+	if (used > HURRY_BYTES && used - l->len <= HURRY_BYTES)
+		log_writer_hurry(); /* once: a stuck writer is not belled at */
+	else
+		log_writer_poke();
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/log_line - fields to the text of one line, in the format of the day.
+ */
+#ifndef BASE_LOG_LINE_H
+#define BASE_LOG_LINE_H
+
+#include "postern/base/log.h"
+
+void log_line_format(enum log_format format); /* of lines begun from now on */
+void log_line_finish(struct log_line *l);     /* the end and its '\n' */
+void log_line_field(
+    struct log_line *l, const char *key, struct str value, size_t cut);
+
+#endif
