@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "postern/base/buf.h"
+#include "postern/base/str.h"
 
 /* What was wrong with the bytes; sticks once set. */
 enum message_fault {
@@ -35,8 +36,8 @@ struct message_scan {
 };
 void message_scan_init(struct message_scan *s);
 void message_scan(struct message_scan *s, const char *p, size_t n);
-void message_scan_end(
-    struct message_scan *s); /* a CR at the very end is bare */
+/* A CR at the very end is bare. */
+void message_scan_end(struct message_scan *s);
 
 /* DATA of a server: removes stuffed dots, finds CRLF.CRLF (also at once).
  * Only CRLF.CRLF ends it.  The CRLF before the dot belongs to the content. */
@@ -49,6 +50,11 @@ void message_unstuff_init(struct message_unstuff *u);
  * was taken. */
 size_t message_unstuff(struct message_unstuff *u, const char *p, size_t n,
     char *out, size_t *out_n, bool *end);
+/* The same without a copy: one run of content at a time, a part of p (or a
+ * constant), perhaps empty.  Call again with what is left until *end; it may
+ * take nothing and give content, once. */
+size_t message_unstuff_next(struct message_unstuff *u, const char *p, size_t n,
+    struct str *content, bool *end);
 
 /* DATA of a client: stuffs dots, and is the second gate: it emits nothing
  * after the first bare CR, bare LF or NUL. */
@@ -57,7 +63,8 @@ struct message_stuff {
 	enum message_fault fault;
 };
 void message_stuff_init(struct message_stuff *s);
-/* 0 appended to out; -1 fault set, or out is full (fault MESSAGE_OK). */
+/* 0 appended to out; -1 fault set, or out is full (fault MESSAGE_OK): give the
+ * session up in both cases.  A CR at the end of p is held until its LF. */
 MUST_CHECK int message_stuff(
     struct message_stuff *s, struct buf *out, const char *p, size_t n);
 /* The end: CRLF where the content does not end with one, then ".CRLF". */

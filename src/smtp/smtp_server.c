@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/smtp/smtp_server.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/mem.h"
+
+#include "smtp/smtp_reply.h"
+#include "smtp/smtp_server_state.h"
+
+#define NAME_MAX_OCTETS 255 /* of HELO, RFC 5321 4.5.3.1.2 */
+/* What extensions add to the 512 octets of 4.5.3.1.4: SIZE, BODY and SMTPUTF8
+ * (RFC 1870, 6152, 6531); ORCPT and NOTIFY (RFC 3461 5). */
+#define LINE_FLOOR (512 + 26 + 17 + 10)
+#define LINE_FLOOR_DSN (LINE_FLOOR + 500 + 36)
+
+enum {
+	IN_START = 1 << PHASE_START,
+	IN_READY = 1 << PHASE_READY,
+	IN_MAIL = 1 << PHASE_MAIL,
+	IN_RCPT = 1 << PHASE_RCPT,
+	IN_CHUNKS = 1 << PHASE_CHUNKS,
+	IN_ALL = IN_START | IN_READY | IN_MAIL | IN_RCPT | IN_CHUNKS,
+};
+
+enum {
+	IDLES = 1 << 0,   /* moves no mail: only so many without a message */
+	ALONE = 1 << 1,   /* takes no argument */
+	MISSING = 1 << 2, /* a known command that is not built */
+	FOREIGN = 1 << 3, /* of another protocol: the session ends */
+};
+
+static void cmd_ehlo(struct smtp_server *s, struct str argument);
+static void cmd_helo(struct smtp_server *s, struct str argument);
+static void cmd_help(struct smtp_server *s, struct str argument);
+static void cmd_noop(struct smtp_server *s, struct str argument);
+static void cmd_quit(struct smtp_server *s, struct str argument);
+static void cmd_rset(struct smtp_server *s, struct str argument);
+static void cmd_vrfy(struct smtp_server *s, struct str argument);
+
+static const struct command_row {
+	const char *verb;
+	void (*handler)(struct smtp_server *s, struct str argument);
+	unsigned phases; /* elsewhere 503 */
+	unsigned flags;
+} rows[] = {
+	/* clang-format off */
+	{ "MAIL", smtp_server_envelope_mail, IN_READY, 0 },
+	{ "RCPT", smtp_server_envelope_rcpt, IN_MAIL | IN_RCPT, 0 },
+	{ "DATA", smtp_server_content_data, IN_MAIL | IN_RCPT, ALONE },
+	{ "BDAT", smtp_server_content_bdat, IN_ALL, 0 }, /* eats its octets */
+	{ "EHLO", cmd_ehlo, IN_ALL, IDLES },
+	{ "HELO", cmd_helo, IN_ALL, IDLES },
+	{ "RSET", cmd_rset, IN_ALL, IDLES | ALONE },
+	{ "NOOP", cmd_noop, IN_ALL, IDLES },
+	{ "QUIT", cmd_quit, IN_ALL, ALONE },
+	{ "VRFY", cmd_vrfy, IN_ALL, IDLES },
+	{ "HELP", cmd_help, IN_ALL, IDLES },
+	{ "STARTTLS", NULL, IN_ALL, MISSING },
+	{ "AUTH", NULL, IN_ALL, MISSING },
+	{ "ETRN", NULL, IN_ALL, MISSING },
+	{ "ATRN", NULL, IN_ALL, MISSING },
+	{ "EXPN", NULL, IN_ALL, MISSING },
+	{ "TURN", NULL, IN_ALL, MISSING },
+	{ "SEND", NULL, IN_ALL, MISSING },
+	{ "SOML", NULL, IN_ALL, MISSING },
+	{ "SAML", NULL, IN_ALL, MISSING },
+	{ "BURL", NULL, IN_ALL, MISSING },
+	{ "XCLIENT", NULL, IN_ALL, MISSING },
+	{ "XFORWARD", NULL, IN_ALL, MISSING },
+	{ "GET", NULL, IN_ALL, FOREIGN },
+	{ "POST", NULL, IN_ALL, FOREIGN },
+	{ "PUT", NULL, IN_ALL, FOREIGN },
+	{ "CONNECT", NULL, IN_ALL, FOREIGN },
+	/* clang-format on */
+};
+
+static bool
+is_legal(enum smtp_server_phase from, enum smtp_server_phase to)
+{
+	static const unsigned next[] = {
+		[PHASE_NEW] = IN_START,
+		[PHASE_START] = IN_READY | 1 << PHASE_CHUNK,
+		[PHASE_READY] = IN_READY | IN_MAIL | 1 << PHASE_CHUNK,
+		[PHASE_MAIL] = IN_READY | IN_RCPT | 1 << PHASE_CHUNK,
+		[PHASE_RCPT] =
+		    IN_READY | IN_RCPT | 1 << PHASE_DATA | 1 << PHASE_CHUNK,
+		[PHASE_DATA] = IN_READY,
+		[PHASE_CHUNK] =
+		    IN_START | IN_READY | IN_MAIL | IN_RCPT | IN_CHUNKS,
+		[PHASE_CHUNKS] = IN_READY | 1 << PHASE_CHUNK,
+		[PHASE_DONE] = 0,
+	};
+
+	return to == PHASE_DONE || (next[from] & 1u << to) != 0;
+}
+
+void
+smtp_server_set_phase(struct smtp_server *s, enum smtp_server_phase phase)
+{
+	assert(is_legal(s->phase, phase));
+	s->phase = phase;
+}
+
+struct smtp_server *
+smtp_server_new(const struct smtp_server_settings *settings,
+    const struct smtp_server_hooks *hooks, void *arg)
+{
+	size_t name = strlen(settings->hostname) + 1;
+	size_t floor = settings->dsn ? LINE_FLOOR_DSN : LINE_FLOOR;
+	struct smtp_server *s = mem_new(sizeof *s + name);
+
+	s->settings = *settings;
+	memcpy(s->hostname, settings->hostname, name);
+	s->settings.hostname = s->hostname;
+	s->hooks = hooks;
+	s->arg = arg;
+	s->phase = PHASE_NEW;
+	command_lines_init(
+	    &s->lines, settings->line_max > floor ? settings->line_max : floor);
+	return s;
+}
+
+void
+smtp_server_free(struct smtp_server **s)
+{
+	if (*s == NULL)
+		return;
+	command_lines_done(&(*s)->lines);
+	free((*s)->refusal);
+	free((*s)->ending);
+	free(*s);
+	*s = NULL;
+}
+
+void
+smtp_server_drop(struct smtp_server *s)
+{
+	bool was_open = s->open;
+
+	s->open = false;
+	s->paused = false;
+	s->rcpts = s->rcpts_refused = 0;
+	if (was_open)
+		s->hooks->reset(s->arg);
+}
+
+static void
+finish(struct smtp_server *s)
+{
+	smtp_server_drop(s);
+	s->pending = PENDING_NONE;
+	smtp_server_set_phase(s, PHASE_DONE);
+}
+
+/* Writes the line; the session's end, if it asks for one. */
+static void
+write_reply(struct smtp_server *s, const struct smtp_reply *r)
+{
+	char line[512];
+
+	s->hooks->write(s->arg, line, smtp_reply_line(r, s->smtputf8, line));
+	if (r->close || r->code == 421)
+		finish(s);
+}
+
+void
+smtp_server_reply(struct smtp_server *s, const struct smtp_reply *r)
+{
+	static const char *const general[] = {
+		[2] = "2.0.0", [4] = "4.0.0", [5] = "5.0.0"
+	};
+	unsigned class = r->code / 100u;
+
+	if (s->hooks->replied != NULL)
+		s->hooks->replied(s->arg, s->verb, r->code);
+	if (r->enhanced[0] == '\0' && class < 6 && general[class] != NULL) {
+		struct smtp_reply full = *r;
+
+		memcpy(full.enhanced, general[class], sizeof "2.0.0");
+		write_reply(s, &full);
+		return;
+	}
+	write_reply(s, r);
+}
+
+void
+smtp_server_say(struct smtp_server *s, uint16_t code, const char *enhanced,
+    const char *text)
+{
+	struct smtp_reply r;
+
+	smtp_reply_set(&r, code, enhanced, "%s", text);
+	smtp_server_reply(s, &r);
+}
+
+void
+smtp_server_bad(struct smtp_server *s, uint16_t code, const char *enhanced,
+    const char *text)
+{
+	if (s->errors++ < s->settings.errors_max)
+		smtp_server_say(s, code, enhanced, text);
+	else
+		smtp_server_say(s, 421, "4.7.0", "Too many errors, closing");
+}
+
+/* An answer to HELO or EHLO: no enhanced code (RFC 2034 4). */
+static void
+say_plain(struct smtp_server *s, uint16_t code, const char *text)
+{
+	struct smtp_reply r;
+
+	smtp_reply_set(&r, code, "", "%s", text);
+	if (s->hooks->replied != NULL)
+		s->hooks->replied(s->arg, s->verb, code);
+	write_reply(s, &r);
+}
+
+static bool
+is_name(struct str s)
+{
+	if (s.len == 0 || s.len > NAME_MAX_OCTETS)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* What HELO and EHLO share; false: refused. */
+static bool
+hello(struct smtp_server *s, struct str name, bool esmtp)
+{
+	if (!is_name(name)) {
+		if (s->errors++ < s->settings.errors_max)
+			say_plain(s, 501, "Syntax: EHLO hostname");
+		else
+			say_plain(s, 421, "Too many errors, closing");
+		return false;
+	}
+	smtp_server_drop(s);
+	s->smtputf8 = false;
+	s->esmtp = esmtp;
+	smtp_server_set_phase(s, PHASE_READY);
+	if (s->hooks->helo != NULL)
+		s->hooks->helo(s->arg, name, esmtp);
+	return true;
+}
+
+static void
+cmd_helo(struct smtp_server *s, struct str argument)
+{
+	if (hello(s, argument, false))
+		say_plain(s, 250, s->settings.hostname);
+}
+
+static void
+cmd_ehlo(struct smtp_server *s, struct str argument)
+{
+	const struct smtp_server_settings *o = &s->settings;
+	char text[768];
+	int n;
+
+	if (!hello(s, argument, true))
+		return;
+	n = snprintf(text, sizeof text,
+	    "250-%.255s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
+	    "%s%s%s%s250 ENHANCEDSTATUSCODES\r\n",
+	    o->hostname, o->size_max, o->eight_bit ? "250-8BITMIME\r\n" : "",
+	    o->smtputf8 ? "250-SMTPUTF8\r\n" : "",
+	    o->chunking ? "250-CHUNKING\r\n" : "", o->dsn ? "250-DSN\r\n" : "");
+	assert(n > 0 && (size_t)n < sizeof text);
+	if (s->hooks->replied != NULL)
+		s->hooks->replied(s->arg, s->verb, 250);
+	s->hooks->write(s->arg, text, (size_t)n);
+}
+
+static void
+cmd_rset(struct smtp_server *s, struct str argument)
+{
+	(void)argument;
+	smtp_server_drop(s);
+	if (s->phase != PHASE_START)
+		smtp_server_set_phase(s, PHASE_READY);
+	smtp_server_say(s, 250, "2.0.0", "Ok");
+}
+
+static void
+cmd_noop(struct smtp_server *s, struct str argument)
+{
+	(void)argument;
+	smtp_server_say(s, 250, "2.0.0", "Ok");
+}
+
+static void
+cmd_vrfy(struct smtp_server *s, struct str argument)
+{
+	if (argument.len == 0)
+		smtp_server_bad(s, 501, "5.5.4", "Syntax: VRFY address");
+	else
+		smtp_server_say(s, 252, "2.1.5",
+		    "Cannot verify; send a message and it will be tried");
+}
+
+static void
+cmd_help(struct smtp_server *s, struct str argument)
+{
+	(void)argument;
+	smtp_server_say(s, 214, "2.0.0",
+	    s->settings.chunking
+	        ? "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"
+	        : "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+}
+
+static void
+cmd_quit(struct smtp_server *s, struct str argument)
+{
+	struct smtp_reply r;
+
+	(void)argument;
+	smtp_reply_set(&r, 221, "2.0.0", "%.255s closing", s->hostname);
+	r.close = true;
+	smtp_server_reply(s, &r);
+}
+
+static const struct command_row *
+find_row(struct str verb)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (str_is(verb, rows[i].verb))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* Too many commands that move no mail? */
+static bool
+is_idling(struct smtp_server *s, const struct command_row *row)
+{
+	if (!(row->flags & IDLES))
+		return false;
+	return s->idle_commands++ >= s->settings.idle_commands_max;
+}
+
+static void
+run_row(struct smtp_server *s, const struct command_row *row, struct str arg)
+{
+	s->verb = row->verb;
+	if (row->flags & MISSING)
+		smtp_server_bad(s, 502, "5.5.1", "Command not implemented");
+	else if (row->flags & FOREIGN)
+		smtp_server_say(s, 421, "4.7.0", "This is an SMTP server");
+	else if (!(row->phases & 1u << s->phase))
+		smtp_server_bad(s, 503, "5.5.1",
+		    s->phase == PHASE_START ? "Say EHLO first"
+		                            : "Bad sequence of commands");
+	else if ((row->flags & ALONE) && arg.len > 0)
+		smtp_server_bad(s, 501, "5.5.4", "No argument is allowed");
+	else if (is_idling(s, row))
+		smtp_server_say(s, 421, "4.7.0",
+		    "Too many commands without a message, closing");
+	else
+		row->handler(s, arg);
+}
+
+static void
+run_line(struct smtp_server *s, struct str line)
+{
+	const struct command_row *row;
+	struct str verb, argument;
+
+	s->verb = "?";
+	if (command_is_dirty(line)) {
+		smtp_server_bad(
+		    s, 500, "5.5.2", "Bare CR, bare LF or NUL in a command");
+		return;
+	}
+	command_split(line, &verb, &argument);
+	row = find_row(verb);
+	if (row != NULL)
+		run_row(s, row, argument);
+	else
+		smtp_server_bad(s, 500, "5.5.1", "Command not recognized");
+}
+
+static size_t
+take_command(struct smtp_server *s, const char *p, size_t n)
+{
+	struct str line;
+	size_t took;
+
+	switch (command_lines_next(&s->lines, p, n, &took, &line)) {
+	case COMMAND_LINE:
+		run_line(s, line);
+		command_lines_release(&s->lines);
+		break;
+	case COMMAND_TOO_LONG:
+		s->verb = "?";
+		smtp_server_bad(s, 500, "5.5.2", "Line too long");
+		break;
+	case COMMAND_MORE:
+		break;
+	}
+	return took;
+}
+
+size_t
+smtp_server_feed(struct smtp_server *s, const char *p, size_t n)
+{
+	size_t took = 0;
+
+	while (took < n && s->phase != PHASE_NEW && s->phase != PHASE_DONE &&
+	       s->pending == PENDING_NONE && !s->paused) {
+		if (smtp_server_in_body(s))
+			took += smtp_server_content_take(s, p + took, n - took);
+		else
+			took += take_command(s, p + took, n - took);
+	}
+	return took;
+}
+
+void
+smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
+{
+	enum smtp_server_pending pending = s->pending;
+
+	if (s->phase == PHASE_DONE) /* it was ended meanwhile */
+		return;
+	assert(pending != PENDING_NONE);
+	s->pending = PENDING_NONE;
+	if (pending == PENDING_MAIL)
+		smtp_server_envelope_mailed(s, r);
+	else if (pending == PENDING_RCPT)
+		smtp_server_envelope_rcpted(s, r);
+	else
+		smtp_server_content_answer(s, pending, r);
+	if (s->ending != NULL && s->phase != PHASE_DONE)
+		write_reply(s, s->ending);
+}
+
+void
+smtp_server_resume(struct smtp_server *s)
+{
+	if (!s->paused)
+		return;
+	s->paused = false;
+	smtp_server_content_resume(s);
+}
+
+void
+smtp_server_greet(struct smtp_server *s)
+{
+	struct smtp_reply r;
+
+	smtp_reply_set(&r, 220, "", "%.255s ESMTP Postern", s->hostname);
+	smtp_server_set_phase(s, PHASE_START);
+	write_reply(s, &r);
+}
+
+void
+smtp_server_refuse(struct smtp_server *s, const struct smtp_reply *r)
+{
+	struct smtp_reply last = *r;
+
+	last.close = true;
+	write_reply(s, &last);
+}
+
+void
+smtp_server_end(struct smtp_server *s, const char *enhanced, const char *text)
+{
+	struct smtp_reply r;
+
+	if (s->phase == PHASE_DONE || s->ending != NULL)
+		return;
+	smtp_reply_set(&r, 421, enhanced, "%s", text);
+	if (s->pending != PENDING_END)
+		write_reply(s, &r);
+	else /* the message's fate is told first */
+		s->ending = mem_dup(&r, sizeof r);
+}
+
+bool
+smtp_server_is_done(const struct smtp_server *s)
+{
+	return s->phase == PHASE_DONE;
+}
+
+bool
+smtp_server_is_waiting(const struct smtp_server *s)
+{
+	return s->pending != PENDING_NONE;
+}
+
+bool
+smtp_server_in_body(const struct smtp_server *s)
+{
+	return (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK) &&
+	       s->pending == PENDING_NONE;
+}
+
+const char *
+smtp_server_protocol(const struct smtp_server *s)
+{
+	if (!s->esmtp)
+		return "SMTP";
+	return s->smtputf8 ? "UTF8SMTP" : "ESMTP";
+}
