@@ -18,6 +18,9 @@
 #define LINE_FLOOR (512 + 26 + 17 + 10)
 #define LINE_FLOOR_DSN (LINE_FLOOR + 500 + 36)
 
+#define EHLO_LINES_MAX 16
+#define EHLO_TEXT_MAX (262 + EHLO_LINES_MAX * 106 + 1)
+
 enum {
 	IN_START = 1 << PHASE_START,
 	IN_READY = 1 << PHASE_READY,
@@ -131,6 +134,7 @@ smtp_server_free(struct smtp_server **s)
 	if (*s == NULL)
 		return;
 	command_lines_done(&(*s)->lines);
+	free((*s)->held);
 	free((*s)->refusal);
 	free((*s)->ending);
 	free(*s);
@@ -161,9 +165,13 @@ finish(struct smtp_server *s)
 static void
 write_reply(struct smtp_server *s, const struct smtp_reply *r)
 {
+	struct smtp_reply plain = *r;
 	char line[512];
 
-	s->hooks->write(s->arg, line, smtp_reply_line(r, s->smtputf8, line));
+	if (s->settings.no_enhanced)
+		plain.enhanced[0] = '\0';
+	s->hooks->write(
+	    s->arg, line, smtp_reply_line(&plain, s->smtputf8, line));
 	if (r->close || r->code == 421)
 		finish(s);
 }
@@ -259,25 +267,55 @@ cmd_helo(struct smtp_server *s, struct str argument)
 		say_plain(s, 250, s->settings.hostname);
 }
 
+/* The lines of EHLO behind the first, NULL at the end. */
+static void
+list_extensions(const struct smtp_server_settings *o, char size[32],
+    const char *out[EHLO_LINES_MAX + 1])
+{
+	const char *const *more = o->extensions;
+	size_t n = 0;
+
+	snprintf(size, 32, "SIZE %" PRIu64, o->size_max);
+	if (!o->no_pipelining)
+		out[n++] = "PIPELINING";
+	if (!o->no_size)
+		out[n++] = size;
+	if (o->eight_bit)
+		out[n++] = "8BITMIME";
+	if (o->smtputf8)
+		out[n++] = "SMTPUTF8";
+	if (o->chunking)
+		out[n++] = "CHUNKING";
+	if (o->dsn)
+		out[n++] = "DSN";
+	while (more != NULL && *more != NULL && n < EHLO_LINES_MAX - 1)
+		out[n++] = *more++;
+	if (!o->no_enhanced)
+		out[n++] = "ENHANCEDSTATUSCODES";
+	out[n] = NULL;
+}
+
 static void
 cmd_ehlo(struct smtp_server *s, struct str argument)
 {
-	const struct smtp_server_settings *o = &s->settings;
-	char text[768];
-	int n;
+	const char *extension[EHLO_LINES_MAX + 1];
+	char text[EHLO_TEXT_MAX], size[32];
+	size_t len;
 
 	if (!hello(s, argument, true))
 		return;
-	n = snprintf(text, sizeof text,
-	    "250-%.255s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n"
-	    "%s%s%s%s250 ENHANCEDSTATUSCODES\r\n",
-	    o->hostname, o->size_max, o->eight_bit ? "250-8BITMIME\r\n" : "",
-	    o->smtputf8 ? "250-SMTPUTF8\r\n" : "",
-	    o->chunking ? "250-CHUNKING\r\n" : "", o->dsn ? "250-DSN\r\n" : "");
-	assert(n > 0 && (size_t)n < sizeof text);
+	list_extensions(&s->settings, size, extension);
+	len = (size_t)snprintf(text, sizeof text, "250%c%.255s\r\n",
+	    extension[0] == NULL ? ' ' : '-', s->settings.hostname);
+	for (size_t i = 0; extension[i] != NULL; i++) {
+		len += (size_t)snprintf(text + len, sizeof text - len,
+		    "250%c%.100s\r\n", extension[i + 1] == NULL ? ' ' : '-',
+		    extension[i]);
+	}
+	assert(len < sizeof text);
 	if (s->hooks->replied != NULL)
 		s->hooks->replied(s->arg, s->verb, 250);
-	s->hooks->write(s->arg, text, (size_t)n);
+	s->hooks->write(s->arg, text, len);
 }
 
 static void
@@ -369,23 +407,85 @@ run_row(struct smtp_server *s, const struct command_row *row, struct str arg)
 }
 
 static void
+run_command(struct smtp_server *s, struct str verb, struct str argument)
+{
+	const struct command_row *row = find_row(verb);
+
+	if (row != NULL)
+		run_row(s, row, argument);
+	else
+		smtp_server_bad(s, 500, "5.5.1", "Command not recognized");
+}
+
+/* What the owner says to a command is all it gets. */
+static void
+say_owners(struct smtp_server *s, const struct smtp_reply *r)
+{
+	s->wants_line = r->code == 334;
+	smtp_server_reply(s, r);
+}
+
+/* Does the owner take this command, or line of a dialogue, for his own? */
+static bool
+is_owners(struct smtp_server *s, struct str line, struct str verb,
+    struct str argument)
+{
+	const struct command_row *row = find_row(verb);
+	struct smtp_reply r = { .code = 0 };
+
+	if (s->hooks->command == NULL || str_is(verb, "BDAT"))
+		return false;
+	if (row != NULL)
+		s->verb = row->verb;
+	switch (s->hooks->command(s->arg, verb, argument, &r)) {
+	case SMTP_PASS:
+		return false;
+	case SMTP_LATER:
+		s->pending = PENDING_COMMAND;
+		s->held = mem_strn(line.p, line.len);
+		s->held_len = line.len;
+		return true;
+	default:
+		say_owners(s, &r);
+		return true;
+	}
+}
+
+static void
+answered_command(struct smtp_server *s, const struct smtp_reply *r)
+{
+	struct str verb, argument;
+	char *held = s->held;
+
+	s->held = NULL;
+	command_split((struct str){ held, s->held_len }, &verb, &argument);
+	if (r->code != 0)
+		say_owners(s, r);
+	else
+		run_command(s, verb, argument);
+	free(held);
+}
+
+static void
 run_line(struct smtp_server *s, struct str line)
 {
-	const struct command_row *row;
 	struct str verb, argument;
 
 	s->verb = "?";
+	if (s->wants_line) {
+		s->wants_line = false;
+		s->verb = "AUTH";
+		if (is_owners(s, line, STR(""), line))
+			return;
+	}
 	if (command_is_dirty(line)) {
 		smtp_server_bad(
 		    s, 500, "5.5.2", "Bare CR, bare LF or NUL in a command");
 		return;
 	}
 	command_split(line, &verb, &argument);
-	row = find_row(verb);
-	if (row != NULL)
-		run_row(s, row, argument);
-	else
-		smtp_server_bad(s, 500, "5.5.1", "Command not recognized");
+	if (verb.len == 0 || !is_owners(s, line, verb, argument))
+		run_command(s, verb, argument);
 }
 
 static size_t
@@ -401,6 +501,7 @@ take_command(struct smtp_server *s, const char *p, size_t n)
 		break;
 	case COMMAND_TOO_LONG:
 		s->verb = "?";
+		s->wants_line = false;
 		smtp_server_bad(s, 500, "5.5.2", "Line too long");
 		break;
 	case COMMAND_MORE:
@@ -433,7 +534,9 @@ smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
 		return;
 	assert(pending != PENDING_NONE);
 	s->pending = PENDING_NONE;
-	if (pending == PENDING_MAIL)
+	if (pending == PENDING_COMMAND)
+		answered_command(s, r);
+	else if (pending == PENDING_MAIL)
 		smtp_server_envelope_mailed(s, r);
 	else if (pending == PENDING_RCPT)
 		smtp_server_envelope_rcpted(s, r);

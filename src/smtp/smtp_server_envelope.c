@@ -58,7 +58,7 @@ static const struct wrong bad_value = { 501, "5.5.4",
 static bool
 offers_size(const struct smtp_server *s)
 {
-	return s->esmtp;
+	return s->esmtp && !s->settings.no_size;
 }
 
 static bool

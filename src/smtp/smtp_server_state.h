@@ -31,6 +31,7 @@ enum smtp_server_phase {
 /* Which hook owes an answer. */
 enum smtp_server_pending {
 	PENDING_NONE,
+	PENDING_COMMAND, /* command() */
 	PENDING_MAIL,
 	PENDING_RCPT,
 	PENDING_DATA, /* may content come?  of DATA */
@@ -48,7 +49,10 @@ struct smtp_server {
 	enum smtp_server_pending pending;
 	uint32_t errors, idle_commands, messages;
 	bool esmtp;
-	bool paused; /* body() has had enough */
+	bool paused;     /* body() has had enough */
+	bool wants_line; /* 334 was said: the next line is command()'s */
+	char *held;      /* owned; the line that command() thinks about */
+	size_t held_len;
 
 	/* The transaction. */
 	bool open; /* mail() said yes, and neither end() nor reset() was */

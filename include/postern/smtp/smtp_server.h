@@ -28,7 +28,7 @@ struct smtp_reply {
 int smtp_reply_set(struct smtp_reply *r, uint16_t code, const char *enhanced,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-enum { SMTP_NOW, SMTP_LATER };
+enum { SMTP_NOW, SMTP_LATER, SMTP_PASS /* of command() only */ };
 
 struct smtp_mail {
 	struct str sender; /* without <>; empty: null sender; route dropped */
@@ -51,6 +51,14 @@ enum smtp_notify {
 
 struct smtp_server_hooks {
 	void (*write)(void *arg, const char *p, size_t n);
+	/* Each command but BDAT (whose octets must be taken) before it is
+	 * handled; may be NULL.  SMTP_PASS: handled as usual.  SMTP_NOW:
+	 * *reply is all it gets; so AUTH and STARTTLS are added.  SMTP_LATER:
+	 * as always, and an answer with code 0 passes.  After a 334 the next
+	 * line comes here whole as the argument, the verb empty: no SMTP_PASS
+	 * then. */
+	int (*command)(void *arg, struct str verb, struct str argument,
+	    struct smtp_reply *reply);
 	void (*helo)(void *arg, struct str name, bool esmtp);
 	int (*mail)(
 	    void *arg, const struct smtp_mail *m, struct smtp_reply *reply);
@@ -82,6 +90,9 @@ struct smtp_server_settings {
 	uint32_t messages_max;      /* a session, then 421; 0: no bound */
 	uint32_t line_max;          /* command line octets, at least 512 */
 	bool smtputf8, chunking, dsn, eight_bit;
+	bool no_pipelining, no_size, no_enhanced; /* not offered */
+	/* More EHLO lines, NULL at the end; NULL: none.  Borrowed. */
+	const char *const *extensions;
 };
 
 struct smtp_server *smtp_server_new(const struct smtp_server_settings *s,
