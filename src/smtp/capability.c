@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "smtp/capability.h"
+
+#include <string.h>
+
+#include "postern/smtp/smtp_client.h"
+
+static const struct {
+	const char *keyword;
+	uint32_t bit;
+} words[] = {
+	{ "PIPELINING", SMTP_CAP_PIPELINING },
+	{ "CHUNKING", SMTP_CAP_CHUNKING },
+	{ "SIZE", SMTP_CAP_SIZE },
+	{ "8BITMIME", SMTP_CAP_8BITMIME },
+	{ "SMTPUTF8", SMTP_CAP_SMTPUTF8 },
+	{ "DSN", SMTP_CAP_DSN },
+	{ "STARTTLS", SMTP_CAP_STARTTLS },
+	{ "ENHANCEDSTATUSCODES", SMTP_CAP_ENHANCED },
+};
+
+static void
+note_mechanisms(struct capability *c, struct str list)
+{
+	size_t n = list.len < sizeof c->auth - 1 ? list.len : sizeof c->auth - 1;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char b = (unsigned char)list.p[i];
+
+		c->auth[i] = b > ' ' && b < 0x7f ? list.p[i] : ' ';
+	}
+	c->auth[n] = '\0';
+}
+
+/* Seen in the wild: both "AUTH PLAIN LOGIN" and the older "AUTH=PLAIN LOGIN",
+ * also one after the other: the mechanisms add up. */
+static void
+take_auth(struct capability *c, struct str list)
+{
+	if (c->auth[0] == '\0')
+		note_mechanisms(c, str_trim(list));
+	while (list.len > 0) {
+		struct str word = str_trim(str_cut(&list, ' '));
+
+		if (str_is(word, "PLAIN"))
+			c->set |= SMTP_CAP_AUTH_PLAIN;
+		else if (str_is(word, "LOGIN"))
+			c->set |= SMTP_CAP_AUTH_LOGIN;
+	}
+}
+
+void
+capability_line(struct capability *c, unsigned index, struct str text)
+{
+	struct str rest = str_trim(text), word;
+
+	if (index == 0)
+		return;
+	if (str_starts_case(rest, STR("AUTH="))) {
+		rest.p += 5;
+		rest.len -= 5;
+		take_auth(c, rest);
+		return;
+	}
+	word = str_cut(&rest, ' ');
+	rest = str_trim(rest);
+	if (str_is(word, "AUTH")) {
+		take_auth(c, rest);
+		return;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (str_is(word, words[i].keyword))
+			c->set |= words[i].bit;
+	}
+	/* A size that is no number says nothing but that SIZE= is taken. */
+	if (str_is(word, "SIZE") && !str_u64(rest, &c->size_max))
+		c->size_max = 0;
+}

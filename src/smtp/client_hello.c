@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * smtp/client_hello - from the banner to a session that is ready: EHLO (or
+ * HELO), STARTTLS, AUTH.  A refusal here is the session's end; where the server
+ * still listens it gets a QUIT.
+ */
+#include <stdio.h>
+
+#include "smtp/client.h"
+
+/* The server has said no: good bye, and the owner learns why. */
+static void
+refused(
+    struct smtp_client *c, enum outcome_stage stage, const struct reply *r)
+{
+	struct outcome o;
+
+	smtp_client_outcome(c, &o, stage, r);
+	smtp_client_put(c, STR("QUIT\r\n"));
+	smtp_client_flush(c);
+	smtp_client_lose(c, &o);
+}
+
+/* We cannot, or must not, go on. */
+static void
+unable(struct smtp_client *c, enum outcome_stage stage, const char *text)
+{
+	smtp_client_put(c, STR("QUIT\r\n"));
+	smtp_client_flush(c);
+	smtp_client_lose_text(c, stage, OUTCOME_LOCAL, text);
+}
+
+static void
+on_ehlo_line(void *arg, unsigned index, struct str text)
+{
+	capability_line(arg, index, text);
+}
+
+static void
+greet(struct smtp_client *c, struct str verb, enum client_step s)
+{
+	smtp_client_put(c, verb);
+	smtp_client_put(c, str_of(c->helo));
+	smtp_client_put(c, STR("\r\n"));
+	smtp_client_await(c, s);
+}
+
+void
+client_hello_ehlo(struct smtp_client *c)
+{
+	c->caps = (struct capability){ 0 };
+	reply_init(&c->reply, on_ehlo_line, &c->caps);
+	greet(c, STR("EHLO "), STEP_EHLO);
+}
+
+void
+client_hello_on_banner(struct smtp_client *c, const struct reply *r)
+{
+	if (r->code >= 400) {
+		refused(c, OUTCOME_BANNER, r);
+	} else if (r->code != 220) {
+		smtp_client_nonsense(c, STEP_BANNER, r);
+	} else {
+		client_hello_ehlo(c);
+		smtp_client_flush(c);
+	}
+}
+
+static void
+become_ready(struct smtp_client *c)
+{
+	c->password = (struct str){ 0 };
+	c->sasl = (struct sasl){ 0 };
+	smtp_client_set_phase(c, CLIENT_READY);
+	c->hooks.ready(c->arg);
+}
+
+/* One line of the exchange.  The buffer is made large enough at once, so that
+ * no copy of the secret is left behind by growing. */
+static void
+say_auth(struct smtp_client *c)
+{
+	struct buf b;
+
+	buf_init(&b, SASL_LINE_MAX);
+	if (buf_room(&b, SASL_LINE_MAX) != NULL &&
+	    sasl_next(&c->sasl, &b) == 0) {
+		struct str line = buf_str(&b);
+
+		smtp_client_await(c, STEP_AUTH);
+		c->hooks.write(c->arg, line.p, line.len);
+		buf_wipe(&b);
+		return;
+	}
+	buf_wipe(&b);
+	smtp_client_lose_text(c, OUTCOME_AUTH, OUTCOME_NONSENSE,
+	    "the server asks for more than the mechanism has to say");
+}
+
+static void
+begin_auth(struct smtp_client *c)
+{
+	struct str user = str_of(c->user);
+	const char *fault = sasl_fault(user, c->password);
+	enum sasl_mechanism m = sasl_choose(c->auth, c->caps.set);
+	char text[160];
+
+	if (!c->secure && !c->auth_clear) {
+		unable(c, OUTCOME_AUTH, "no password is sent without TLS");
+	} else if (fault != NULL) {
+		unable(c, OUTCOME_AUTH, fault);
+	} else if (m == SASL_NONE) {
+		snprintf(text, sizeof text,
+		    "the server offers no AUTH that we may use (%s)",
+		    c->caps.auth[0] != '\0' ? c->caps.auth : "none at all");
+		unable(c, OUTCOME_AUTH, text);
+	} else {
+		sasl_init(&c->sasl, m, user, c->password);
+		say_auth(c);
+	}
+}
+
+/* The greeting is done: what comes next, in order. */
+static void
+go_on(struct smtp_client *c)
+{
+	reply_init(&c->reply, NULL, NULL);
+	c->caps.set &= ~c->disable;
+	if (c->tls == SMTP_TLS_STARTTLS && !c->secure) {
+		if (!(c->caps.set & SMTP_CAP_STARTTLS)) {
+			unable(c, OUTCOME_STARTTLS,
+			    "the server does not offer STARTTLS");
+			return;
+		}
+		smtp_client_put(c, STR("STARTTLS\r\n"));
+		smtp_client_await(c, STEP_STARTTLS);
+		smtp_client_flush(c);
+	} else if (c->user != NULL) {
+		begin_auth(c);
+	} else {
+		become_ready(c);
+	}
+}
+
+void
+client_hello_on_ehlo(struct smtp_client *c, const struct reply *r)
+{
+	if (r->code >= 500) {
+		c->caps = (struct capability){ 0 };
+		reply_init(&c->reply, NULL, NULL);
+		greet(c, STR("HELO "), STEP_HELO);
+		smtp_client_flush(c);
+	} else if (r->code >= 400) {
+		refused(c, OUTCOME_EHLO, r);
+	} else if (r->code != 250) {
+		smtp_client_nonsense(c, STEP_EHLO, r);
+	} else {
+		go_on(c);
+	}
+}
+
+void
+client_hello_on_helo(struct smtp_client *c, const struct reply *r)
+{
+	if (r->code >= 400)
+		refused(c, OUTCOME_EHLO, r);
+	else if (r->code != 250)
+		smtp_client_nonsense(c, STEP_HELO, r);
+	else
+		go_on(c);
+}
+
+void
+client_hello_on_starttls(struct smtp_client *c, const struct reply *r)
+{
+	if (r->code >= 400)
+		refused(c, OUTCOME_STARTTLS, r);
+	else if (r->code != 220)
+		smtp_client_nonsense(c, STEP_STARTTLS, r);
+	else
+		smtp_client_set_phase(c, CLIENT_TLS);
+}
+
+void
+client_hello_on_auth(struct smtp_client *c, const struct reply *r)
+{
+	if (r->code >= 400)
+		refused(c, OUTCOME_AUTH, r);
+	else if (r->code == 334)
+		say_auth(c);
+	else if (r->code == 235)
+		become_ready(c);
+	else
+		smtp_client_nonsense(c, STEP_AUTH, r);
+}
