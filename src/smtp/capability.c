@@ -22,7 +22,8 @@ static const struct {
 static void
 note_mechanisms(struct capability *c, struct str list)
 {
-	size_t n = list.len < sizeof c->auth - 1 ? list.len : sizeof c->auth - 1;
+	size_t n =
+	    list.len < sizeof c->auth - 1 ? list.len : sizeof c->auth - 1;
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned char b = (unsigned char)list.p[i];

@@ -10,8 +10,7 @@
 
 /* The server has said no: good bye, and the owner learns why. */
 static void
-refused(
-    struct smtp_client *c, enum outcome_stage stage, const struct reply *r)
+refused(struct smtp_client *c, enum outcome_stage stage, const struct reply *r)
 {
 	struct outcome o;
 

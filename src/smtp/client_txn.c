@@ -126,7 +126,8 @@ client_txn_begin(struct smtp_client *c, struct smtp_txn *txn)
 	c->since++;
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------
+ */
 
 static bool
 may_send(const struct smtp_client *c, const struct client_txn *t)
@@ -197,7 +198,8 @@ put_mail_parameters(struct smtp_client *c, const struct smtp_txn *txn)
 	char size[32];
 
 	if (caps & SMTP_CAP_SIZE && txn->size > 0) {
-		int n = snprintf(size, sizeof size, " SIZE=%" PRIu64, txn->size);
+		int n =
+		    snprintf(size, sizeof size, " SIZE=%" PRIu64, txn->size);
 
 		smtp_client_put(c, (struct str){ size, (size_t)n });
 	}
@@ -299,8 +301,8 @@ faulty(struct smtp_client *c, enum message_fault fault)
 
 /* Content behind 354, in slices that out can hold stuffed. */
 static void
-send_stuffed(struct smtp_client *c, struct client_txn *t, struct str s,
-    bool last)
+send_stuffed(
+    struct smtp_client *c, struct client_txn *t, struct str s, bool last)
 {
 	while (s.len > 0) {
 		size_t n = s.len < CLIENT_SLICE ? s.len : CLIENT_SLICE;
@@ -333,8 +335,8 @@ send_piece(struct smtp_client *c, struct client_txn *t, struct str s, bool last)
 		faulty(c, t->scan.fault);
 		return;
 	}
-	n = snprintf(line, sizeof line, "BDAT %zu%s\r\n", s.len,
-	    last ? " LAST" : "");
+	n = snprintf(
+	    line, sizeof line, "BDAT %zu%s\r\n", s.len, last ? " LAST" : "");
 	smtp_client_put(c, (struct str){ line, (size_t)n });
 	if (s.len <= CLIENT_APPEND_MAX) {
 		smtp_client_put(c, s);
@@ -432,7 +434,8 @@ client_txn_send_dot(struct smtp_client *c, struct client_txn *t)
 	chain(c);
 }
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies ---------------------------------------------------------------
+ */
 
 static void
 finish(struct smtp_client *c)
@@ -450,7 +453,7 @@ finish(struct smtp_client *c)
 		smtp_client_lose_text(c, OUTCOME_RCPT, OUTCOME_NONSENSE,
 		    "a recipient taken after the sender was refused");
 	while (!smtp_client_is_over(c) && smtp_client_is_ready(c) &&
-	    c->hooks.next != NULL) {
+	       c->hooks.next != NULL) {
 		txn = c->hooks.next(c->arg);
 		if (txn == NULL || smtp_client_is_over(c))
 			break;

@@ -83,27 +83,10 @@ take_enhanced(struct reply *r, struct str text)
 		memcpy(r->enhanced, text.p, n);
 		r->enhanced[n] = '\0';
 	} else if (strlen(r->enhanced) != n ||
-	    memcmp(r->enhanced, text.p, n) != 0) {
+	           memcmp(r->enhanced, text.p, n) != 0) {
 		return text;
 	}
 	return str_trim((struct str){ text.p + n, text.len - n });
-}
-
-/* How many bytes of valid UTF-8 (one character) stand at s.p; 0: none. */
-static size_t
-character(struct str s)
-{
-	static const unsigned char lead[] = { 0xc2, 0xe0, 0xf0, 0xf5 };
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = 1;
-
-	if (c < 0x80)
-		return 1;
-	while (n < 4 && c >= lead[n])
-		n++;
-	if (c < 0xc2 || c >= 0xf5 || n > s.len)
-		return 0;
-	return str_utf8_valid((struct str){ s.p, n }) ? n : 0;
 }
 
 /* Appends what can be shown; the rest becomes '?'.  Full: the rest is left. */
@@ -117,7 +100,7 @@ add_text(struct reply *r, struct str text)
 	if (r->text_len > 0 && r->text_len < room)
 		r->text[r->text_len++] = ' ';
 	while (text.len > 0) {
-		size_t n = character(text), want = n == 0 ? 1 : n;
+		size_t n = str_utf8_char(text), want = n == 0 ? 1 : n;
 		char c = text.p[0];
 
 		if (r->text_len + want > room)
@@ -146,7 +129,7 @@ take_line(struct reply *r, struct str line)
 	if (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-')
 		return bad(r, "a reply code without a space or hyphen");
 	code = (uint16_t)((line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 +
-	    (line.p[2] - '0'));
+	                  (line.p[2] - '0'));
 	if (r->lines > 0 && code != r->code)
 		return bad(r, "lines of one reply with different codes");
 	if (r->lines >= REPLY_LINES_MAX)
@@ -192,10 +175,9 @@ reply_feed(struct reply *r, const char *p, size_t n, size_t *taken)
 		begin(r);
 	while (at < n && res == REPLY_MORE) {
 		const char *lf = memchr(p + at, '\n', n - at);
-		size_t part =
-		    lf != NULL ? (size_t)(lf - (p + at)) + 1 : n - at;
+		size_t part = lf != NULL ? (size_t)(lf - (p + at)) + 1 : n - at;
 
-		if (part > REPLY_LINE_MAX - r->line_len)
+		if (part > REPLY_LINE_MAX - (size_t)r->line_len)
 			return bad(r, "a reply line that is too long");
 		if (part > REPLY_BYTES_MAX - r->bytes)
 			return bad(r, "a reply that is too long");

@@ -38,10 +38,11 @@ sasl_fault(struct str user, struct str password)
 }
 
 void
-sasl_init(struct sasl *s, enum sasl_mechanism m, struct str user,
-    struct str password)
+sasl_init(
+    struct sasl *s, enum sasl_mechanism m, struct str user, struct str password)
 {
-	*s = (struct sasl){ .mechanism = m, .user = user, .password = password };
+	*s =
+	    (struct sasl){ .mechanism = m, .user = user, .password = password };
 }
 
 /* NUL user NUL password (RFC 4616 section 2; no other identity). */

@@ -53,7 +53,7 @@ smtp_client_set_phase(struct smtp_client *c, enum client_phase p)
 		[CLIENT_READY] = 1 << CLIENT_HELLO,
 		[CLIENT_QUITTING] = 1 << CLIENT_READY,
 		[CLIENT_LOST] = 1 << CLIENT_HELLO | 1 << CLIENT_TLS |
-		    1 << CLIENT_READY | 1 << CLIENT_QUITTING,
+		                1 << CLIENT_READY | 1 << CLIENT_QUITTING,
 	};
 
 	assert(from[p] & 1 << c->phase);
@@ -180,8 +180,8 @@ smtp_client_await(struct smtp_client *c, enum client_step s)
 static enum client_step
 first_awaited(const struct smtp_client *c)
 {
-	return c->nawaited > 0 ? (enum client_step)c->awaited[0].step :
-	                         STEP_NONE;
+	return c->nawaited > 0 ? (enum client_step)c->awaited[0].step
+	                       : STEP_NONE;
 }
 
 static void
@@ -191,8 +191,7 @@ answered(struct smtp_client *c)
 	if (--c->awaited[0].count > 0)
 		return;
 	c->nawaited--;
-	memmove(
-	    c->awaited, c->awaited + 1, c->nawaited * sizeof c->awaited[0]);
+	memmove(c->awaited, c->awaited + 1, c->nawaited * sizeof c->awaited[0]);
 }
 
 void

@@ -7,7 +7,12 @@
  * One network round trip a message on a session in use: with PIPELINING the
  * next transaction's MAIL, RCPT and DATA leave in the same write as the content
  * and dot before them (hook next() is asked at that moment); with CHUNKING too,
- * MAIL, RCPT, BDAT LAST and the content leave in one flight.
+ * MAIL, RCPT, BDAT LAST and the content leave in one flight, the next flight
+ * when the last one's verdict is in (next() is asked right after done()).  So
+ * never more than one message a session is behind its end and unanswered.
+ *
+ * Every hook may call smtp_client_free(); done() and ready() may call
+ * smtp_client_send() (where smtp_client_is_ready()) and smtp_client_quit().
  */
 #ifndef SMTP_SMTP_CLIENT_H
 #define SMTP_SMTP_CLIENT_H
@@ -62,15 +67,22 @@ struct smtp_client_hooks {
 	/* The recipient's reply; indexes rise. */
 	void (*rcpt)(void *arg, struct smtp_txn *t, uint32_t index,
 	    const struct outcome *o);
-	/* The transaction's end.  The outcome of MAIL, of DATA, of the final
-	 * dot (for the recipients that were accepted), or of the loss of the
-	 * session; stage RCPT: none was accepted.  The session goes on unless
-	 * lost() follows. */
+	/* The transaction's end, once, after all its rcpt() calls.  The outcome
+	 * of MAIL, of DATA, of the final dot (for the recipients that were
+	 * accepted), or of the loss of the session (for those without a reply
+	 * too; a 421 to RCPT is one, and no rcpt() is called for it); stage
+	 * RCPT with any other reply: none was accepted.  The session goes on
+	 * unless lost() follows.  It goes on too after OUTCOME_LOCAL at stage
+	 * MAIL: nothing was sent (the peer lacks SMTPUTF8 or 8BITMIME, or an
+	 * address must not be sent).  Never called while content() is
+	 * unanswered, but for a loss. */
 	void (*done)(void *arg, struct smtp_txn *t, const struct outcome *o);
-	/* May another transaction follow?  Asked when it could leave now. */
+	/* May another transaction follow?  Asked when it could leave now: with
+	 * the final dot before it, or after done() with nothing in hand.  NULL:
+	 * no; the hook itself may be NULL. */
 	struct smtp_txn *(*next)(void *arg);
-	/* Wants content from offset; answer with smtp_client_content(), now or
-	 * later. */
+	/* Wants content from offset; answer with smtp_client_content() or
+	 * smtp_client_content_failed(), now or later. */
 	void (*content)(void *arg, struct smtp_txn *t, uint64_t offset);
 	/* The session cannot be used any more (refused, rubbish, 421): close.
 	 * The transactions in hand got their done() before. */
@@ -80,12 +92,14 @@ struct smtp_client_hooks {
 enum smtp_client_tls { SMTP_TLS_OFF, SMTP_TLS_STARTTLS, SMTP_TLS_IMPLICIT };
 
 struct smtp_client_settings {
-	const char *helo;
+	const char *helo; /* strings are copied */
+	/* IMPLICIT: the owner does the handshake at once, without secure(),
+	 * and says smtp_client_secured() before it feeds anything. */
 	enum smtp_client_tls tls;
 	const char *user;    /* NULL: no AUTH */
-	struct str password; /* borrowed; asked when AUTH is due */
+	struct str password; /* borrowed until ready() or lost() */
 	bool auth_clear;     /* AUTH also without TLS */
-	const char *auth;    /* "auto", "plain", "login" */
+	const char *auth;    /* "auto" (NULL too), "plain", "login" */
 	uint32_t disable;    /* capabilities not to be used */
 	bool eight_bit_pass; /* send 8-bit content to a peer without 8BITMIME */
 };
@@ -99,13 +113,16 @@ void smtp_client_feed(
 /* The connection failed or closed, or a reply is overdue. */
 void smtp_client_fail(
     struct smtp_client *c, enum outcome_io io, const char *text);
-/* When ready and nothing is in hand. */
+/* When smtp_client_is_ready(). */
 void smtp_client_send(struct smtp_client *c, struct smtp_txn *t);
-/* A part of the content asked for; n 0 with last: its end.  failed: it cannot
- * be read: the session is given up before the final dot. */
+/* A part of the content asked for (64 to 256 KiB is good); n 0 only with last:
+ * its end.  failed: it cannot be read: the session is given up before the final
+ * dot. */
 void smtp_client_content(
     struct smtp_client *c, const char *p, size_t n, bool last);
 void smtp_client_content_failed(struct smtp_client *c, const char *text);
+/* With nothing in hand.  lost() follows with the reply to QUIT; or at once, if
+ * it was not ready yet. */
 void smtp_client_quit(struct smtp_client *c);
 uint32_t smtp_client_capabilities(const struct smtp_client *c);
 uint64_t smtp_client_size_max(const struct smtp_client *c); /* 0: none said */
