@@ -13,8 +13,14 @@
 #include "postern/base/rand.h"
 #include "postern/smtp/smtp_server.h"
 
-#define TEXT(s) { s, sizeof(s) - 1 }
-#define NONE { NULL, 0 }
+#define TEXT(s)                                                                \
+	{                                                                      \
+		s, sizeof(s) - 1                                               \
+	}
+#define NONE                                                                   \
+	{                                                                      \
+		NULL, 0                                                        \
+	}
 
 static const struct smtp_txn_rcpt two[] = {
 	{ TEXT("b@y"), 0, NONE },
@@ -44,41 +50,96 @@ static const struct smtp_txn_rcpt umlaut[] = {
 };
 
 static struct smtp_txn txns[] = {
-	{ .arg = "one", .sender = TEXT("a@x"), .nrcpts = 1, .rcpts = two,
-	    .size = 8, .content = TEXT("hello\r\n") },
-	{ .arg = "two", .sender = TEXT("a@x"), .nrcpts = 2, .rcpts = two,
+	{ .arg = "one",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .size = 8,
+	    .content = TEXT("hello\r\n") },
+	{ .arg = "two",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 2,
+	    .rcpts = two,
 	    .content = TEXT(".dot\r\nend") },
 	{ .arg = "null", .nrcpts = 1, .rcpts = two, .content = TEXT("") },
 	{ .arg = "stream", .sender = TEXT("s@x"), .nrcpts = 1, .rcpts = two },
-	{ .arg = "eight", .sender = TEXT("a@x"), .nrcpts = 1, .rcpts = two,
-	    .eight_bit = true, .content = TEXT("\xc3\xbc\r\n") },
-	{ .arg = "utf8", .sender = TEXT("a\xc3\xbc@x"), .nrcpts = 1,
-	    .rcpts = umlaut, .smtputf8 = true, .eight_bit = true,
+	{ .arg = "eight",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .eight_bit = true,
 	    .content = TEXT("\xc3\xbc\r\n") },
-	{ .arg = "bareutf8", .sender = TEXT("a\xc3\xbc@x"), .nrcpts = 1,
-	    .rcpts = two, .content = TEXT("x\r\n") },
-	{ .arg = "dsn", .sender = TEXT("a@x"), .nrcpts = 2, .rcpts = asked,
-	    .ret_full = true, .envid = TEXT("id+2B1"), .content = TEXT("x\r\n") },
-	{ .arg = "hdrs", .sender = TEXT("a@x"), .nrcpts = 1, .rcpts = two,
-	    .ret_hdrs = true, .content = TEXT("x\r\n") },
-	{ .arg = "barelf", .sender = TEXT("a@x"), .nrcpts = 1, .rcpts = two,
+	{ .arg = "utf8",
+	    .sender = TEXT("a\xc3\xbc@x"),
+	    .nrcpts = 1,
+	    .rcpts = umlaut,
+	    .smtputf8 = true,
+	    .eight_bit = true,
+	    .content = TEXT("\xc3\xbc\r\n") },
+	{ .arg = "bareutf8",
+	    .sender = TEXT("a\xc3\xbc@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "dsn",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 2,
+	    .rcpts = asked,
+	    .ret_full = true,
+	    .envid = TEXT("id+2B1"),
+	    .content = TEXT("x\r\n") },
+	{ .arg = "hdrs",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .ret_hdrs = true,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "barelf",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
 	    .content = TEXT("x\n.\nMAIL FROM:<evil@x>\n") },
-	{ .arg = "barecr", .sender = TEXT("a@x"), .nrcpts = 1, .rcpts = two,
+	{ .arg = "barecr",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
 	    .content = TEXT("x\r") },
-	{ .arg = "forged", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = forged, .content = TEXT("x\r\n") },
-	{ .arg = "forgedline", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = forged_line, .content = TEXT("x\r\n") },
-	{ .arg = "forgedquote", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = forged_quote, .content = TEXT("x\r\n") },
-	{ .arg = "forgedorcpt", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = forged_orcpt, .content = TEXT("x\r\n") },
-	{ .arg = "forgedsender", .sender = TEXT("a@x>\r\nQUIT"), .nrcpts = 1,
-	    .rcpts = two, .content = TEXT("x\r\n") },
-	{ .arg = "forgedenvid", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = two, .envid = TEXT("a b"), .content = TEXT("x\r\n") },
-	{ .arg = "quoted", .sender = TEXT("a@x"), .nrcpts = 1,
-	    .rcpts = quoted, .content = TEXT("x\r\n") },
+	{ .arg = "forged",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = forged,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "forgedline",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = forged_line,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "forgedquote",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = forged_quote,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "forgedorcpt",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = forged_orcpt,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "forgedsender",
+	    .sender = TEXT("a@x>\r\nQUIT"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .content = TEXT("x\r\n") },
+	{ .arg = "forgedenvid",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .envid = TEXT("a b"),
+	    .content = TEXT("x\r\n") },
+	{ .arg = "quoted",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = quoted,
+	    .content = TEXT("x\r\n") },
 };
 
 struct world {
@@ -107,8 +168,7 @@ add(struct buf *b, const char *p, size_t n)
 	assert_int_equal(buf_add(b, p, n), 0);
 }
 
-static void
-told(struct world *w, const char *hook, const char *fmt, ...)
+static void told(struct world *w, const char *hook, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static void
 told(struct world *w, const char *hook, const char *fmt, ...)
@@ -183,8 +243,7 @@ on_ready(void *arg)
 }
 
 static void
-on_rcpt(
-    void *arg, struct smtp_txn *t, uint32_t index, const struct outcome *o)
+on_rcpt(void *arg, struct smtp_txn *t, uint32_t index, const struct outcome *o)
 {
 	char text[800];
 
@@ -255,9 +314,8 @@ expect(struct world *w, struct buf *b, const char *want, size_t n, int line)
 		buf_drop(b, n);
 		return;
 	}
-	fail_msg("%s: line %d: wanted '%.*s', there is '%.*s'",
-	    w->scene->why, line, (int)n, want, (int)have + 40,
-	    b->len > 0 ? buf_at(b) : "");
+	fail_msg("%s: line %d: wanted '%.*s', there is '%.*s'", w->scene->why,
+	    line, (int)n, want, (int)have + 40, b->len > 0 ? buf_at(b) : "");
 }
 
 /* Nothing may be left that the script did not name. */
@@ -268,8 +326,7 @@ settled(struct world *w, int line)
 	if (w->wrote.len > 0 || w->told.len > 0)
 		fail_msg("%s: before line %d: not expected: '%.*s' '%.*s'",
 		    w->scene->why, line, (int)w->wrote.len,
-		    w->wrote.len > 0 ? buf_at(&w->wrote) : "",
-		    (int)w->told.len,
+		    w->wrote.len > 0 ? buf_at(&w->wrote) : "", (int)w->told.len,
 		    w->told.len > 0 ? buf_at(&w->told) : "");
 }
 
@@ -312,8 +369,7 @@ act(struct world *w, const char *verb, const char *rest, int line)
 	else if (strcmp(verb, "late") == 0)
 		smtp_client_fail(c, OUTCOME_TIMED_OUT, rest);
 	else if (strcmp(verb, "awaits") == 0)
-		assert_string_equal(
-		    stages[smtp_client_awaits(c, NULL)], rest);
+		assert_string_equal(stages[smtp_client_awaits(c, NULL)], rest);
 	else if (strcmp(verb, "dot") == 0)
 		assert_int_equal(
 		    smtp_client_after_dot(c), strcmp(rest, "yes") == 0);
@@ -335,7 +391,10 @@ play_line(struct world *w, const char *p, int line)
 	else if (strcmp(verb, "C") == 0 || strcmp(verb, "S") == 0)
 		snprintf(text, sizeof text, "%s\r\n", p + 2);
 	if (verb[1] != '\0') {
-		settled(w, line);
+		feed(w);
+		if (strcmp(verb, "next") != 0 && strcmp(verb, "dot") != 0 &&
+		    strcmp(verb, "awaits") != 0)
+			settled(w, line);
 		act(w, verb, text, line);
 	} else if (verb[0] == 'S' || verb[0] == 's') {
 		if (w->server.len == 0)
