@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/io/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "postern/base/mem.h"
+
+#include "io/conn_priv.h"
+
+#define INPUT_MAX_DEFAULT ((size_t)64 * 1024)
+#define INPUT_MAX_LEAST ((size_t)4 * 1024)
+#define OUTPUT_HIGH_DEFAULT ((size_t)256 * 1024)
+#define SEND_NOW_BYTES                                                         \
+	((size_t)64 * 1024) /* not waiting for the turn's end                  \
+	                     */
+
+static bool
+is_open(const struct conn *c)
+{
+	return c->phase < CONN_PHASE_LINGER;
+}
+
+void
+conn_fail(struct conn *c, const char *what, int e)
+{
+	if (c->err)
+		return;
+	c->err = mem_new(sizeof *c->err);
+	c->sys_errno = e;
+	errno = e;
+	err_sys(c->err, "%s", what);
+	c->err->kind = ERR_NETWORK;
+}
+
+void
+conn_fail_tls(struct conn *c, const char *sentence)
+{
+	if (c->err)
+		return;
+	c->err = mem_new(sizeof *c->err);
+	err_set(c->err, ERR_TLS, "%s", sentence);
+}
+
+void
+conn_end(struct conn *c, enum conn_event ev)
+{
+	assert(!c->ended);
+	c->ended = true;
+	c->show = false;
+	timer_stop(&c->timer);
+	c->read_off = true;
+	conn_io_wants(c);
+	c->s.fn(c, ev, c->s.arg);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct conn *c = arg;
+
+	assert(c->magic == CONN_MAGIC);
+	if (c->phase == CONN_PHASE_LINGER)
+		conn_destroy(c);
+	else if (!c->ended)
+		conn_end(c, CONN_TIMEOUT);
+}
+
+static void
+on_loop_end(void *arg)
+{
+	conn_destroy(arg);
+}
+
+static struct conn *
+new_conn(struct loop *l, int fd, const struct conn_settings *s)
+{
+	struct conn *c = mem_new(sizeof *c);
+	int on = 1;
+
+	c->magic = CONN_MAGIC;
+	c->loop = l;
+	c->fd = fd;
+	c->s = *s;
+	if (c->s.input_max == 0)
+		c->s.input_max = INPUT_MAX_DEFAULT;
+	if (c->s.input_max < INPUT_MAX_LEAST)
+		c->s.input_max = INPUT_MAX_LEAST;
+	if (c->s.output_high == 0)
+		c->s.output_high = OUTPUT_HIGH_DEFAULT;
+	buf_init(&c->in, c->s.input_max);
+	buf_init(&c->out, SIZE_MAX);
+	timer_init(&c->timer, l, on_timer, c);
+	loop_task_init(&c->task, conn_io_on_task, c);
+	loop_task_init(&c->again, conn_io_on_again, c);
+	loop_task_init(&c->at_end, on_loop_end, c);
+	if (fd >= 0) /* harmless where it is no TCP */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return c;
+}
+
+struct conn *
+conn_adopt(struct loop *l, int fd, const struct conn_settings *s)
+{
+	struct conn *c = new_conn(l, fd, s);
+
+	c->phase = CONN_PHASE_CLEAR;
+	conn_io_start(c);
+	return c;
+}
+
+/* 0 connected or on the way. */
+static int
+start_connect(struct conn *c, const struct sockaddr *to, socklen_t to_len,
+    const struct sockaddr *source, socklen_t source_len)
+{
+	if (c->fd < 0) {
+		conn_fail(c, "socket", errno);
+		return -1;
+	}
+	if (source && bind(c->fd, source, source_len) < 0) {
+		conn_fail(c, "bind to the source address", errno);
+		return -1;
+	}
+	if (connect(c->fd, to, to_len) < 0 && errno != EINPROGRESS) {
+		conn_fail(c, "connect", errno);
+		return -1;
+	}
+	return 0;
+}
+
+struct conn *
+conn_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
+    const struct sockaddr *source, socklen_t source_len,
+    const struct conn_settings *s)
+{
+	int fd = socket(
+	    to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct conn *c = new_conn(l, fd, s);
+
+	c->phase = CONN_PHASE_CONNECTING;
+	if (start_connect(c, to, to_len, source, source_len) < 0)
+		loop_task_next(l, &c->again); /* CONN_FAILED */
+	else
+		conn_io_start(c);
+	return c;
+}
+
+void
+conn_destroy(struct conn *c)
+{
+	assert(c->phase != CONN_PHASE_DEAD);
+	loop_task_cancel(&c->task);
+	loop_task_cancel(&c->again);
+	loop_task_cancel(&c->at_end);
+	timer_done(&c->timer);
+	if (c->tls)
+		conn_tls_free(c);
+	if (c->fd >= 0) {
+		ev_io_stop(loop_ev(c->loop), &c->io);
+		close(c->fd);
+	}
+	c->fd = -1;
+	c->phase = CONN_PHASE_DEAD;
+	c->view = STR("");
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+	loop_buf_put(c->loop, &c->in);
+	loop_buf_put(c->loop, &c->out);
+	free(c->name);
+	free(c->err);
+	c->name = NULL;
+	c->err = NULL;
+	loop_discard(c->loop, c);
+}
+
+void
+conn_close(struct conn **c)
+{
+	if (!*c)
+		return;
+	assert((*c)->magic == CONN_MAGIC && is_open(*c));
+	conn_destroy(*c);
+	*c = NULL;
+}
+
+void
+conn_close_after(struct conn **conn, uint64_t linger_ms)
+{
+	struct conn *c = *conn;
+
+	if (!c)
+		return;
+	assert(c->magic == CONN_MAGIC && is_open(c));
+	*conn = NULL;
+	if (c->phase == CONN_PHASE_CONNECTING || c->broken ||
+	    (c->phase == CONN_PHASE_HANDSHAKE && c->clear_left == 0)) {
+		conn_destroy(c);
+		return;
+	}
+	/* Clear text before an unfinished handshake is all that can go. */
+	if (c->phase == CONN_PHASE_HANDSHAKE)
+		c->out.len = c->clear_left;
+	c->phase = CONN_PHASE_LINGER;
+	c->read_off = c->late == CONN_IO_EOF;
+	conn_io_wants(c);
+	c->view = STR("");
+	buf_clear(&c->in);
+	loop_buf_put(c->loop, &c->in);
+	loop_task_cancel(&c->again);
+	loop_task_at_end(c->loop, &c->at_end);
+	loop_task_later(c->loop, &c->task);
+	timer_set(&c->timer, linger_ms);
+}
+
+struct str
+conn_input(const struct conn *c)
+{
+	return c->view.len ? c->view : buf_str(&c->in);
+}
+
+/* What is held has become less: read on where it was too much. */
+static void
+after_take(struct conn *c)
+{
+	if (c->in.len == 0)
+		loop_buf_put(c->loop, &c->in);
+	if ((c->read_off || c->late) && !c->paused && !c->ended &&
+	    c->in.len < c->s.input_max)
+		conn_io_read_on(c);
+}
+
+void
+conn_take(struct conn *c, size_t n)
+{
+	if (c->view.len) {
+		assert(n <= c->view.len);
+		c->view.p += n;
+		c->view.len -= n;
+		return;
+	}
+	buf_drop(&c->in, n);
+	after_take(c);
+}
+
+void
+conn_drop_input(struct conn *c)
+{
+	c->view = STR("");
+	buf_clear(&c->in);
+	c->show = false;
+	if (c->tls_more)
+		conn_tls_drop_pending(c);
+	after_take(c);
+}
+
+void
+conn_pause(struct conn *c)
+{
+	c->paused = true;
+}
+
+void
+conn_resume(struct conn *c)
+{
+	if (!c->paused || !is_open(c) || c->ended)
+		return;
+	c->paused = false;
+	c->show = true;
+	loop_task_later(c->loop, &c->task);
+	if (c->in.len < c->s.input_max)
+		conn_io_read_on(c);
+}
+
+void
+conn_write(struct conn *c, const void *p, size_t n)
+{
+	assert(c->magic == CONN_MAGIC && is_open(c));
+	if (n == 0 || c->broken)
+		return;
+	if (!c->out.mem)
+		loop_buf_get(c->loop, &c->out);
+	if (buf_add(&c->out, p, n) < 0)
+		abort(); /* beyond the address space */
+	if (c->out.len >= SEND_NOW_BYTES && !c->blocked)
+		conn_io_flush(c);
+	if (c->out.len > c->s.output_high)
+		c->was_full = true;
+	loop_task_later(c->loop, &c->task);
+}
+
+bool
+conn_is_full(const struct conn *c)
+{
+	return c->out.len > c->s.output_high;
+}
+
+size_t
+conn_unsent(const struct conn *c)
+{
+	return c->out.len;
+}
+
+void
+conn_timeout(struct conn *c, uint64_t in_ms)
+{
+	uint64_t now_ms = loop_now_ms(c->loop);
+
+	if (in_ms == 0 || c->ended)
+		timer_stop(&c->timer);
+	else
+		timer_set_at(&c->timer,
+		    in_ms < UINT64_MAX - now_ms ? now_ms + in_ms : UINT64_MAX);
+}
+
+bool
+conn_is_secure(const struct conn *c)
+{
+	return c->secured;
+}
+
+const struct err *
+conn_error(const struct conn *c)
+{
+	static const struct err none = { 0 };
+
+	return c->err ? c->err : &none;
+}
+
+int
+conn_errno(const struct conn *c)
+{
+	return c->sys_errno;
+}
+
+int
+conn_fd(const struct conn *c)
+{
+	return c->fd;
+}

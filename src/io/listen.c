@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/io/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "postern/base/mem.h"
+
+#include "io/loop_priv.h"
+
+#define BACKLOG 4096 /* the kernel caps it at somaxconn */
+#define TURN_MAX 64  /* connections accepted in one turn */
+#define PAUSE_MS 100
+
+struct listen {
+	int fd;
+	int reserve; /* given up for a moment when descriptors are out */
+	struct addr addr;
+	dev_t dev; /* of the unix path we made */
+	ino_t ino;
+	struct loop *loop; /* NULL: not started */
+	bool in_hook;      /* then a close only marks, with fd -1 */
+	ev_io io;
+	struct timer pause;
+	listen_fn *fn;
+	void *arg;
+};
+
+static const char *
+path_of(const struct addr *a)
+{
+	return ((const struct sockaddr_un *)&a->ss)->sun_path;
+}
+
+/* Is there a socket at the path that nobody listens on? */
+static bool
+is_stale(const struct addr *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat st;
+	bool refused;
+
+	if (fd < 0)
+		return false;
+	refused = connect(fd, (const struct sockaddr *)&a->ss, a->len) < 0 &&
+	          errno == ECONNREFUSED;
+	close(fd);
+	return refused && lstat(path_of(a), &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int
+bind_to(int fd, const struct addr *a)
+{
+	const struct sockaddr *sa = (const struct sockaddr *)&a->ss;
+
+	if (bind(fd, sa, a->len) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !addr_is_unix(a))
+		return -1;
+	if (!is_stale(a) || unlink(path_of(a)) < 0) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return bind(fd, sa, a->len);
+}
+
+static void
+set_options(int fd, const struct addr *a)
+{
+	int on = 1;
+
+	if (addr_is_unix(a))
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* What is accepted inherits it. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (a->ss.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+}
+
+/* Anybody may connect; who may send is decided later. */
+static int
+open_unix_path(struct listen *l)
+{
+	struct stat st;
+
+	if (!addr_is_unix(&l->addr))
+		return 0;
+	if (chmod(path_of(&l->addr), 0666) < 0 ||
+	    lstat(path_of(&l->addr), &st) < 0)
+		return -1;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return 0;
+}
+
+int
+listen_open(struct listen **out, const struct addr *a, struct err *err)
+{
+	struct listen *l = mem_new(sizeof *l);
+	char text[ADDR_TEXT];
+
+	addr_text(a, text);
+	l->addr = *a;
+	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->fd = socket(
+	    a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd < 0 || l->reserve < 0)
+		goto out;
+	set_options(l->fd, a);
+	if (bind_to(l->fd, a) < 0 || open_unix_path(l) < 0 ||
+	    listen(l->fd, BACKLOG) < 0)
+		goto out;
+	if (!addr_is_unix(a)) {
+		l->addr.len = sizeof l->addr.ss;
+		getsockname(
+		    l->fd, (struct sockaddr *)&l->addr.ss, &l->addr.len);
+	}
+	*out = l;
+	return 0;
+out:
+	err_sys(err, "listen on %s", text);
+	listen_close(&l);
+	return -1;
+}
+
+static bool
+is_out_of_descriptors(int e)
+{
+	return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
+}
+
+/* 1 more may wait, 0 no more, -1 errno. */
+static int
+accept_one(struct listen *l, bool full)
+{
+	struct addr peer = { .len = sizeof peer.ss };
+	int fd = accept4(l->fd, (struct sockaddr *)&peer.ss, &peer.len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		if (addr_is_unix(&l->addr))
+			peer.ss.ss_family = AF_UNIX;
+		l->in_hook = true;
+		l->fn(l->arg, fd, &peer, full);
+		l->in_hook = false;
+		return 1;
+	}
+	if (errno == EAGAIN)
+		return 0;
+	/* Others are the one connection's trouble (accept(2)). */
+	return is_out_of_descriptors(errno) ? -1 : 1;
+}
+
+/* Tells one client that we are full, and rests. */
+static void
+on_full(struct listen *l)
+{
+	ev_io_stop(loop_ev(l->loop), &l->io);
+	timer_set(&l->pause, PAUSE_MS);
+	if (l->reserve < 0)
+		return;
+	close(l->reserve);
+	l->reserve = -1;
+	accept_one(l, true);
+	if (l->fd >= 0) /* the hook may have closed us */
+		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+accept_some(struct listen *l)
+{
+	for (int i = 0; i < TURN_MAX && l->loop; i++) {
+		int rc = accept_one(l, false);
+
+		if (rc == 0)
+			return;
+		if (rc < 0) {
+			on_full(l);
+			return;
+		}
+	}
+}
+
+static void
+on_readable(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct listen *l = w->data;
+
+	(void)ev;
+	(void)revents;
+	accept_some(l);
+	if (l->fd < 0) /* closed by the hook */
+		free(l);
+}
+
+static void
+on_pause_over(void *arg)
+{
+	struct listen *l = arg;
+
+	if (l->reserve < 0)
+		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ev_io_start(loop_ev(l->loop), &l->io);
+}
+
+void
+listen_start(struct listen *l, struct loop *loop, listen_fn *fn, void *arg)
+{
+	listen_stop(l);
+	l->loop = loop;
+	l->fn = fn;
+	l->arg = arg;
+	timer_init(&l->pause, loop, on_pause_over, l);
+	ev_io_init(&l->io, on_readable, l->fd, EV_READ);
+	l->io.data = l;
+	ev_io_start(loop_ev(loop), &l->io);
+}
+
+void
+listen_stop(struct listen *l)
+{
+	if (!l->loop)
+		return;
+	ev_io_stop(loop_ev(l->loop), &l->io);
+	timer_done(&l->pause);
+	l->loop = NULL;
+}
+
+static void
+remove_path(struct listen *l)
+{
+	struct stat st;
+
+	if (addr_is_unix(&l->addr) && l->ino &&
+	    lstat(path_of(&l->addr), &st) == 0 && st.st_dev == l->dev &&
+	    st.st_ino == l->ino)
+		unlink(path_of(&l->addr));
+}
+
+void
+listen_close(struct listen **listen)
+{
+	struct listen *l = *listen;
+
+	if (!l)
+		return;
+	*listen = NULL;
+	listen_stop(l);
+	remove_path(l);
+	if (l->fd >= 0)
+		close(l->fd);
+	if (l->reserve >= 0)
+		close(l->reserve);
+	l->fd = l->reserve = -1;
+	if (!l->in_hook)
+		free(l);
+}
+
+const struct addr *
+listen_addr(const struct listen *l)
+{
+	return &l->addr;
+}
