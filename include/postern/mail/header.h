@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mail/header - looks at the header fields as content passes (RFC 5322 2.2):
+ * which are there, how often Received is.  Pure, bounded memory; the result
+ * never depends on how the input is cut.
+ */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/str.h"
+
+#define HEADER_ID_MAX 255  /* octets of Message-ID that are remembered */
+#define HEADER_NAME_MAX 16 /* longer names are none that matter here */
+
+struct header_scan {
+	uint8_t state, name_len;
+	uint8_t id_len;
+	bool is_over;  /* the empty line has passed: what follows is body */
+	bool in_id;    /* the field under way is the first Message-ID */
+	bool id_space; /* white space stands before its next byte */
+	bool has_date, has_from, has_message_id;
+	uint32_t received; /* fields of that name */
+	char name[HEADER_NAME_MAX];
+	char id[HEADER_ID_MAX];
+};
+
+void header_scan_init(struct header_scan *h);
+void header_scan(struct header_scan *h, const char *p, size_t n);
+/* The value of the first Message-ID, unfolded, control bytes left out, cut at
+ * HEADER_ID_MAX; empty if there is none.  Borrowed from *h. */
+struct str header_scan_id(const struct header_scan *h);
+
+#endif
