@@ -46,12 +46,20 @@ struct inlet_settings {
 	struct intake_settings intake;
 };
 
-struct inlet_counters { /* any thread reads */
-	struct stat_counter sessions, open, accepted, refused, messages, bytes;
+struct inlet_counters {               /* any thread reads */
+	struct stat_counter sessions; /* connections since the start */
+	struct stat_counter open;     /* now */
+	struct stat_counter accepted; /* connections that were greeted */
+	struct stat_counter refused;  /* connections and commands: 4xx, 5xx */
+	struct stat_counter messages; /* answered with 250 */
+	struct stat_counter bytes;    /* of content that came in */
 };
 
 /* settings are immutable and borrowed until the next inlet_change() has been
- * taken up (on_old is called in the inlet's thread when the old are let go). */
+ * taken up and the last session that began with them is over: then the on_old
+ * given with that change is called, in the inlet's thread.  -1: a network that
+ * cannot be read (network_parse() tells before; at a change such a listener
+ * admits nobody). */
 MUST_CHECK int inlet_new(struct inlet **in, struct spool *sp,
     const struct inlet_settings *s, struct err *err);
 void inlet_start(struct inlet *in, const char *thread_name);
@@ -65,7 +73,10 @@ size_t inlet_load(const struct inlet *in); /* open sessions, any thread */
  * get 421; then done(arg) in the inlet's thread. */
 void inlet_drain(
     struct inlet *in, uint64_t grace_ms, void (*done)(void *arg), void *arg);
-void inlet_stop(struct inlet *in); /* ends the loop, joins */
+/* Cuts what is left, ends the loop, joins. */
+void inlet_stop(struct inlet *in);
+/* After inlet_stop(); and after spool_stop(), unless it was drained: the
+ * spool's last answers are taken here. */
 void inlet_free(struct inlet **in);
 const struct inlet_counters *inlet_counters(const struct inlet *in);
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/base/err.h"
 #include "postern/base/str.h"
 #include "postern/smtp/smtp_server.h"
 #include "postern/spool/envelope.h"
@@ -41,16 +42,17 @@ struct intake_from {
 };
 
 struct intake_hooks {
-	/* The end of intake_end(): the message is durable (reply 250) or not.
-	 */
+	/* After intake_end(): the message is durable (reply 250) or not. */
 	void (*answer)(void *arg, const struct smtp_reply *reply);
 	/* After intake_body() said true: bytes are welcome again. */
 	void (*resume)(void *arg);
 };
 
+/* The spool answers through mb. */
 struct intake *intake_new(struct spool *sp, struct mailbox *mb);
-void intake_free(struct intake **i);
-/* A new generation; messages under way keep what they began with. */
+void intake_free(struct intake **i); /* when nothing is pending */
+/* A new generation (copied); messages under way keep what they began with.
+ * Once before the first message. */
 void intake_change(struct intake *i, const struct intake_settings *s);
 
 /* One message: begin (MAIL), rcpt..., data, body..., end.  begin, rcpt and data
@@ -62,13 +64,19 @@ struct intake_message *intake_begin(struct intake *i,
 void intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
     struct smtp_reply *reply);
 void intake_data(struct intake_message *m, struct smtp_reply *reply); /* 354 */
+/* Takes all n bytes (some 64 KiB at most); true: enough, resume() follows. */
 bool intake_body(struct intake_message *m, const char *p, size_t n);
-/* answer() follows, also after the client is gone; m is not the caller's any
- * more.  intake_forget() then drops the hooks (the client is gone). */
-void intake_end(struct intake_message *m);
+/* The content is whole; m is not the caller's any more.  SMTP_NOW: refused,
+ * *reply filled, m is gone.  SMTP_LATER: answer() follows, never from inside
+ * this call; intake_forget() drops the hooks before (the client is gone; the
+ * message is ours all the same). */
+MUST_CHECK int intake_end(struct intake_message *m, struct smtp_reply *reply);
 void intake_forget(struct intake_message *m);
 void intake_abort(struct intake_message **m); /* before intake_end() */
-/* Messages that were handed to the spool and not answered yet. */
+/* Operations of messages, ended or given up, that the spool has not answered
+ * yet. */
 size_t intake_pending(const struct intake *i);
+/* fn(arg) whenever intake_pending() has become 0. */
+void intake_on_idle(struct intake *i, void (*fn)(void *arg), void *arg);
 
 #endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/events - what the inlet logs; postern-log(7) documents each row.
+ */
+#ifndef INLET_EVENTS_H
+#define INLET_EVENTS_H
+
+#include "postern/base/log.h"
+
+enum inlet_event {
+	INLET_CONNECT,
+	INLET_DISCONNECT,
+	INLET_LIMIT,
+	INLET_NETWORK,
+	INLET_STRANGER,
+	INLET_TIMEOUT,
+	INLET_COMMAND,
+	INLET_REFUSED,
+	INLET_CHANGE,
+	INLET_DRAIN,
+};
+
+static const struct log_event inlet_events[] = {
+	/* a client has connected: listener, client */
+	[INLET_CONNECT] = { "connect", LOG_LEVEL_DEBUG },
+	/* a session is over: why, messages, ms */
+	[INLET_DISCONNECT] = { "disconnect", LOG_LEVEL_DEBUG },
+	/* turned away with 421, a limit is reached: listener, client, text */
+	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN },
+	/* turned away with 554, not of the listener's networks */
+	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN },
+	/* it spoke TLS or HTTP where SMTP is spoken: client, text */
+	[INLET_STRANGER] = { "session.stranger", LOG_LEVEL_INFO },
+	/* ended with 421, the client was silent for too long: client, text */
+	[INLET_TIMEOUT] = { "session.timeout", LOG_LEVEL_INFO },
+	/* a command got a 4xx or 5xx reply: client, verb, code */
+	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },
+	/* the same where the mail itself was not taken, by a rule of the
+	 * protocol: too big, too many recipients, a bare CR or LF */
+	[INLET_REFUSED] = { "session.refused", LOG_LEVEL_INFO },
+	/* new settings that cannot be used in part: text */
+	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
+	/* no new transactions: sessions, grace_ms */
+	[INLET_DRAIN] = { "inlet.drain", LOG_LEVEL_DEBUG },
+};
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inlet/generation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "postern/base/mem.h"
+#include "postern/inlet/inlet.h"
+#include "postern/inlet/network.h"
+#include "postern/smtp/smtp_server.h"
+
+struct door {
+	struct network *networks;
+	bool is_shut; /* its networks could not be read */
+	struct smtp_server_settings server;
+};
+
+struct generation {
+	const struct inlet_settings *s; /* borrowed until on_old */
+	size_t refs;
+	struct door *doors; /* s->nlisteners of them */
+	void (*on_old)(void *arg);
+	void *arg;
+};
+
+static int
+open_networks(struct door *d, const struct inlet_listener *l, struct err *err)
+{
+	if (l->networks == NULL)
+		return 0;
+	d->networks = mem_array(l->nnetworks, sizeof *d->networks);
+	for (size_t i = 0; i < l->nnetworks; i++) {
+		if (network_parse(&d->networks[i], l->networks[i], err) == 0)
+			continue;
+		d->is_shut = true;
+		return err_wrap(err, "listener %s", l->name);
+	}
+	return 0;
+}
+
+static void
+fill_server(struct smtp_server_settings *to, const char *hostname,
+    const struct inlet_listener *l)
+{
+	*to = (struct smtp_server_settings){
+		.hostname = hostname,
+		.size_max = l->size_max,
+		.recipients_max = l->recipients_max,
+		.errors_max = l->errors_max,
+		.idle_commands_max = l->idle_commands_max,
+		.messages_max = l->messages_max,
+		.line_max = l->line_max,
+		.smtputf8 = l->smtputf8,
+		.chunking = l->chunking,
+		.dsn = l->dsn,
+		.eight_bit = l->eight_bit,
+	};
+}
+
+int
+generation_new(
+    struct generation **g, const struct inlet_settings *s, struct err *err)
+{
+	struct generation *made = mem_new(sizeof *made);
+	int rc = 0;
+
+	made->s = s;
+	made->refs = 1;
+	made->doors = mem_array(s->nlisteners, sizeof *made->doors);
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		struct door *d = &made->doors[i];
+
+		fill_server(&d->server, s->hostname, &s->listeners[i]);
+		if (open_networks(d, &s->listeners[i], err) == -1)
+			rc = -1;
+	}
+	*g = made;
+	return rc;
+}
+
+struct generation *
+generation_ref(struct generation *g)
+{
+	g->refs++;
+	return g;
+}
+
+void
+generation_drop(struct generation **gp)
+{
+	struct generation *g = *gp;
+
+	*gp = NULL;
+	if (g == NULL)
+		return;
+	assert(g->refs > 0);
+	if (--g->refs > 0)
+		return;
+	for (size_t i = 0; i < g->s->nlisteners; i++)
+		free(g->doors[i].networks);
+	if (g->on_old != NULL)
+		g->on_old(g->arg);
+	free(g->doors);
+	free(g);
+}
+
+void
+generation_on_old(struct generation *g, void (*on_old)(void *arg), void *arg)
+{
+	g->on_old = on_old;
+	g->arg = arg;
+}
+
+const struct inlet_settings *
+generation_settings(const struct generation *g)
+{
+	return g->s;
+}
+
+const struct inlet_listener *
+generation_listener(const struct generation *g, size_t listener)
+{
+	return listener < g->s->nlisteners ? &g->s->listeners[listener] : NULL;
+}
+
+const struct smtp_server_settings *
+generation_server(const struct generation *g, size_t listener)
+{
+	assert(listener < g->s->nlisteners);
+	return &g->doors[listener].server;
+}
+
+bool
+generation_admits(
+    const struct generation *g, size_t listener, const struct addr *peer)
+{
+	const struct inlet_listener *l = &g->s->listeners[listener];
+	const struct door *d = &g->doors[listener];
+
+	if (d->is_shut)
+		return false;
+	if (l->networks == NULL || addr_is_unix(peer))
+		return true;
+	for (size_t i = 0; i < l->nnetworks; i++) {
+		if (network_has(&d->networks[i], peer))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/generation - one generation of an inlet's settings, with what is made
+ * of them once: networks parsed, the protocol machine's settings a listener.
+ * A session keeps the generation it began with.  Belongs to one inlet thread.
+ */
+#ifndef INLET_GENERATION_H
+#define INLET_GENERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "postern/base/err.h"
+
+struct addr;
+struct generation;
+struct inlet_listener;
+struct inlet_settings;
+struct smtp_server_settings;
+
+/* s is borrowed until on_old has been called.  -1: networks of a listener are
+ * wrong; *g is made all the same and that listener admits nobody. */
+MUST_CHECK int generation_new(
+    struct generation **g, const struct inlet_settings *s, struct err *err);
+struct generation *generation_ref(struct generation *g);
+/* The last reference calls on_old. */
+void generation_drop(struct generation **g);
+void generation_on_old(
+    struct generation *g, void (*on_old)(void *arg), void *arg);
+
+const struct inlet_settings *generation_settings(const struct generation *g);
+/* NULL: there is no listener of that number (a reload took it away). */
+const struct inlet_listener *generation_listener(
+    const struct generation *g, size_t listener);
+const struct smtp_server_settings *generation_server(
+    const struct generation *g, size_t listener);
+bool generation_admits(
+    const struct generation *g, size_t listener, const struct addr *peer);
+
+#endif

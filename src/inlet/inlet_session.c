@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inlet/inlet_session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+#include "postern/io/conn.h"
+#include "postern/io/loop.h"
+#include "postern/smtp/smtp_server.h"
+
+#include "inlet/clients.h"
+#include "inlet/events.h"
+#include "inlet/generation.h"
+#include "inlet/inlet_core.h"
+#include "inlet/session_id.h"
+#include "inlet/stranger.h"
+
+#define SESSION_MAGIC 0x5e5510a1u
+/* Commands are fed in parts, so that replies to a full input stay bounded. */
+#define FEED_COMMANDS 4096u
+
+struct inlet_session {
+	uint32_t magic;
+	struct list in_sessions;
+	struct inlet *in;
+	struct generation *generation; /* a reference */
+	const struct inlet_listener *listener;
+	struct conn *conn;
+	struct smtp_server *smtp;
+	struct intake_message *msg; /* owned until intake_end() */
+	char *helo;                 /* owned, or NULL */
+	char *client;               /* owned: "192.0.2.1" */
+	struct addr peer;
+	uint64_t id;
+	uint64_t opened_ms;
+	uint32_t messages; /* answered with 250 */
+	bool is_counted;   /* in the table of clients */
+	bool is_ended;     /* msg is with intake, the answer will come */
+	bool is_paused;    /* intake wants no bytes */
+	bool is_choked;    /* the client does not take our replies */
+	bool is_half;      /* the client will send no more, but may read */
+	bool is_known;     /* its first bytes are not TLS or HTTP */
+	bool has_content;  /* 354 was said */
+	bool is_told;      /* intake has logged why the next reply refuses */
+	bool has_replied;  /* since the clock was set */
+};
+
+/* --- the end -------------------------------------------------------------- */
+
+static void
+log_session(
+    const struct inlet_session *s, enum inlet_event ev, const char *text)
+{
+	struct log_line l;
+
+	log_begin(&l, &inlet_events[ev], 0, s->id);
+	log_cstr(&l, "listener", s->listener->name);
+	log_cstr(&l, "client", s->client);
+	if (text != NULL)
+		log_cstr(&l, "text", text);
+	log_end(&l);
+}
+
+static void
+log_disconnect(const struct inlet_session *s, const char *why)
+{
+	struct log_line l;
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	log_begin(&l, &inlet_events[INLET_DISCONNECT], 0, s->id);
+	log_cstr(&l, "client", s->client);
+	log_num(&l, "messages", s->messages);
+	log_num(&l, "ms", (int64_t)(loop_now_ms(s->in->loop) - s->opened_ms));
+	log_cstr(&l, "text", why);
+	log_end(&l);
+}
+
+static void
+let_message_go(struct inlet_session *s)
+{
+	if (s->msg != NULL && s->is_ended)
+		intake_forget(s->msg);
+	else if (s->msg != NULL)
+		intake_abort(&s->msg);
+	s->msg = NULL;
+	s->is_ended = s->is_paused = s->has_content = false;
+}
+
+/* The connection is closed by then, or handed to conn_close_after(). */
+static void
+session_free(struct inlet_session *s, const char *why)
+{
+	struct inlet *in = s->in;
+
+	log_disconnect(s, why);
+	let_message_go(s);
+	smtp_server_free(&s->smtp);
+	list_remove(&s->in_sessions);
+	if (s->is_counted)
+		clients_give(s->listener->name, &s->peer);
+	stat_sub(&in->counters.open, 1);
+	generation_drop(&s->generation);
+	free(s->helo);
+	free(s->client);
+	s->magic = 0;
+	free(s);
+	inlet_check_drained(in);
+}
+
+static void
+session_finish(struct inlet_session *s, const char *why)
+{
+	conn_close_after(&s->conn, s->listener->timeouts.linger);
+	session_free(s, why);
+}
+
+static void
+session_cut(struct inlet_session *s, const char *why)
+{
+	conn_close(&s->conn);
+	session_free(s, why);
+}
+
+static void
+session_say_goodbye(
+    struct inlet_session *s, const char *enhanced, const char *text)
+{
+	smtp_server_end(s->smtp, enhanced, text);
+	session_finish(s, text);
+}
+
+/* --- time ----------------------------------------------------------------- */
+
+static uint64_t
+session_left_ms(const struct inlet_session *s)
+{
+	uint64_t all = s->listener->timeouts.session;
+	uint64_t spent = loop_now_ms(s->in->loop) - s->opened_ms;
+
+	if (all == 0)
+		return UINT64_MAX;
+	return spent < all ? all - spent : 0;
+}
+
+static void
+set_clock(struct inlet_session *s, uint64_t ms)
+{
+	uint64_t left = session_left_ms(s);
+
+	conn_timeout(s->conn, left < ms ? left + 1 : ms);
+	s->has_replied = false;
+}
+
+/* A command has so long from the last reply on, whatever drips in meanwhile;
+ * content from its last piece.  While we keep the client waiting it has all
+ * the time there is. */
+static void
+session_clock(struct inlet_session *s)
+{
+	if (smtp_server_is_waiting(s->smtp) || s->is_paused)
+		conn_timeout(s->conn, 0);
+	else if (smtp_server_in_body(s->smtp))
+		set_clock(s, s->listener->timeouts.data);
+	else if (s->has_replied)
+		set_clock(s, s->listener->timeouts.command);
+}
+
+static void
+session_timed_out(struct inlet_session *s)
+{
+	const char *text = session_left_ms(s) == 0
+	                       ? "This session has lasted too long"
+	                       : "Nothing came for too long";
+
+	log_session(s, INLET_TIMEOUT, text);
+	session_say_goodbye(s, "4.4.2", text);
+}
+
+/* --- bytes ------------------------------------------------------------------
+ */
+
+/* false: it is not known yet, or the client was sent away (is_gone). */
+static bool
+session_look(struct inlet_session *s, struct str input, bool *is_gone)
+{
+	const char *what;
+
+	switch (stranger_look(input, &what)) {
+	case STRANGER_NO:
+		s->is_known = true;
+		return true;
+	case STRANGER_WAIT:
+		return false;
+	case STRANGER_YES:
+		break;
+	}
+	log_session(s, INLET_STRANGER, what);
+	session_say_goodbye(s, "4.7.0", what);
+	*is_gone = true;
+	return false;
+}
+
+static bool
+session_may_read(struct inlet_session *s)
+{
+	if (smtp_server_is_done(s->smtp) || smtp_server_is_waiting(s->smtp) ||
+	    s->is_paused)
+		return false;
+	if (!conn_is_full(s->conn))
+		return true;
+	if (!s->is_choked)
+		conn_pause(s->conn);
+	s->is_choked = true;
+	return false;
+}
+
+/* false: the session is gone. */
+static bool
+session_feed(struct inlet_session *s)
+{
+	bool is_gone = false;
+
+	while (session_may_read(s)) {
+		struct str input = conn_input(s->conn);
+		size_t took, n = input.len;
+
+		if (n == 0)
+			break;
+		if (!s->is_known && !session_look(s, input, &is_gone))
+			return !is_gone;
+		if (n > FEED_COMMANDS && !smtp_server_in_body(s->smtp))
+			n = FEED_COMMANDS;
+		took = smtp_server_feed(s->smtp, input.p, n);
+		conn_take(s->conn, took);
+		if (took == 0)
+			break;
+	}
+	return true;
+}
+
+/* Takes what there is, then ends or waits for more. */
+static void
+session_go_on(struct inlet_session *s)
+{
+	if (!session_feed(s))
+		return;
+	if (smtp_server_is_done(s->smtp))
+		session_finish(s, "done");
+	else if (!s->is_half)
+		session_clock(s);
+	else if (!smtp_server_is_waiting(s->smtp) && !s->is_paused)
+		session_finish(s, "closed by the client");
+}
+
+static void
+on_conn(struct conn *c, enum conn_event ev, void *arg)
+{
+	struct inlet_session *s = arg;
+
+	(void)c;
+	assert(s->magic == SESSION_MAGIC);
+	switch (ev) {
+	case CONN_DRAINED:
+		if (s->is_choked)
+			conn_resume(s->conn);
+		s->is_choked = false;
+		session_go_on(s);
+		break;
+	case CONN_DATA:
+		session_go_on(s);
+		break;
+	case CONN_TIMEOUT:
+		session_timed_out(s);
+		break;
+	case CONN_FAILED:
+		session_cut(s, conn_error(s->conn)->text);
+		break;
+	case CONN_CLOSED:
+		s->is_half = true; /* what it sent before still counts */
+		session_go_on(s);
+		break;
+	case CONN_CONNECTED:
+	case CONN_SECURED:
+		break;
+	}
+}
+
+/* --- what intake says ------------------------------------------------------
+ */
+
+static void
+on_answer(void *arg, const struct smtp_reply *reply)
+{
+	struct inlet_session *s = arg;
+
+	assert(s->magic == SESSION_MAGIC);
+	s->msg = NULL;
+	s->is_ended = s->has_content = false;
+	s->is_told = reply->code >= 400;
+	if (!s->is_told) {
+		s->messages++;
+		stat_add(&s->in->counters.messages, 1);
+	}
+	smtp_server_answer(s->smtp, reply);
+	if (s->in->is_draining && !smtp_server_is_done(s->smtp))
+		session_say_goodbye(s, "4.3.2", "Shutting down");
+	else
+		session_go_on(s);
+}
+
+static void
+session_resume(struct inlet_session *s)
+{
+	s->is_paused = false;
+	smtp_server_resume(s->smtp);
+	conn_resume(s->conn);
+}
+
+static void
+on_resume(void *arg)
+{
+	struct inlet_session *s = arg;
+
+	assert(s->magic == SESSION_MAGIC);
+	session_resume(s);
+	session_go_on(s);
+}
+
+static const struct intake_hooks intake_hooks = {
+	.answer = on_answer,
+	.resume = on_resume,
+};
+
+/* --- what the protocol machine says ----------------------------------------
+ */
+
+static void
+on_write(void *arg, const char *p, size_t n)
+{
+	struct inlet_session *s = arg;
+
+	conn_write(s->conn, p, n);
+	s->has_replied = true;
+}
+
+static void
+on_helo(void *arg, struct str name, bool esmtp)
+{
+	struct inlet_session *s = arg;
+
+	(void)esmtp; /* smtp_server_protocol() tells */
+	free(s->helo);
+	s->helo = mem_strn(name.p, name.len);
+}
+
+static int
+on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
+{
+	struct inlet_session *s = arg;
+	struct intake_from from = {
+		.client = s->client,
+		.helo = s->helo,
+		.listener = s->listener->name,
+		.protocol = smtp_server_protocol(s->smtp),
+		.session = s->id,
+	};
+
+	if (s->in->is_draining) {
+		smtp_reply_set(reply, 421, "4.3.2", "Shutting down");
+		reply->close = true;
+		return SMTP_NOW;
+	}
+	s->msg = intake_begin(s->in->intake, &from, m, &intake_hooks, s, reply);
+	s->is_told = reply->code >= 400;
+	return SMTP_NOW;
+}
+
+static int
+on_rcpt(void *arg, const struct smtp_rcpt *r, struct smtp_reply *reply)
+{
+	struct inlet_session *s = arg;
+
+	intake_rcpt(s->msg, r, reply);
+	s->is_told = reply->code >= 400;
+	return SMTP_NOW;
+}
+
+static int
+on_data(void *arg, struct smtp_reply *reply)
+{
+	struct inlet_session *s = arg;
+
+	intake_data(s->msg, reply);
+	s->has_content = reply->code / 100 == 3;
+	return SMTP_NOW;
+}
+
+static bool
+on_body(void *arg, const char *p, size_t n)
+{
+	struct inlet_session *s = arg;
+
+	stat_add(&s->in->counters.bytes, n);
+	s->is_paused = intake_body(s->msg, p, n);
+	if (s->is_paused)
+		conn_pause(s->conn);
+	return s->is_paused;
+}
+
+static int
+on_end(void *arg, struct smtp_reply *reply)
+{
+	struct inlet_session *s = arg;
+	int when = intake_end(s->msg, reply);
+
+	if (s->is_paused) /* the pause goes with the content */
+		session_resume(s);
+	s->is_ended = when == SMTP_LATER;
+	if (!s->is_ended) {
+		s->msg = NULL;
+		s->has_content = false;
+		s->is_told = true;
+	}
+	return when;
+}
+
+static void
+on_reset(void *arg)
+{
+	struct inlet_session *s = arg;
+
+	assert(!s->is_ended);
+	let_message_go(s);
+}
+
+/* What an operator asks about: the mail was not taken for what it is.  The
+ * rest are slips of the client's protocol. */
+static enum inlet_event
+refusal_event(const struct inlet_session *s, uint16_t code)
+{
+	if (!s->is_told && (code == 452 || code == 550 || code == 552))
+		return INLET_REFUSED;
+	return INLET_COMMAND;
+}
+
+static void
+on_replied(void *arg, const char *verb, uint16_t code)
+{
+	struct inlet_session *s = arg;
+	enum inlet_event ev = refusal_event(s, code);
+	struct log_line l;
+
+	s->is_told = false;
+	if (code < 400)
+		return;
+	stat_add(&s->in->counters.refused, 1);
+	log_begin(&l, &inlet_events[ev], 0, s->id);
+	log_cstr(&l, "client", s->client);
+	log_cstr(&l, "verb", verb);
+	log_num(&l, "code", code);
+	log_end(&l);
+}
+
+static const struct smtp_server_hooks smtp_hooks = {
+	.write = on_write,
+	.helo = on_helo,
+	.mail = on_mail,
+	.rcpt = on_rcpt,
+	.data = on_data,
+	.body = on_body,
+	.end = on_end,
+	.reset = on_reset,
+	.replied = on_replied,
+};
+
+/* --- the beginning ----------------------------------------------------------
+ */
+
+static bool
+is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
+{
+	struct clients_limits limits = {
+		.listener_max = s->listener->connections_max,
+		.client_max = s->listener->per_client_max,
+	};
+
+	if (s->in->is_draining) {
+		smtp_reply_set(r, 421, "4.3.2", "Shutting down");
+		return false;
+	}
+	if (!generation_admits(s->generation, listener, &s->peer)) {
+		smtp_reply_set(r, 554, "5.7.1", "You may not connect here");
+		log_session(s, INLET_NETWORK, r->text);
+		return false;
+	}
+	switch (clients_take(s->listener->name, &s->peer, &limits)) {
+	case CLIENTS_OK:
+		s->is_counted = true;
+		return true;
+	case CLIENTS_LISTENER_FULL:
+		smtp_reply_set(
+		    r, 421, "4.7.0", "Too many connections, try again later");
+		break;
+	case CLIENTS_CLIENT_FULL:
+		smtp_reply_set(r, 421, "4.7.0",
+		    "Too many connections from you, try again later");
+		break;
+	}
+	log_session(s, INLET_LIMIT, r->text);
+	return false;
+}
+
+static struct inlet_session *
+session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
+{
+	struct inlet_session *s = mem_new(sizeof *s);
+	struct conn_settings cs = { .fn = on_conn, .arg = s };
+	char text[ADDR_TEXT];
+
+	s->magic = SESSION_MAGIC;
+	s->in = in;
+	s->generation = generation_ref(in->generation);
+	s->listener = generation_listener(in->generation, listener);
+	s->peer = *peer;
+	addr_host_text(peer, text);
+	s->client = mem_str(text);
+	s->id = session_id_next(clock_wall_ms());
+	s->opened_ms = loop_now_ms(in->loop);
+	s->conn = conn_adopt(in->loop, fd, &cs);
+	s->smtp = smtp_server_new(
+	    generation_server(in->generation, listener), &smtp_hooks, s);
+	list_push(&in->sessions, &s->in_sessions);
+	stat_add(&in->counters.sessions, 1);
+	stat_add(&in->counters.open, 1);
+	return s;
+}
+
+void
+inlet_session_open(
+    struct inlet *in, size_t listener, int fd, const struct addr *peer)
+{
+	struct inlet_session *s = session_new(in, listener, fd, peer);
+	struct smtp_reply reply = { 0 };
+
+	if (is_admitted(s, listener, &reply)) {
+		if (log_wants(LOG_LEVEL_DEBUG))
+			log_session(s, INLET_CONNECT, NULL);
+		stat_add(&in->counters.accepted, 1);
+		smtp_server_greet(s->smtp);
+		session_clock(s);
+		return;
+	}
+	stat_add(&in->counters.refused, 1);
+	smtp_server_refuse(s->smtp, &reply);
+	session_finish(s, reply.text);
+}
+
+/* --- all of them ------------------------------------------------------------
+ */
+
+static void
+session_drain(struct inlet_session *s, bool is_over)
+{
+	if (s->is_ended || (s->has_content && !is_over))
+		return;
+	session_say_goodbye(s, "4.3.2", "Shutting down");
+}
+
+void
+inlet_session_drain_all(struct inlet *in, bool is_over)
+{
+	struct list *l, *next;
+
+	for (l = in->sessions.next; l != &in->sessions; l = next) {
+		next = l->next;
+		session_drain(
+		    LIST_OF(l, struct inlet_session, in_sessions), is_over);
+	}
+}
+
+void
+inlet_session_cut_all(struct inlet *in)
+{
+	struct list *l;
+
+	while ((l = in->sessions.next) != &in->sessions)
+		session_cut(
+		    LIST_OF(l, struct inlet_session, in_sessions), "stopped");
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake/events - what intake logs; postern-log(7) documents each row.
+ */
+#ifndef INTAKE_EVENTS_H
+#define INTAKE_EVENTS_H
+
+#include "postern/base/log.h"
+
+enum intake_event {
+	INTAKE_ACCEPTED,
+	INTAKE_REFUSED,
+};
+
+static const struct log_event intake_events[] = {
+	/* durable, answered with 250: from, rcpts, size, client, helo,
+	 * listener, protocol, message_id */
+	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO },
+	/* a message or a recipient was not taken: from, to, client, helo, code,
+	 * enhanced, text */
+	[INTAKE_REFUSED] = { "refused", LOG_LEVEL_INFO },
+};
+
+#endif

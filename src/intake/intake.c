@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/intake/intake.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/crc32c.h"
+#include "postern/base/id.h"
+#include "postern/base/mem.h"
+#include "postern/mail/header.h"
+#include "postern/mail/message.h"
+#include "postern/mail/received.h"
+#include "postern/spool/body.h"
+#include "postern/spool/spool.h"
+
+#include "intake/content.h"
+#include "intake/draft.h"
+#include "intake/events.h"
+#include "intake/rules.h"
+
+#define MESSAGE_MAGIC 0x1e77e12du
+/* Words of an envelope: so much, and so much for each recipient (a path of 256
+ * octets, an ORCPT in xtext). */
+#define WORDS_BYTES (16u << 10)
+#define WORDS_BYTES_RCPT 1088u
+
+struct intake {
+	struct content_pool pool;
+	struct rules *rules; /* the newest generation */
+	struct buf field;    /* Received in the making */
+};
+
+enum message_phase {
+	MESSAGE_ENVELOPE,   /* between MAIL and the content */
+	MESSAGE_CONTENT,    /* bytes come in */
+	MESSAGE_STAGING,    /* whole; slices are not answered yet */
+	MESSAGE_COMMITTING, /* the accept operation is under way */
+	MESSAGE_GONE,       /* given up, but slices are not answered yet */
+};
+
+struct intake_message {
+	uint32_t magic;
+	enum message_phase phase;
+	struct intake *in;
+	struct rules *rules;
+	const struct intake_hooks *hooks; /* NULL: forgotten */
+	void *arg;
+	uint64_t session;
+	struct draft draft;
+	uint32_t flags; /* enum envelope_flag */
+	/* from the content on */
+	uint64_t mid;
+	uint64_t size; /* as the client sent it, without our Received */
+	uint64_t total;
+	uint32_t crc;
+	bool is_too_big;
+	struct message_scan scan;
+	struct header_scan header;
+	struct content content;
+};
+
+static void
+message_set_phase(struct intake_message *m, enum message_phase to)
+{
+	static const unsigned from[] = {
+		[MESSAGE_CONTENT] = 1u << MESSAGE_ENVELOPE,
+		[MESSAGE_STAGING] = 1u << MESSAGE_CONTENT,
+		[MESSAGE_COMMITTING] =
+		    1u << MESSAGE_CONTENT | 1u << MESSAGE_STAGING,
+		[MESSAGE_GONE] = 1u << MESSAGE_CONTENT,
+	};
+
+	assert(m->magic == MESSAGE_MAGIC);
+	assert((from[to] & 1u << m->phase) != 0);
+	m->phase = to;
+}
+
+/* --- the log -------------------------------------------------------------- */
+
+static void
+log_refused(
+    const struct intake_message *m, const char *to, const struct smtp_reply *r)
+{
+	struct log_line l;
+
+	log_begin(&l, &intake_events[INTAKE_REFUSED], m->mid, m->session);
+	log_cstr(&l, "from", draft_word(&m->draft, DRAFT_SENDER));
+	if (to != NULL)
+		log_cstr(&l, "to", to);
+	log_cstr(&l, "client", draft_word(&m->draft, DRAFT_CLIENT));
+	if (draft_word(&m->draft, DRAFT_HELO) != NULL)
+		log_cstr(&l, "helo", draft_word(&m->draft, DRAFT_HELO));
+	log_num(&l, "code", r->code);
+	log_cstr(&l, "enhanced", r->enhanced);
+	log_cstr(&l, "text", r->text);
+	log_end(&l);
+}
+
+static void
+log_accepted(const struct intake_message *m)
+{
+	const struct draft *d = &m->draft;
+	struct log_line l;
+
+	if (!log_wants(LOG_LEVEL_INFO))
+		return;
+	log_begin(&l, &intake_events[INTAKE_ACCEPTED], m->mid, m->session);
+	log_cstr(&l, "from", draft_word(d, DRAFT_SENDER));
+	log_num(&l, "rcpts", d->nrcpts);
+	log_num(&l, "size", (int64_t)m->total);
+	log_cstr(&l, "client", draft_word(d, DRAFT_CLIENT));
+	if (draft_word(d, DRAFT_HELO) != NULL)
+		log_cstr(&l, "helo", draft_word(d, DRAFT_HELO));
+	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
+	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
+	if (draft_word(d, DRAFT_MESSAGE_ID) != NULL)
+		log_cstr(&l, "message_id", draft_word(d, DRAFT_MESSAGE_ID));
+	log_end(&l);
+}
+
+/* --- life ------------------------------------------------------------------
+ */
+
+struct intake *
+intake_new(struct spool *sp, struct mailbox *mb)
+{
+	struct intake *i = mem_new(sizeof *i);
+
+	content_pool_init(&i->pool, sp, mb);
+	buf_init(&i->field, RECEIVED_MAX);
+	return i;
+}
+
+void
+intake_free(struct intake **i)
+{
+	if (*i == NULL)
+		return;
+	assert((*i)->pool.unanswered == 0);
+	rules_drop(&(*i)->rules);
+	buf_done(&(*i)->field);
+	free(*i);
+	*i = NULL;
+}
+
+void
+intake_change(struct intake *i, const struct intake_settings *s)
+{
+	rules_drop(&i->rules);
+	i->rules = rules_new(s);
+}
+
+size_t
+intake_pending(const struct intake *i)
+{
+	return i->pool.unanswered;
+}
+
+void
+intake_on_idle(struct intake *i, void (*fn)(void *arg), void *arg)
+{
+	i->pool.on_idle = fn;
+	i->pool.arg = arg;
+}
+
+static void
+message_free(struct intake_message *m)
+{
+	if (m->phase != MESSAGE_ENVELOPE)
+		content_done(&m->content);
+	draft_done(&m->draft);
+	rules_drop(&m->rules);
+	m->magic = 0;
+	free(m);
+}
+
+/* Not ours after all.  What was staged goes; m stays until the spool has
+ * answered for it. */
+static void
+message_drop(struct intake_message *m)
+{
+	if (m->phase != MESSAGE_ENVELOPE) {
+		m->hooks = NULL;
+		message_set_phase(m, MESSAGE_GONE);
+		if (!content_drop(&m->content))
+			return;
+	}
+	message_free(m);
+}
+
+static void
+set_room_reply(struct smtp_reply *r, enum spool_result result)
+{
+	if (result == SPOOL_FULL)
+		smtp_reply_set(r, 452, "4.3.1", "No room for it now");
+	else
+		smtp_reply_set(r, 451, "4.3.0", "The spool cannot take it now");
+}
+
+/* --- the answer of the spool ------------------------------------------------
+ */
+
+static void
+message_answer(struct intake_message *m, enum spool_result result)
+{
+	const struct intake_hooks *hooks = m->hooks;
+	void *arg = m->arg;
+	struct smtp_reply reply = { 0 };
+	char id[ID_TEXT];
+
+	if (result == SPOOL_DONE) {
+		id_text(m->mid, id);
+		smtp_reply_set(&reply, 250, "2.0.0", "queued as %s", id);
+		log_accepted(m);
+	} else {
+		set_room_reply(&reply, result);
+		log_refused(m, NULL, &reply);
+		if (m->content.is_staged)
+			spool_abort_staged(m->in->pool.sp, m->mid);
+	}
+	message_free(m);
+	if (hooks != NULL)
+		hooks->answer(arg, &reply);
+}
+
+static void
+accept_answered(struct spool_op *op, void *owner)
+{
+	struct intake_message *m = op->arg;
+	struct intake *in = m->in;
+	enum spool_result result = op->result;
+
+	(void)owner;
+	assert(m->magic == MESSAGE_MAGIC && m->phase == MESSAGE_COMMITTING);
+	free(op);
+	message_answer(m, result);
+	content_pool_answered(&in->pool);
+}
+
+static struct envelope *
+make_envelope(struct intake_message *m, int64_t now_ms)
+{
+	struct envelope base = {
+		.mid = m->mid,
+		.arrival_ms = now_ms,
+		.size = m->total,
+		.crc32c = m->crc,
+		.flags = m->flags,
+	};
+	struct envelope *e;
+
+	if (m->scan.body_8bit)
+		base.flags |= ENVELOPE_BODY_8BIT;
+	if (m->scan.header_8bit)
+		base.flags |= ENVELOPE_HEADER_8BIT;
+	if (!m->content.is_staged)
+		base.body = content_body(&m->content);
+	e = draft_envelope(&m->draft, &base);
+	body_free(&base.body);
+	return e;
+}
+
+static void
+message_commit(struct intake_message *m)
+{
+	struct spool_accept *a = mem_new(sizeof *a);
+	int64_t now_ms = clock_wall_ms();
+
+	message_set_phase(m, MESSAGE_COMMITTING);
+	a->op.reply_to = m->in->pool.mb;
+	a->op.done = accept_answered;
+	a->op.arg = m;
+	a->env = make_envelope(m, now_ms);
+	a->ndeliveries = 1;
+	a->first = (struct spool_delivery){
+		.route = m->rules->s.route,
+		.priority = m->rules->s.priority,
+		.due_ms = now_ms,
+	};
+	content_pool_asked(&m->in->pool);
+	spool_accept(m->in->pool.sp, a);
+}
+
+static void
+on_content(struct content *c, enum content_event ev)
+{
+	struct intake_message *m = LIST_OF(c, struct intake_message, content);
+
+	assert(m->magic == MESSAGE_MAGIC);
+	if (ev == CONTENT_RESUME)
+		m->hooks->resume(m->arg);
+	else if (m->phase == MESSAGE_GONE)
+		message_free(m);
+	else if (m->phase == MESSAGE_STAGING && c->result == SPOOL_DONE)
+		message_commit(m);
+	else if (m->phase == MESSAGE_STAGING)
+		message_answer(m, c->result);
+}
+
+/* --- the envelope ------------------------------------------------------------
+ */
+
+static int
+put_words(
+    struct draft *d, const struct intake_from *from, const struct smtp_mail *m)
+{
+	const struct {
+		enum draft_word word;
+		struct str text;
+		bool is_given;
+	} words[] = {
+		{ DRAFT_SENDER, m->sender, true },
+		{ DRAFT_ENVID, m->envid, m->envid.len > 0 },
+		{ DRAFT_CLIENT, str_of(from->client), true },
+		{ DRAFT_HELO, str_of(from->helo), from->helo != NULL },
+		{ DRAFT_LISTENER, str_of(from->listener), true },
+		{ DRAFT_USER, str_of(from->user), from->user != NULL },
+		{ DRAFT_PROTOCOL, str_of(from->protocol), true },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (words[i].is_given &&
+		    draft_put(d, words[i].word, words[i].text) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static uint32_t
+flags_of(const struct smtp_mail *m)
+{
+	return (m->eight_bit ? ENVELOPE_8BITMIME : 0u) |
+	       (m->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u) |
+	       (m->ret_full ? ENVELOPE_RET_FULL : 0u) |
+	       (m->ret_hdrs ? ENVELOPE_RET_HDRS : 0u);
+}
+
+/* true: it may come; else *r is the refusal. */
+static bool
+has_room(
+    const struct intake *i, const struct smtp_mail *m, struct smtp_reply *r)
+{
+	uint64_t max = i->rules->s.size_max;
+	enum spool_result room;
+
+	if (max != 0 && m->size > max) {
+		smtp_reply_set(r, 552, "5.3.4", "At most %llu bytes are taken",
+		    (unsigned long long)max);
+		return false;
+	}
+	room = spool_room(i->pool.sp, m->size);
+	if (room == SPOOL_DONE)
+		return true;
+	set_room_reply(r, room);
+	return false;
+}
+
+struct intake_message *
+intake_begin(struct intake *i, const struct intake_from *from,
+    const struct smtp_mail *mail, const struct intake_hooks *h, void *arg,
+    struct smtp_reply *reply)
+{
+	struct intake_message *m = mem_new(sizeof *m);
+	uint32_t rcpts = i->rules->s.recipients_max;
+	size_t words = WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT;
+
+	m->magic = MESSAGE_MAGIC;
+	m->phase = MESSAGE_ENVELOPE;
+	m->in = i;
+	m->rules = rules_ref(i->rules);
+	m->hooks = h;
+	m->arg = arg;
+	m->session = from->session;
+	m->flags = flags_of(mail);
+	draft_init(&m->draft, words);
+	if (put_words(&m->draft, from, mail) == -1)
+		smtp_reply_set(reply, 501, "5.5.4", "Too long");
+	else if (has_room(i, mail, reply))
+		smtp_reply_set(reply, 250, "2.1.0", "Ok");
+	if (reply->code == 250)
+		return m;
+	log_refused(m, NULL, reply);
+	message_free(m);
+	return NULL;
+}
+
+void
+intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
+    struct smtp_reply *reply)
+{
+	char address[512];
+
+	assert(m->phase == MESSAGE_ENVELOPE);
+	if (draft_has(&m->draft, r->address) ||
+	    (m->draft.nrcpts < m->rules->s.recipients_max &&
+	        draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)) {
+		smtp_reply_set(reply, 250, "2.1.5", "Ok");
+		return;
+	}
+	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
+	snprintf(
+	    address, sizeof address, "%.*s", (int)r->address.len, r->address.p);
+	log_refused(m, address, reply);
+}
+
+/* --- the content -------------------------------------------------------------
+ */
+
+static bool
+take_bytes(struct intake_message *m, const char *p, size_t n)
+{
+	m->crc = crc32c(m->crc, p, n);
+	m->total += n;
+	return content_add(&m->content, p, n);
+}
+
+/* The one thing that is added: in front of all (RFC 5321 4.4). */
+static void
+put_received(struct intake_message *m)
+{
+	struct buf *field = &m->in->field;
+	const struct draft *d = &m->draft;
+	char id[ID_TEXT], date[40];
+	struct received r = {
+		.helo = draft_word(d, DRAFT_HELO),
+		.client = draft_word(d, DRAFT_CLIENT),
+		.hostname = m->rules->s.hostname,
+		.protocol = draft_word(d, DRAFT_PROTOCOL),
+		.id = id,
+		.date = date,
+	};
+	int rc;
+
+	if (d->nrcpts == 1)
+		r.recipient = draft_rcpt_at(d, 0);
+	id_text(m->mid, id);
+	clock_rfc5322(clock_wall_ms(), date);
+	buf_clear(field);
+	rc = received_build(field, &r);
+	assert(rc == 0); /* RECEIVED_MAX is the longest */
+	take_bytes(m, buf_str(field).p, buf_str(field).len);
+}
+
+static void
+put_message_id(struct intake_message *m)
+{
+	struct str id = header_scan_id(&m->header);
+
+	/* Without room for it the message goes on without it. */
+	if (id.len > 0 && draft_put(&m->draft, DRAFT_MESSAGE_ID, id) == -1)
+		m->draft.word[DRAFT_MESSAGE_ID] = 0;
+}
+
+void
+intake_data(struct intake_message *m, struct smtp_reply *reply)
+{
+	if (m->draft.nrcpts == 0) {
+		smtp_reply_set(reply, 554, "5.5.1", "No valid recipients");
+		return;
+	}
+	message_set_phase(m, MESSAGE_CONTENT);
+	m->mid = spool_mid(m->in->pool.sp);
+	content_init(&m->content, &m->in->pool, m->mid, m->rules->s.stage_above,
+	    on_content);
+	message_scan_init(&m->scan);
+	header_scan_init(&m->header);
+	put_received(m);
+	smtp_reply_set(reply, 354, "", "End with a dot on a line of its own");
+}
+
+bool
+intake_body(struct intake_message *m, const char *p, size_t n)
+{
+	uint64_t max = m->rules->s.size_max;
+
+	assert(m->phase == MESSAGE_CONTENT);
+	if (m->is_too_big)
+		return false;
+	m->size += n;
+	if (max != 0 && m->size > max) {
+		m->is_too_big = true;
+		content_drop(&m->content);
+		return false;
+	}
+	message_scan(&m->scan, p, n);
+	header_scan(&m->header, p, n);
+	return take_bytes(m, p, n);
+}
+
+/* What speaks against the whole content; true: nothing. */
+static bool
+is_acceptable(struct intake_message *m, struct smtp_reply *r)
+{
+	message_scan_end(&m->scan);
+	if (m->is_too_big)
+		smtp_reply_set(
+		    r, 552, "5.3.4", "Message size exceeds the limit");
+	else if (m->header.received >= m->rules->s.received_max)
+		smtp_reply_set(r, 554, "5.4.6",
+		    "This mail goes in a loop: it has %u Received fields",
+		    m->header.received);
+	else if (m->scan.fault == MESSAGE_NUL)
+		smtp_reply_set(r, 550, "5.5.2", "NUL in the content");
+	else if (m->scan.fault != MESSAGE_OK)
+		smtp_reply_set(r, 550, "5.5.2", "Bare CR or LF in the content");
+	else if (m->content.result != SPOOL_DONE)
+		set_room_reply(r, m->content.result);
+	else
+		return true;
+	return false;
+}
+
+int
+intake_end(struct intake_message *m, struct smtp_reply *reply)
+{
+	assert(m->phase == MESSAGE_CONTENT);
+	if (!is_acceptable(m, reply)) {
+		log_refused(m, NULL, reply);
+		message_drop(m);
+		return SMTP_NOW;
+	}
+	put_message_id(m);
+	if (content_end(&m->content))
+		message_commit(m);
+	else
+		message_set_phase(m, MESSAGE_STAGING);
+	return SMTP_LATER;
+}
+
+void
+intake_forget(struct intake_message *m)
+{
+	assert(m->magic == MESSAGE_MAGIC && m->phase >= MESSAGE_STAGING);
+	m->hooks = NULL;
+}
+
+void
+intake_abort(struct intake_message **mp)
+{
+	struct intake_message *m = *mp;
+
+	*mp = NULL;
+	if (m == NULL)
+		return;
+	assert(m->phase <= MESSAGE_CONTENT);
+	message_drop(m);
+}
