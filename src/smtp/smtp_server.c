@@ -566,6 +566,12 @@ smtp_server_greet(struct smtp_server *s)
 }
 
 void
+smtp_server_begin(struct smtp_server *s)
+{
+	smtp_server_set_phase(s, PHASE_START);
+}
+
+void
 smtp_server_refuse(struct smtp_server *s, const struct smtp_reply *r)
 {
 	struct smtp_reply last = *r;

@@ -220,6 +220,12 @@ a_reply_that_closes_ends_the_session(void **state)
 	assert_int_equal(smtp_server_feed(s, "STARTTLS\r\nNOOP\r\n", 16), 10);
 	expect(&o.wire, "220 2.0.0 Go\r\n");
 	assert_true(smtp_server_is_done(s));
+	smtp_server_free(&s);
+	s = smtp_server_new(&usual, &hooks, &o); /* the one behind TLS */
+	smtp_server_begin(s);
+	expect(&o.wire, "");
+	say(s, "MAIL FROM:<a@b>\r\n");
+	expect(&o.wire, "503 5.5.1 Say EHLO first\r\n");
 	close_server(&o, s);
 }
 
