@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/sink_mail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+#include "postern/smtp/smtp_server.h"
+#include "tools/sink.h"
+#include "tools/sink_store.h"
+
+static void
+log_event(const struct sink_mail *m, struct sink *s, const char *event)
+{
+	if (s->log == NULL)
+		return;
+	sink_json_open(&s->json, event);
+	sink_json_num(&s->json, "connection", m->connection);
+	sink_json_write(&s->json, s->log);
+}
+
+void
+sink_mail_init(struct sink_mail *m, struct sink *s)
+{
+	memset(m, 0, sizeof *m);
+	m->connection = ++s->last_id;
+	log_event(m, s, "connected");
+}
+
+static void
+forget(char **text)
+{
+	free(*text);
+	*text = NULL;
+}
+
+void
+sink_mail_done(struct sink_mail *m, struct sink *s)
+{
+	sink_mail_reset(m);
+	log_event(m, s, "closed");
+	forget(&m->helo);
+	forget(&m->tls);
+	free(m->rcpt);
+}
+
+static void
+remember(char **text, struct str value)
+{
+	free(*text);
+	*text = mem_strn(value.p, value.len);
+}
+
+void
+sink_mail_helo(struct sink_mail *m, struct str name)
+{
+	remember(&m->helo, name);
+}
+
+void
+sink_mail_secured(struct sink_mail *m, const char *version)
+{
+	forget(&m->helo);
+	remember(&m->tls, str_of(version));
+}
+
+/* The transaction is over: kept or not. */
+void
+sink_mail_reset(struct sink_mail *m)
+{
+	if (m->in_content)
+		sink_verify_done(&m->verify);
+	memset(&m->verify, 0, sizeof m->verify);
+	m->in_content = false;
+	sink_store_drop(&m->file);
+	m->broken = false;
+	forget(&m->sender);
+	forget(&m->parameters);
+	for (uint32_t i = 0; i < m->nrcpts; i++)
+		free(m->rcpt[i]);
+	m->nrcpts = 0;
+}
+
+void
+sink_mail_begin(struct sink_mail *m, const struct smtp_mail *mail)
+{
+	char size[32] = "";
+
+	sink_mail_reset(m);
+	remember(&m->sender, mail->sender);
+	if (mail->size != 0)
+		snprintf(size, sizeof size, " SIZE=%llu",
+		    (unsigned long long)mail->size);
+	m->parameters = mem_printf("%s%s%s%s%s%.*s", size,
+	    mail->eight_bit ? " BODY=8BITMIME" : "",
+	    mail->smtputf8 ? " SMTPUTF8" : "",
+	    mail->ret_full   ? " RET=FULL"
+	    : mail->ret_hdrs ? " RET=HDRS"
+	                     : "",
+	    mail->envid.len > 0 ? " ENVID=" : "", (int)mail->envid.len,
+	    mail->envid.len > 0 ? mail->envid.p : "");
+}
+
+void
+sink_mail_rcpt(struct sink_mail *m, const struct smtp_rcpt *r)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE",
+		"DELAY" };
+	char notify[48] = "";
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (!(r->notify & 1u << i))
+			continue;
+		strcat(notify, notify[0] == '\0' ? " NOTIFY=" : ",");
+		strcat(notify, words[i]);
+	}
+	if (m->nrcpts == m->rcpts_cap) {
+		m->rcpts_cap = m->rcpts_cap * 2 + 8;
+		m->rcpt = mem_resize(m->rcpt, m->rcpts_cap * sizeof(char *));
+	}
+	m->rcpt[m->nrcpts++] = mem_printf("%.*s%s%s%.*s", (int)r->address.len,
+	    r->address.p, notify, r->orcpt.len > 0 ? " ORCPT=" : "",
+	    (int)r->orcpt.len, r->orcpt.len > 0 ? r->orcpt.p : "");
+}
+
+void
+sink_mail_data(struct sink_mail *m, struct sink *s, struct smtp_reply *reply)
+{
+	struct err err;
+
+	if (s->store != NULL &&
+	    sink_store_begin(s->store, &m->file, &err) == -1) {
+		fprintf(stderr, "postern-sink: %s\n", err.text);
+		smtp_reply_set(reply, 452, "4.3.1", "Cannot keep it");
+		return;
+	}
+	sink_verify_init(&m->verify, s->log != NULL);
+	m->in_content = true;
+}
+
+void
+sink_mail_body(struct sink_mail *m, const char *p, size_t n)
+{
+	struct err err;
+
+	sink_verify_feed(&m->verify, p, n);
+	if (m->file == NULL || m->broken)
+		return;
+	if (sink_store_write(m->file, p, n, &err) == -1) {
+		fprintf(stderr, "postern-sink: %s\n", err.text);
+		m->broken = true;
+	}
+}
+
+static void
+log_bench(struct sink *s, const struct benchmail *b, enum sink_verdict verdict)
+{
+	char run[16];
+
+	if (verdict == SINK_FOREIGN)
+		return;
+	snprintf(run, sizeof run, "%08x", b->run);
+	sink_json_str(&s->json, "run", str_of(run));
+	sink_json_num(&s->json, "number", b->number);
+	sink_json_bool(&s->json, "damaged", verdict == SINK_DAMAGED);
+}
+
+/* What sink_verify_end() found out. */
+struct found {
+	enum sink_verdict verdict;
+	char whole[SINK_VERIFY_HEX], rest[SINK_VERIFY_HEX];
+};
+
+static void
+log_message(const struct sink_mail *m, struct sink *s, struct found *f,
+    const char *file)
+{
+	struct sink_json *j = &s->json;
+	char time[40];
+
+	if (s->log == NULL)
+		return;
+	clock_rfc3339(clock_wall_us(), time);
+	sink_json_open(j, "message");
+	sink_json_str(j, "time", str_of(time));
+	sink_json_num(j, "connection", m->connection);
+	sink_json_num(j, "nth", m->nth);
+	sink_json_str(j, "helo", str_of(m->helo));
+	sink_json_str(j, "tls", str_of(m->tls));
+	sink_json_str(j, "sender", str_of(m->sender));
+	sink_json_str(j, "parameters", str_trim(str_of(m->parameters)));
+	sink_json_array(j, "recipients");
+	for (uint32_t i = 0; i < m->nrcpts; i++)
+		sink_json_item(j, str_of(m->rcpt[i]));
+	sink_json_array_end(j);
+	sink_json_num(j, "size", m->verify.size);
+	sink_json_num(j, "trace_bytes", m->verify.trace_bytes);
+	sink_json_str(j, "sha256", str_of(f->whole));
+	sink_json_str(j, "sha256_rest", str_of(f->rest));
+	log_bench(s, &m->verify.said, f->verdict);
+	if (file != NULL)
+		sink_json_str(j, "file", str_of(file));
+	sink_json_write(j, s->log);
+}
+
+void
+sink_mail_end(struct sink_mail *m, struct sink *s, struct smtp_reply *reply)
+{
+	struct found f;
+	struct err err = { 0 };
+	char *file = NULL;
+
+	if (m->broken ||
+	    (m->file != NULL && sink_store_keep(&m->file, &file, &err) == -1)) {
+		if (err.text[0] != '\0')
+			fprintf(stderr, "postern-sink: %s\n", err.text);
+		smtp_reply_set(reply, 452, "4.3.1", "Cannot keep it");
+		sink_mail_reset(m);
+		return;
+	}
+	m->nth++;
+	f.verdict = sink_verify_end(&m->verify, f.whole, f.rest);
+	log_message(m, s, &f, file);
+	sink_count(s, &m->verify, f.verdict, m->nrcpts);
+	if (reply->code == 0)
+		smtp_reply_set(reply, 250, "2.0.0", "Kept as %llu.%u",
+		    (unsigned long long)m->connection, m->nth);
+	free(file);
+	sink_mail_reset(m);
+}

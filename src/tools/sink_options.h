@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools/sink_options - the command line of postern-sink(1).
+ */
+#ifndef TOOLS_SINK_OPTIONS_H
+#define TOOLS_SINK_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/io/addr.h"
+#include "tools/sink_rules.h"
+
+enum sink_tls {
+	SINK_TLS_OFF,
+	SINK_TLS_STARTTLS, /* offered */
+	SINK_TLS_REQUIRED, /* nothing goes before it */
+	SINK_TLS_IMPLICIT, /* before the banner */
+};
+
+/* What EHLO does not offer. */
+enum sink_disable {
+	SINK_NO_PIPELINING = 1 << 0,
+	SINK_NO_SIZE = 1 << 1,
+	SINK_NO_8BITMIME = 1 << 2,
+	SINK_NO_SMTPUTF8 = 1 << 3,
+	SINK_NO_CHUNKING = 1 << 4,
+	SINK_NO_DSN = 1 << 5,
+	SINK_NO_ENHANCED = 1 << 6,
+};
+
+#define SINK_LISTEN_MAX 8
+
+struct sink_options { /* strings borrowed from the command line */
+	struct addr listen[SINK_LISTEN_MAX];
+	size_t nlisten;
+	const char *hostname;
+	enum sink_tls tls;
+	const char *certificate, *key;
+	const char *user, *password; /* NULL: no AUTH is asked for */
+	const char *maildir, *log;   /* log "-": standard output */
+	struct sink_rules rules;
+	uint32_t disable;
+	uint64_t size_max;
+	uint32_t recipients_max, connections_max, messages_max;
+	bool delayed_ack;
+	uint64_t count; /* say so when so many messages are here; 0: never */
+	bool once;      /* and end then */
+};
+
+/* 0; 1: --help or --version was answered on stdout; -1 *err. */
+MUST_CHECK int sink_options_parse(
+    struct sink_options *o, int argc, char **argv, struct err *err);
+void sink_options_done(struct sink_options *o);
+
+#endif

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""bench.py - Postern between our generator and our sink, beside the
+generator straight to the sink in the same run.
+
+usage: bench.py [--scenario a,b,..] [--runs N] [--factor F] [--json FILE]
+                [--delayed-ack] [--spool DIRECTORY]
+
+The programs are found in POSTERN_BUILD (or the current directory).  Prints
+one line a scenario, of medians over the runs:
+
+accept/s    acknowledged messages a second
+e2e/s       messages at the sink a second, from the first MAIL to the last
+250 ms      from the final dot to its 250: p50 p95 p99
+cpu s/k     CPU seconds of posternd for 1,000 messages
+anon MiB    its anonymous memory (RssAnon) at the end of the run
+ceiling/s   the same load straight to the sink
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", os.getcwd()))
+TICKS = os.sysconf("SC_CLK_TCK")
+
+# name: messages, connections, octets, messages a connection, rate (0: closed loop)
+SCENARIOS = {
+    "1k-c1": (3000, 1, 1024, 0, 0),
+    "1k-c10": (20000, 10, 1024, 0, 0),
+    "1k-c100": (40000, 100, 1024, 0, 0),
+    "4k-c10": (20000, 10, 4096, 0, 0),
+    "64k-c10": (4000, 10, 65536, 0, 0),
+    "1k-c10-m1": (10000, 10, 1024, 1, 0),
+    "low": (400, 4, 4096, 1, 40),
+}
+
+
+def line_of(proc, start):
+    """The next line of its standard output that begins so."""
+    for raw in proc.stdout:
+        if raw.startswith(start):
+            return raw.strip()
+    sys.exit("bench: %s ended before it said %r" % (proc.args[0], start))
+
+
+class Sink:
+    def __init__(self, number, delayed):
+        argv = [BUILD / "postern-sink", "-l", "127.0.0.1:0", "--count", str(number)]
+        self.p = subprocess.Popen(argv + (["--delayed-ack"] if delayed else []),
+                                  stdout=subprocess.PIPE, text=True)
+        self.port = int(line_of(self.p, "listening").rsplit(":", 1)[1])
+
+    def arrived(self):
+        return json.loads(line_of(self.p, '{"event":"count"'))
+
+    def stop(self):
+        self.p.send_signal(signal.SIGTERM)
+        d = json.loads(line_of(self.p, '{"event":"summary"'))
+        self.p.wait()
+        return d
+
+
+CONF = """hostname = "bench.test";
+%(user)s
+listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; } );
+providers = ( { name = "sink"; host = "127.0.0.1"; port = %(port)d; tls = "off";
+    max_connections = 20; max_messages_per_connection = 10000; } );
+spool = { directory = "%(spool)s"; };
+log = { to = "%(dir)s/postern.log"; };
+"""
+
+
+class Postern:
+    def __init__(self, directory, sink_port):
+        self.dir = directory
+        spool = pathlib.Path(directory) / "spool"
+        spool.mkdir(mode=0o700)
+        conf = pathlib.Path(directory) / "postern.conf"
+        user = 'user = "root"; group = "root";' if os.getuid() == 0 else ""
+        conf.write_text(CONF % dict(user=user, port=sink_port, spool=spool, dir=directory))
+        log = pathlib.Path(directory) / "postern.log"
+        log.touch()
+        self.p = subprocess.Popen([BUILD / "posternd", "-f", "-c", conf])
+        tail = subprocess.Popen(["tail", "-n", "+1", "-s", "0.02", "-F", log], stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True)
+        for line in tail.stdout:
+            if "event=listening" in line:
+                self.port = int(line.split("127.0.0.1:")[1].split()[0].strip('"'))
+                break
+        tail.terminate()
+        tail.wait()
+        tail.stdout.close()
+
+    def cpu(self):
+        f = open("/proc/%d/stat" % self.p.pid).read().rsplit(")", 1)[1].split()
+        return (int(f[11]) + int(f[12])) / TICKS
+
+    def anon(self):
+        for line in open("/proc/%d/status" % self.p.pid):
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) / 1024
+
+    def stop(self):
+        self.p.send_signal(signal.SIGTERM)
+        if self.p.wait() != 0:
+            sys.exit("bench: posternd ended with %d" % self.p.returncode)
+
+
+def generate(port, scenario, number):
+    _, connections, size, per_connection, rate = SCENARIOS[scenario]
+    argv = [BUILD / "tests/bench/postern-load", "-t", "127.0.0.1:%d" % port, "-n", str(number),
+            "-c", str(connections), "-s", str(size), "-m", str(per_connection), "-r", str(rate)]
+    p = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
+    d = json.loads(p.stdout)
+    if p.returncode != 0:
+        sys.exit("bench: %s: not everything was acknowledged: %s" % (scenario, p.stdout))
+    return d
+
+
+def rates(load, arrived):
+    took = (arrived["last_us"] - load["start_us"]) / 1e6
+    return load["acked_per_s"], arrived["different"] / took
+
+
+def check(name, number, summary):
+    bad = {k: summary[k] for k in ("damaged", "duplicates", "foreign") if summary[k]}
+    if summary["different"] != number:
+        bad["lost"] = number - summary["different"]
+    if bad:
+        sys.exit("bench: %s: %s" % (name, bad))
+
+
+def one(scenario, number, delayed, where):
+    sink = Sink(number, delayed)
+    ceiling = rates(generate(sink.port, scenario, number), sink.arrived())[1]
+    check("ceiling", number, sink.stop())
+    directory = tempfile.mkdtemp(prefix="postern-bench.", dir=where)
+    try:
+        sink = Sink(number, delayed)
+        postern = Postern(directory, sink.port)
+        before = postern.cpu()
+        load = generate(postern.port, scenario, number)
+        arrived = sink.arrived()
+        cpu, anon = postern.cpu() - before, postern.anon()
+        postern.stop()
+        check(scenario, number, sink.stop())
+    finally:
+        shutil.rmtree(directory)
+    accept, e2e = rates(load, arrived)
+    return dict(scenario=scenario, number=number, accept_per_s=accept, e2e_per_s=e2e,
+                ack_p50=load["ack_ms"][0], ack_p95=load["ack_ms"][1], ack_p99=load["ack_ms"][2],
+                cpu_s_per_k=cpu * 1000 / number, anon_mib=anon, ceiling_per_s=ceiling)
+
+
+def main():
+    ap = argparse.ArgumentParser(usage=__doc__)
+    ap.add_argument("--scenario", default=",".join(SCENARIOS))
+    ap.add_argument("--runs", type=int, default=1)
+    ap.add_argument("--factor", type=float, default=1.0)
+    ap.add_argument("--json")
+    ap.add_argument("--delayed-ack", action="store_true")
+    ap.add_argument("--spool", help="make the spools below this directory")
+    a = ap.parse_args()
+    print("%-10s %9s %9s %23s %9s %9s %10s" % ("", "accept/s", "e2e/s", "250 ms p50/p95/p99",
+                                              "cpu s/k", "anon MiB", "ceiling/s"))
+    for name in a.scenario.split(","):
+        number = max(10, int(SCENARIOS[name][0] * a.factor))
+        rows = [one(name, number, a.delayed_ack, a.spool) for _ in range(a.runs)]
+        if a.json:
+            with open(a.json, "a") as f:
+                f.writelines(json.dumps(r) + "\n" for r in rows)
+        m = {k: statistics.median(r[k] for r in rows) for k in rows[0] if k != "scenario"}
+        print("%-10s %9.0f %9.0f %23s %9.3f %9.1f %10.0f" % (
+            name, m["accept_per_s"], m["e2e_per_s"],
+            "%.2f/%.2f/%.2f" % (m["ack_p50"], m["ack_p95"], m["ack_p99"]),
+            m["cpu_s_per_k"], m["anon_mib"], m["ceiling_per_s"]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
