@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.dont_write_bytecode = True
+
+import pytest
+
+import harness
+
+
+@pytest.fixture
+def made():
+    """What a test has started; cleaned up in the reverse order."""
+    stack = []
+    yield stack
+    for x in reversed(stack):
+        if isinstance(x, harness.Postern):
+            x.clean_up()
+        elif isinstance(x, harness.Program):
+            if x.is_running():
+                x.proc.kill()
+                x.wait()
+        else:
+            x.stop()
+
+
+@pytest.fixture
+def sink(made, tmp_path):
+    """Starts postern-sink with the options given."""
+    def start(*options, **kw):
+        kw.setdefault("maildir", str(tmp_path / ("Maildir%d" % len(made))))
+        s = harness.Sink(*options, **kw)
+        s.maildir = kw["maildir"]
+        made.append(s)
+        return s
+    return start
+
+
+@pytest.fixture
+def postern(made, tmp_path):
+    """Starts posternd with these providers (ports or dicts) and settings."""
+    def start(*providers, **kw):
+        begin = kw.pop("start", True)
+        rows = [harness.provider(p, name="p%d" % i) if isinstance(p, int) else p
+                for i, p in enumerate(providers)]
+        p = harness.Postern(kw.pop("directory", tmp_path / ("postern%d" % len(made))), rows, **kw)
+        made.append(p)
+        return p.start() if begin else p
+    return start
+
+
+@pytest.fixture
+def rude(made):
+    def start(talk):
+        r = harness.Rude(talk)
+        made.append(r)
+        return r
+    return start
+
+
+@pytest.fixture
+def load(made, tmp_path):
+    def start(port, number, connections=10, *options, **kw):
+        x = harness.Load(port, tmp_path, number, connections, *options, **kw)
+        made.append(x)
+        return x
+    return start

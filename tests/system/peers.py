@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real mail servers of Debian as providers: unpacked side by side (they
+cannot be installed together) below POSTERN_PEERS or RB_PEERS, fetched there
+with apt-get download where they are missing.  Root only: they switch users."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import socket
+
+import pytest
+
+import harness
+
+ROOT = pathlib.Path(os.environ.get("POSTERN_PEERS") or os.environ.get("RB_PEERS") or "/var/tmp/postern-peers")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def account(user, *groups):
+    for g in (user,) + groups:
+        if subprocess.run(["getent", "group", g], capture_output=True).returncode != 0:
+            subprocess.run(["groupadd", "-r", g], check=True)
+    if subprocess.run(["getent", "passwd", user], capture_output=True).returncode != 0:
+        subprocess.run(["useradd", "-r", "-g", user, "-d", "/nonexistent", "-s", "/usr/sbin/nologin", user],
+                       check=True)
+
+
+def unpacked(package):
+    """The directory where the package's files are, or the test is skipped."""
+    if os.getuid() != 0:
+        pytest.skip("only root can run %s with its own users" % package)
+    where = ROOT / "root" / package
+    if where.is_dir():
+        return where
+    debs = ROOT / "debs"
+    debs.mkdir(parents=True, exist_ok=True)
+    r = subprocess.run(["apt-get", "download", package], cwd=debs, capture_output=True, text=True)
+    if r.returncode != 0:
+        pytest.skip("%s cannot be fetched: %s" % (package, r.stderr.strip()[-200:]))
+    deb = sorted(debs.glob(package + "_*.deb"))[-1]
+    part = where.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    subprocess.run(["dpkg", "-x", deb, part], check=True)
+    part.rename(where)
+    return where
+
+
+def check_libraries(binary, libraries=""):
+    out = subprocess.run(["ldd", binary], capture_output=True, text=True,
+                         env={**os.environ, "LD_LIBRARY_PATH": libraries}).stdout
+    missing = [x.split()[0] for x in out.splitlines() if "not found" in x]
+    if missing:
+        pytest.skip("%s lacks %s" % (binary, ", ".join(missing)))
+
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            return s.recv(3) == b"220"
+    except OSError:
+        return False
+
+
+class Postfix:
+    """Relays everything to the sink; limits raised."""
+
+    def __init__(self, directory, sink_port):
+        r = unpacked("postfix")
+        account("postfix", "postdrop")
+        check_libraries(r / "usr/lib/postfix/sbin/master", str(r / "usr/lib/postfix"))
+        self.port = free_port()
+        self.conf = directory / "postfix"
+        shutil.copytree(r / "etc/postfix", self.conf)
+        for d in ("data", "queue"):
+            (directory / d).mkdir()
+        shutil.chown(directory / "data", "postfix")
+        for d in [directory] + list(directory.parents)[:-2]:
+            d.chmod(d.stat().st_mode | 0o111)
+        main = dict(
+            compatibility_level="3.6", queue_directory=directory / "queue", data_directory=directory / "data",
+            command_directory=r / "usr/sbin", daemon_directory=r / "usr/lib/postfix/sbin",
+            sendmail_path=r / "usr/sbin/sendmail", shlib_directory=r / "usr/lib/postfix",
+            meta_directory=self.conf, maillog_file=directory / "maillog", maillog_file_prefixes="/",
+            mail_owner="postfix", setgid_group="postdrop", inet_interfaces="127.0.0.1", inet_protocols="ipv4",
+            myhostname="upstream.test", mydestination="", alias_maps="", local_recipient_maps="",
+            relayhost="[127.0.0.1]:%d" % sink_port, mynetworks="127.0.0.0/8", biff="no",
+            smtpd_relay_restrictions="permit_mynetworks, reject", in_flow_delay="0",
+            message_size_limit=100 << 20, smtpd_recipient_limit=2000)
+        (self.conf / "main.cf").write_text("".join("%s = %s\n" % x for x in main.items()))
+        services = ["127.0.0.1:%d inet n - n - - smtpd" % self.port, "pickup unix n - n 60 1 pickup",
+                    "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
+                    "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
+                    "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "verify unix - - n - 1 verify",
+                    "proxymap unix - - n - - proxymap", "smtp unix - - n - - smtp", "relay unix - - n - - smtp",
+                    "error unix - - n - - error", "retry unix - - n - - error", "discard unix - - n - - discard",
+                    "flush unix n - n 1000? 0 flush", "showq unix n - n - - showq", "anvil unix - - n - 1 anvil",
+                    "scache unix - - n - 1 scache", "tlsmgr unix - - n 1000? 1 tlsmgr",
+                    "postlog unix-dgram n - n - 1 postlogd"]
+        (self.conf / "master.cf").write_text("\n".join(services) + "\n")
+        (self.conf / "dynamicmaps.cf").write_text("")
+        self.control = r / "usr/sbin/postfix"
+        self.env = {**os.environ, "LD_LIBRARY_PATH": str(r / "usr/lib/postfix")}
+        subprocess.run([self.control, "-c", self.conf, "set-permissions"], capture_output=True, env=self.env)
+        out = subprocess.run([self.control, "-c", self.conf, "start"], capture_output=True, text=True, env=self.env)
+        if out.returncode != 0:
+            pytest.skip("Postfix does not start here: " + (out.stdout + out.stderr)[-500:])
+        harness.wait_until(lambda: answers(self.port), what="Postfix")
+
+    def stop(self):
+        subprocess.run([self.control, "-c", self.conf, "stop"], capture_output=True, env=self.env)
+
+
+class Exim:
+    """Its configuration's path is compiled in: a mount namespace of its own."""
+
+    def __init__(self, directory, sink_port):
+        r = unpacked("exim4-daemon-light")
+        account("Debian-exim")
+        binary = r / "usr/sbin/exim4"
+        check_libraries(binary)
+        binary.chmod(0o4755)
+        self.port = free_port()
+        etc, spool, log = directory / "etc", directory / "spool", directory / "log"
+        for d in (etc, spool, log):
+            d.mkdir()
+        for d in (spool, log):
+            shutil.chown(d, "Debian-exim", "Debian-exim")
+        for d in [directory] + list(directory.parents)[:-2]:
+            d.chmod(d.stat().st_mode | 0o111)
+        (etc / "exim4.conf").write_text("""
+primary_hostname = upstream.test
+exim_path = %(binary)s
+spool_directory = %(spool)s
+log_file_path = %(log)s/%%slog
+exim_user = Debian-exim
+exim_group = Debian-exim
+never_users = root
+daemon_smtp_ports = %(port)d
+local_interfaces = 127.0.0.1
+notifier_socket =
+acl_smtp_rcpt = accept
+acl_smtp_data =
+qualify_domain = upstream.test
+tls_advertise_hosts =
+message_size_limit = 100M
+recipients_max = 2000
+smtp_accept_max = 100
+begin acl
+begin routers
+smarthost:
+  driver = manualroute
+  transport = remote
+  route_list = * 127.0.0.1
+  self = send
+begin transports
+remote:
+  driver = smtp
+  port = %(sink)d
+  allow_localhost
+begin retry
+* * F,2h,1m
+""" % dict(binary=binary, spool=spool, log=log, port=self.port, sink=sink_port))
+        script = "mkdir -p /etc/exim4 && mount --bind '%s' /etc/exim4 && exec '%s' -bdf -q1m" % (etc, binary)
+        self.proc = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        harness.wait_until(lambda: answers(self.port) or self.proc.poll() is not None, what="Exim")
+        if self.proc.poll() is not None:
+            pytest.skip("Exim does not start here")
+
+    def stop(self):
+        os.killpg(self.proc.pid, signal.SIGTERM)
+        self.proc.wait()

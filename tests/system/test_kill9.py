@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 under load.  POSTERN_ROUNDS sets how often (default 5)."""
+import collections
+import datetime
+import os
+import random
+import time
+
+import harness
+
+ROUNDS = int(os.environ.get("POSTERN_ROUNDS", "5"))
+MESSAGES = 600
+CONNECTIONS = 10
+SESSIONS = 5  # upstream
+# What was finished so shortly before the kill that its DONE need not have
+# been committed: 20 ms, and a commit, which takes what the disk takes.
+WINDOW = 0.020 + float(os.environ.get("POSTERN_COMMIT_MAX", "0.100"))
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_nothing_acknowledged_is_lost(sink, postern, load):
+    s = sink(maildir=None)
+    p = postern(harness.provider(s.port, max_connections=SESSIONS))
+    rnd = random.Random(ROUNDS)
+    kills, acked, runs = [], set(), []
+    for i in range(ROUNDS):
+        mark = s.out.mark()
+        job = load(p.port, MESSAGES, CONNECTIONS, first=i * MESSAGES)
+        s.wait_messages(rnd.randrange(1, MESSAGES * 2 // 3), since=mark)
+        p.kill9()
+        kills.append(time.time())
+        p.start()
+        r = job.result()
+        assert r["acked"] + r["unknown"] == MESSAGES, r
+        assert r["unknown"] <= CONNECTIONS
+        acked |= {(r["run"], n) for n, state in r["states"].items() if state == "acked"}
+        runs.append(r["run"])
+    copies = collections.Counter()
+
+    def all_there(lines):
+        copies.clear()
+        copies.update((m["run"], m["number"]) for m in s.events("message", lines))
+        return not acked - copies.keys()
+    s.out.wait(all_there, what="all that was acknowledged")
+    p.stop()
+    n = s.stop()
+    copies.clear()
+    copies.update((m["run"], m["number"]) for m in s.messages())
+    assert n["damaged"] == 0 and n["foreign"] == 0
+    assert not acked - copies.keys()
+    by_round = collections.Counter(run for (run, _), k in copies.items() for _ in range(k - 1))
+    times = [seconds(m["time"]) for m in s.messages()]
+    for run, killed in zip(runs, kills):
+        finished = sum(killed - WINDOW <= t <= killed for t in times)
+        assert by_round[run] <= SESSIONS + finished, (by_round, finished)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGTERM and start under load: nothing lost, nothing twice.  POSTERN_ROUNDS
+sets how often (default 5)."""
+import os
+import random
+import signal
+
+import harness
+import mails
+
+ROUNDS = int(os.environ.get("POSTERN_ROUNDS", "5"))
+MESSAGES = 600
+
+
+def test_nothing_lost_nothing_twice(sink, postern, load):
+    s = sink(maildir=None)
+    p = postern(s.port)
+    rnd = random.Random(ROUNDS)
+    for i in range(ROUNDS):
+        mark = s.out.mark()
+        job = load(p.port, MESSAGES, 10, first=i * MESSAGES)
+        s.wait_messages(rnd.randrange(1, MESSAGES * 2 // 3), since=mark)
+        p.stop()
+        p.start()
+        r = job.result()
+        assert (r["acked"], r["unknown"]) == (MESSAGES, 0), r
+        assert r["nonsense"] == 0
+    s.wait_messages(ROUNDS * MESSAGES)
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"], n["damaged"]) == (ROUNDS * MESSAGES, 0, 0)
+
+
+def test_a_stop_waits_for_the_reply_to_the_dot(sink, postern):
+    """A session past its dot is waited for: no duplicate at the next start."""
+    s = sink("--delay", "dot=1500")  # kept at once, told late
+    p = postern(s.port)
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    p.stop()
+    p.start()
+    harness.send_raw(p.port, mails.dots())
+    s.wait_messages(2)
+    p.stop()
+    assert s.stop()["messages"] == 2
+
+
+def test_a_stop_lets_data_finish(sink, postern):
+    s = sink()
+    p = postern(s.port)
+    with harness.Client(p.port) as c, harness.Client(p.port) as idle:
+        idle.open()
+        c.open()
+        c.cmd("MAIL FROM:<app@example.com>")
+        c.cmd("RCPT TO:<ann@example.net>")
+        assert c.cmd("DATA")[0] == 354
+        p.proc.signal(signal.SIGTERM)
+        assert idle.reply()[0] == 421
+        assert idle.is_closed()
+        c.send(mails.plain() + b".\r\n")
+        assert c.reply()[0] == 250
+        assert c.reply()[0] == 421
+        assert c.is_closed()
+    p.stop()
+    p.start()
+    s.wait_messages(1)
+    p.stop()
+    assert s.stop()["messages"] == 1
+
+
+def test_a_second_sigterm_ends_at_once(sink, postern):
+    s = sink("--reply", "dot*1=hang")
+    p = postern(s.port)
+    harness.send_raw(p.port, mails.plain())
+    s.wait_event("rule")
+    p.proc.signal(signal.SIGTERM)
+    p.wait_event("stopping")
+    p.proc.signal(signal.SIGTERM)
+    p.proc.wait(20)
+    p.proc.check_reports()
+    p.proc = None
+    p.start()
+    s.wait_messages(1)
+    p.stop()
