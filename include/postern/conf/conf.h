@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf/conf - the configuration: one table of keys reads postern.conf and what
+ * it includes into an immutable, reference-counted generation of settings.
+ * postern.conf(5) tells the operator's side; src/conf/conf_table.c is the
+ * table.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "postern/base/err.h"
+#include "postern/base/log.h"
+#include "postern/inlet/inlet.h"
+#include "postern/relay/relay.h"
+#include "postern/spool/spool.h"
+
+/* One generation.  Everything in it lives as long as it does. */
+struct settings {
+	const char *file; /* the main file */
+	const char *hostname;
+	const char *user, *group; /* group NULL: the user's own */
+	uint32_t inlet_threads;
+	uint64_t stop_grace_ms;
+	bool listeners_by_default; /* no "listeners" was written */
+	struct inlet_settings inlet;
+	struct relay_settings relay;
+	struct spool_settings spool;
+	struct log_settings log;
+};
+
+/* What is to be told: "FILE:LINE: KEY: what is wrong; what to write". */
+struct conf_report {
+	size_t nmistakes, nwarnings;
+	char **mistakes, **warnings; /* owned; in the order of files, lines */
+};
+
+/* Reads everything, secrets included, with the rights of the caller.  identity:
+ * the user and the group have to exist.  0: a reference in *s (warnings may be
+ * in *r); -1: *s untouched, r->mistakes has every mistake.  r is the caller's
+ * to conf_report_done() in both cases. */
+MUST_CHECK int conf_load(struct settings **s, const char *file, bool identity,
+    struct conf_report *r);
+void conf_report_done(struct conf_report *r);
+
+struct settings *conf_ref(struct settings *s); /* any thread */
+void conf_free(struct settings **s);           /* drops a reference */
+
+/* The default route's id, before the generation is shared. */
+void conf_set_route(struct settings *s, uint32_t id);
+
+/* fn(arg, key) for each key that differs and needs a restart. */
+void conf_needs_restart(const struct settings *old, const struct settings *new,
+    void (*fn)(void *arg, const char *key), void *arg);
+
+/* The table, a key a line: name, type, default, range, unit, reload or
+ * restart, separated by tabs. */
+void conf_keys(FILE *out);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/conf/conf.h"
+
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "postern/base/mem.h"
+#include "postern/base/secret.h"
+#include "postern/io/addr.h"
+#include "postern/smtp/smtp_client.h"
+
+#include "conf/conf_check.h"
+#include "conf/conf_field.h"
+#include "conf/conf_read.h"
+#include "conf/conf_secret.h"
+#include "conf/conf_table.h"
+#include "conf/conf_value.h"
+
+#define STAGE_ABOVE (256u << 10) /* bytes; DESIGN section 4 */
+#define HOSTNAME_MAX 254
+
+/* The words of providers.disable are in the order of the bits. */
+_Static_assert(SMTP_CAP_PIPELINING == 1 << 0 && SMTP_CAP_CHUNKING == 1 << 1 &&
+                   SMTP_CAP_SIZE == 1 << 2 && SMTP_CAP_8BITMIME == 1 << 3 &&
+                   SMTP_CAP_SMTPUTF8 == 1 << 4 && SMTP_CAP_DSN == 1 << 5,
+    "conf_table.c has the words in another order");
+
+/* What a struct settings is the front of. */
+struct generation {
+	struct conf_root root; /* its first member is the settings */
+	_Atomic unsigned refs;
+	struct conf_arena arena;
+	struct relay_provider *providers; /* in the arena */
+	size_t nproviders;
+};
+
+static struct generation *
+generation_of(struct settings *s)
+{
+	return (struct generation *)(void *)s;
+}
+
+struct settings *
+conf_ref(struct settings *s)
+{
+	atomic_fetch_add(&generation_of(s)->refs, 1);
+	return s;
+}
+
+void
+conf_free(struct settings **s)
+{
+	struct generation *g = *s != NULL ? generation_of(*s) : NULL;
+
+	*s = NULL;
+	if (g == NULL || atomic_fetch_sub(&g->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < g->nproviders; i++)
+		secret_free(&g->providers[i].password);
+	conf_arena_done(&g->arena);
+	free(g);
+}
+
+void
+conf_set_route(struct settings *s, uint32_t id)
+{
+	s->relay.route = id;
+	s->inlet.intake.route = id;
+}
+
+/* --- listeners
+ * ----------------------------------------------------------------
+ */
+
+static void
+finish_listener(struct conf_listener *c)
+{
+	c->l.chunking = (c->disable & CONF_DISABLE_CHUNKING) == 0;
+	c->l.dsn = (c->disable & CONF_DISABLE_DSN) == 0;
+	c->l.smtputf8 = (c->disable & CONF_DISABLE_SMTPUTF8) == 0;
+	c->l.eight_bit = (c->disable & CONF_DISABLE_8BITMIME) == 0;
+}
+
+/* Without "listeners": port 25 of both loopbacks. */
+static void
+default_listener(struct conf_read *r, struct conf_listener *c)
+{
+	static const char *const texts[] = { "127.0.0.1:25", "[::1]:25" };
+	struct addr *a = conf_arena_new(r->arena, 2, sizeof *a);
+	struct err err;
+
+	c->l.name = "local";
+	for (size_t i = 0; i < 2; i++) {
+		if (addr_parse(&a[i], texts[i], &err) == 0)
+			c->l.naddresses++;
+	}
+	c->l.addresses = a;
+}
+
+static void
+build_listeners(struct conf_read *r)
+{
+	struct settings *s = &r->root->s;
+	size_t n = r->listeners.n;
+	struct conf_listener *c = conf_arena_new(r->arena, n + 1, sizeof *c);
+	struct inlet_listener *l = conf_arena_new(r->arena, n + 1, sizeof *l);
+	const char **names = conf_arena_new(r->arena, n, sizeof *names);
+
+	for (size_t i = 0; i <= n; i++) {
+		conf_read_defaults(r, CONF_BASE_LISTENER, &c[i]);
+		if (i < n)
+			conf_read_entry(r, r->listeners.entry[i], "listeners",
+			    &c[i], false);
+		else
+			default_listener(r, &c[i]);
+		finish_listener(&c[i]);
+		l[i] = c[i].l;
+		if (i < n)
+			names[i] = l[i].name;
+	}
+	conf_check_listeners(r, c);
+	conf_check_names(r, &r->listeners, names, "listeners.name");
+	s->listeners_by_default =
+	    n == 0 && !conf_read_is_set(r->root_entry, "listeners");
+	s->inlet.listeners = l;
+	s->inlet.nlisteners = s->listeners_by_default ? 1 : n;
+}
+
+/* --- providers
+ * ----------------------------------------------------------------
+ */
+
+/* The entry of that name, or NULL. */
+static struct conf_entry *
+provider_entry(struct conf_read *r, const char *name)
+{
+	for (size_t i = 0; i < r->providers.n; i++) {
+		struct conf_entry *e = r->providers.entry[i];
+		const char *text = NULL;
+
+		(void)config_setting_lookup_string(e->setting, "name", &text);
+		if (text != NULL && strcmp(text, name) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+static const char *
+like_of(const struct conf_entry *e)
+{
+	const char *text = NULL;
+
+	(void)config_setting_lookup_string(e->setting, "like", &text);
+	return text;
+}
+
+/* The entries that e is like, the nearest first, into chain.  A name that is
+ * not there and a circle are told, at e. */
+static size_t
+like_chain(struct conf_read *r, struct conf_entry *e, struct conf_entry **chain)
+{
+	struct conf_place at = e->at;
+	struct conf_entry *next = e;
+	size_t n = 0;
+
+	if (config_setting_get_member(e->setting, "like") != NULL)
+		at.line = (int)config_setting_source_line(
+		    config_setting_get_member(e->setting, "like"));
+	while (like_of(next) != NULL) {
+		const char *name = like_of(next);
+
+		next = provider_entry(r, name);
+		if (next == NULL && r->broken)
+			return 0; /* it may stand where we cannot read */
+		if (next == NULL || next == e || n == r->providers.n) {
+			conf_note_mistake(&r->notes, at, "providers.like",
+			    next == NULL
+			        ? "there is no provider \"%.64s\"; write the "
+			          "name of one"
+			        : "\"%.64s\" leads back to this provider; "
+			          "write the keys themselves",
+			    name);
+			return 0;
+		}
+		chain[n++] = next;
+	}
+	return n;
+}
+
+static void
+read_provider(struct conf_read *r, struct conf_entry *e,
+    struct conf_entry **chain, struct conf_provider *c)
+{
+	size_t n = like_chain(r, e, chain);
+
+	conf_read_defaults(r, CONF_BASE_PROVIDER, c);
+	while (n-- > 0)
+		conf_read_entry(r, chain[n], "providers", c, true);
+	c->p.name = NULL;
+	c->like = NULL;
+	conf_read_entry(r, e, "providers", c, false);
+	/* A secret of one's own takes the place of the other's. */
+	if (conf_read_is_set(e, "providers.password_env") &&
+	    !conf_read_is_set(e, "providers.password_file"))
+		c->password_file = NULL;
+	if (conf_read_is_set(e, "providers.password_file") &&
+	    !conf_read_is_set(e, "providers.password_env"))
+		c->password_env = NULL;
+	if (c->p.port == 0)
+		c->p.port = c->p.implicit_tls ? 465 : 587;
+}
+
+static void
+read_secret(struct conf_read *r, struct conf_entry *e, struct conf_provider *c)
+{
+	const char *path = c->password_file != NULL ? "providers.password_file"
+	                                            : "providers.password_env";
+	struct err err;
+	int rc = 0;
+
+	if (c->password_file != NULL && c->password_env != NULL)
+		rc = err_set(&err, ERR_CONFIG,
+		    "stands beside password_env; keep one of them");
+	else if (c->password_file != NULL)
+		rc = conf_secret_file(&c->p.password, c->password_file, &err);
+	else if (c->password_env != NULL)
+		rc = conf_secret_env(&c->p.password, c->password_env, &err);
+	if (rc != 0)
+		conf_note_mistake(
+		    &r->notes, conf_read_place(e, path), path, "%s", err.text);
+}
+
+static void
+build_providers(struct conf_read *r, struct generation *g)
+{
+	size_t n = r->providers.n;
+	struct conf_provider *c = conf_arena_new(r->arena, n, sizeof *c);
+	struct conf_entry **chain = conf_arena_new(r->arena, n, sizeof *chain);
+	const char **names = conf_arena_new(r->arena, n, sizeof *names);
+
+	g->providers = conf_arena_new(r->arena, n, sizeof g->providers[0]);
+	for (size_t i = 0; i < n; i++) {
+		struct conf_entry *e = r->providers.entry[i];
+
+		read_provider(r, e, chain, &c[i]);
+		read_secret(r, e, &c[i]);
+		g->providers[i] = c[i].p;
+		names[i] = c[i].p.name;
+	}
+	g->nproviders = n;
+	conf_check_providers(r, c);
+	conf_check_names(r, &r->providers, names, "providers.name");
+	g->root.s.relay.providers = g->providers;
+	g->root.s.relay.nproviders = n;
+}
+
+/* --- the whole
+ * ------------------------------------------------------------------
+ */
+
+static const char *
+own_hostname(struct conf_arena *a)
+{
+	char name[HOSTNAME_MAX + 1] = "";
+	struct err err;
+
+	if (gethostname(name, HOSTNAME_MAX) != 0 ||
+	    conf_value_host(str_of(name), &err) != 0)
+		return "localhost";
+	return conf_arena_str(a, name);
+}
+
+/* The largest of the listeners' limits: a message is held to its listener's by
+ * the session. */
+static void
+finish_intake(struct settings *s)
+{
+	struct intake_settings *i = &s->inlet.intake;
+
+	i->hostname = s->hostname;
+	i->stage_above = STAGE_ABOVE;
+	i->priority = SPOOL_NORMAL;
+	for (size_t k = 0; k < s->inlet.nlisteners; k++) {
+		const struct inlet_listener *l = &s->inlet.listeners[k];
+
+		if (l->size_max > i->size_max)
+			i->size_max = l->size_max;
+		if (l->recipients_max > i->recipients_max)
+			i->recipients_max = l->recipients_max;
+	}
+}
+
+static void
+finish_relay(struct conf_root *root)
+{
+	struct relay_settings *s = &root->s.relay;
+
+	s->hostname = root->s.hostname;
+	s->bounce_to = RELAY_BOUNCE_ADDRESS;
+	if (strcmp(root->bounce_to, "sender") == 0)
+		s->bounce_to = RELAY_BOUNCE_SENDER;
+	else if (strcmp(root->bounce_to, "none") == 0)
+		s->bounce_to = RELAY_BOUNCE_NONE;
+	else
+		s->bounce_address = root->bounce_to;
+}
+
+static void
+build(
+    struct conf_read *r, struct generation *g, const char *file, bool identity)
+{
+	struct settings *s = &g->root.s;
+
+	s->file = conf_arena_str(r->arena, file);
+	conf_read_files(r, file);
+	if (s->hostname == NULL)
+		s->hostname = own_hostname(r->arena);
+	s->inlet.hostname = s->hostname;
+	build_listeners(r);
+	build_providers(r, g);
+	conf_check_root(r, identity);
+	finish_intake(s);
+	finish_relay(&g->root);
+}
+
+int
+conf_load(struct settings **s, const char *file, bool identity,
+    struct conf_report *report)
+{
+	struct generation *g = mem_new(sizeof *g);
+	struct settings *made = &g->root.s;
+	struct conf_read *r = mem_new(sizeof *r);
+
+	atomic_init(&g->refs, 1);
+	r->arena = &g->arena;
+	r->root = &g->root;
+	build(r, g, file, identity);
+	conf_note_report(&r->notes, report);
+	conf_read_done(r);
+	free(r);
+	if (report->nmistakes > 0) {
+		conf_free(&made);
+		return -1;
+	}
+	*s = made;
+	return 0;
+}
+
+void
+conf_needs_restart(const struct settings *old, const struct settings *new,
+    void (*fn)(void *arg, const char *key), void *arg)
+{
+	for (size_t i = 0; i < conf_table_n; i++) {
+		const struct conf_key *k = &conf_table[i];
+
+		if (k->restart && !conf_field_equal(k, old, new))
+			fn(arg, k->path);
+	}
+}
+
+void
+conf_keys(FILE *out)
+{
+	for (size_t i = 0; i < conf_table_n; i++) {
+		const struct conf_key *k = &conf_table[i];
+		const char *def = k->def != NULL ? k->def : k->told;
+
+		(void)fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", k->path,
+		    conf_table_type(k), def != NULL ? def : "-",
+		    k->range != NULL ? k->range : "-",
+		    k->unit != NULL ? k->unit : "-",
+		    k->restart ? "restart" : "reload");
+	}
+}

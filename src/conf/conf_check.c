@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf_check.h"
+
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "postern/io/addr.h"
+#include "postern/io/tls.h"
+
+#include "conf/conf_value.h"
+
+static void
+needs(struct conf_read *r, const struct conf_entry *e, const char *path,
+    const char *example)
+{
+	if (conf_read_is_set(e, path))
+		return;
+	conf_note_mistake(
+	    &r->notes, e->at, path, "is missing; write %s", example);
+}
+
+void
+conf_check_names(struct conf_read *r, const struct conf_entries *list,
+    const char *const *names, const char *path)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		size_t k = 0;
+
+		while (k < i && (names[i] == NULL || names[k] == NULL ||
+		                    strcmp(names[i], names[k]) != 0))
+			k++;
+		if (k < i)
+			conf_note_mistake(&r->notes,
+			    conf_read_place(list->entry[i], path), path,
+			    "\"%s\" stands twice; write another name",
+			    names[i]);
+	}
+}
+
+/* --- listeners
+ * ----------------------------------------------------------------
+ */
+
+static bool
+same_address(const struct addr *a, const struct addr *b)
+{
+	char x[ADDR_TEXT], y[ADDR_TEXT];
+	const char *port;
+
+	addr_text(a, x);
+	addr_text(b, y);
+	port = strrchr(x, ':');
+	if (!addr_is_unix(a) && port != NULL && strcmp(port, ":0") == 0)
+		return false; /* the system chooses: never the same */
+	return strcmp(x, y) == 0;
+}
+
+static bool
+is_taken(const struct conf_listener *listener, size_t i, size_t k)
+{
+	const struct addr *a = &listener[i].l.addresses[k];
+
+	for (size_t j = 0; j <= i; j++) {
+		size_t n = j < i ? listener[j].l.naddresses : k;
+
+		for (size_t m = 0; m < n; m++) {
+			if (same_address(&listener[j].l.addresses[m], a))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+check_addresses(
+    struct conf_read *r, const struct conf_listener *listener, size_t i)
+{
+	const struct conf_entry *e = r->listeners.entry[i];
+	const struct inlet_listener *l = &listener[i].l;
+	struct conf_place at = conf_read_place(e, "listeners.address");
+	bool networks = conf_read_is_set(e, "listeners.networks");
+
+	for (size_t k = 0; k < l->naddresses; k++) {
+		char text[ADDR_TEXT];
+
+		addr_text(&l->addresses[k], text);
+		if (is_taken(listener, i, k))
+			conf_note_mistake(&r->notes, at, "listeners.address",
+			    "\"%s\" stands twice; write it once", text);
+		if (!networks && !addr_is_loopback(&l->addresses[k]))
+			conf_note_mistake(&r->notes, at, "listeners.address",
+			    "\"%s\" lets everybody in; write networks = [ "
+			    "\"10.0.0.0/8\" ]; with those who may come",
+			    text);
+	}
+	if (conf_read_is_set(e, "listeners.address") && l->naddresses == 0 &&
+	    l->addresses != NULL)
+		conf_note_mistake(&r->notes, at, "listeners.address",
+		    "is empty; write [ \"127.0.0.1:25\" ]");
+}
+
+void
+conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
+{
+	for (size_t i = 0; i < r->listeners.n; i++) {
+		const struct conf_entry *e = r->listeners.entry[i];
+
+		needs(r, e, "listeners.name", "name = \"local\";");
+		needs(r, e, "listeners.address",
+		    "address = [ \"127.0.0.1:25\" ];");
+		check_addresses(r, listener, i);
+	}
+}
+
+/* --- providers
+ * ----------------------------------------------------------------
+ */
+
+static void
+check_login(struct conf_read *r, const struct conf_entry *e,
+    const struct conf_provider *c)
+{
+	const struct relay_provider *p = &c->p;
+	bool secret = c->password_file != NULL || c->password_env != NULL;
+	struct conf_place at = conf_read_place(e, "providers.user");
+
+	if (p->user == NULL && secret)
+		conf_note_mistake(&r->notes, e->at, "providers.user",
+		    "is missing, but there is a password; write user = "
+		    "\"...\";");
+	if (p->user == NULL)
+		return;
+	if (!secret)
+		conf_note_mistake(&r->notes, at, "providers.user",
+		    "has no password; write password_file = \"/etc/postern/"
+		    "FILE\";");
+	if (p->tls == RELAY_TLS_OFF && !p->allow_clear_auth)
+		conf_note_mistake(&r->notes, at, "providers.tls",
+		    "the password would leave in clear; write tls = "
+		    "\"verify\"; or allow_clear_auth = true;");
+	if (p->tls == RELAY_TLS_REQUIRED && !p->allow_unverified_auth)
+		conf_note_mistake(&r->notes, at, "providers.tls",
+		    "the password would go to whoever answers; write tls = "
+		    "\"verify\"; or allow_unverified_auth = true;");
+}
+
+static void
+check_tls(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p)
+{
+	struct tls_client_settings s = { .verify = TLS_VERIFY_FULL,
+		.ca_file = p->ca_file };
+	struct tls_context *t = NULL;
+	struct err err;
+
+	if (p->tls == RELAY_TLS_OFF && p->implicit_tls)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.tls_mode"),
+		    "providers.tls_mode",
+		    "\"implicit\" needs TLS; write tls = \"verify\"; or take "
+		    "tls_mode away");
+	if (p->tls != RELAY_TLS_VERIFY && p->tls_name != NULL)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.tls_name"),
+		    "providers.tls_name",
+		    "nobody compares it without tls = \"verify\"; write that, "
+		    "or take tls_name away");
+	if (p->ca_file == NULL)
+		return;
+	if (p->tls != RELAY_TLS_VERIFY)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.ca_file"),
+		    "providers.ca_file",
+		    "nobody asks it without tls = \"verify\"; write that, or "
+		    "take ca_file away");
+	else if (tls_client_new(&t, &s, &err) != 0)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.ca_file"),
+		    "providers.ca_file",
+		    "%s; write a file with certificates in PEM", err.text);
+	if (t != NULL)
+		tls_free(&t);
+}
+
+static void
+check_timing(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p)
+{
+	if (p->breaker_open_ms > p->breaker_open_max_ms)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.breaker.open"),
+		    "providers.breaker.open",
+		    "is longer than breaker.open_max; write it shorter");
+}
+
+static void
+check_notices(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p)
+{
+	if (p->null_sender_refused && r->root->s.relay.bounce_from == NULL &&
+	    strcmp(r->root->bounce_to, "none") != 0)
+		conf_note_warning(&r->notes,
+		    conf_read_place(e, "providers.null_sender"), "bounce.from",
+		    "is not set: bounces through this provider leave as "
+		    "postmaster@%s; write a sender that it accepts",
+		    r->root->s.hostname);
+}
+
+void
+conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
+{
+	for (size_t i = 0; i < r->providers.n; i++) {
+		const struct conf_entry *e = r->providers.entry[i];
+		const struct conf_provider *c = &provider[i];
+
+		needs(r, e, "providers.name", "name = \"main\";");
+		if (c->p.host == NULL &&
+		    !conf_read_is_set(e, "providers.host") && c->like == NULL)
+			needs(r, e, "providers.host",
+			    "host = \"smtp.example.com\";");
+		check_login(r, e, c);
+		check_tls(r, e, &c->p);
+		check_timing(r, e, &c->p);
+		check_notices(r, e, &c->p);
+	}
+}
+
+/* --- the rest
+ * -----------------------------------------------------------------
+ */
+
+static void
+check_identity(struct conf_read *r)
+{
+	const struct settings *s = &r->root->s;
+	const struct conf_entry *e = r->root_entry;
+
+	if (getpwnam(s->user) == NULL)
+		conf_note_mistake(&r->notes, conf_read_place(e, "user"), "user",
+		    "there is no user \"%s\"; create it, or write user = "
+		    "\"...\";",
+		    s->user);
+	if (s->group != NULL && getgrnam(s->group) == NULL)
+		conf_note_mistake(&r->notes, conf_read_place(e, "group"),
+		    "group",
+		    "there is no group \"%s\"; create it, or write group = "
+		    "\"...\";",
+		    s->group);
+}
+
+void
+conf_check_root(struct conf_read *r, bool identity)
+{
+	const struct relay_retry *t = &r->root->s.relay.retry;
+	const struct conf_entry *e = r->root_entry;
+
+	if (r->broken)
+		return;
+	if (identity)
+		check_identity(r);
+	if (t->min_ms > t->max_ms)
+		conf_note_mistake(&r->notes, conf_read_place(e, "retry.min"),
+		    "retry.min", "is longer than retry.max; write it shorter");
+	if (t->warn_after_ms >= t->give_up_ms)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "retry.warn_after"), "retry.warn_after",
+		    "is not before retry.give_up; write it shorter");
+	if (r->providers.n == 0 && r->notes.mistakes == 0)
+		conf_note_warning(&r->notes, e->at, "providers",
+		    "no provider configured: mail is accepted and held; write "
+		    "providers = ( { name = \"main\"; host = \"...\"; } );");
+}

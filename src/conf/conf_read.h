@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf/conf_read - files to settings: reads the main file and what it includes,
+ * walks libconfig's trees along the table, and remembers where each key stood.
+ */
+#ifndef CONF_CONF_READ_H
+#define CONF_CONF_READ_H
+
+#include <stddef.h>
+
+#include <libconfig.h>
+
+#include "postern/base/str.h"
+
+#include "conf/conf_arena.h"
+#include "conf/conf_note.h"
+#include "conf/conf_table.h"
+
+#define CONF_READ_FILES_MAX 256
+#define CONF_READ_KEYS_MAX 128
+
+struct conf_file {
+	const char *name; /* in the arena */
+	unsigned number;
+	config_t tree;
+};
+
+/* The root, or an entry of a list: where it and its keys stand. */
+struct conf_entry {
+	const struct conf_file *file;
+	const config_setting_t *setting; /* NULL: the root */
+	struct conf_place at;
+	struct conf_place key[CONF_READ_KEYS_MAX]; /* line 0: not written */
+};
+
+struct conf_entries {
+	struct conf_entry **entry; /* in the arena */
+	size_t n, cap;
+};
+
+struct conf_read {
+	struct conf_notes notes;
+	struct conf_arena *arena; /* the generation's */
+	struct conf_root *root;
+	struct conf_file *file[CONF_READ_FILES_MAX]; /* owned */
+	size_t nfiles;
+	bool broken; /* a file could not be read whole */
+	struct conf_entry *root_entry;
+	struct conf_entries listeners, providers;
+};
+
+/* Reads all files into r->root and the lists of entries.  r is zeroed but for
+ * arena and root. */
+void conf_read_files(struct conf_read *r, const char *path);
+/* An entry's keys into base; prefix is "listeners" or "providers".  With
+ * quiet, mistakes are not told (they are where the entry itself is read). */
+void conf_read_entry(struct conf_read *r, struct conf_entry *e,
+    const char *prefix, void *base, bool quiet);
+/* The defaults of all keys of a base. */
+void conf_read_defaults(struct conf_read *r, enum conf_base base, void *fields);
+/* Where the key stands, or the entry where it is not written. */
+struct conf_place conf_read_place(const struct conf_entry *e, const char *path);
+bool conf_read_is_set(const struct conf_entry *e, const char *path);
+void conf_read_done(struct conf_read *r);
+
+#endif

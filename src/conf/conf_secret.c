@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf_secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "postern/base/mem.h"
+
+static int
+keep(struct secret **s, const char *p, size_t n, struct err *err)
+{
+	if (n > 0 && p[n - 1] == '\n')
+		n--;
+	if (n > 0 && p[n - 1] == '\r')
+		n--;
+	if (n == 0)
+		return err_set(
+		    err, ERR_CONFIG, "is empty; write the password there");
+	if (memchr(p, '\0', n) != NULL || memchr(p, '\n', n) != NULL ||
+	    memchr(p, '\r', n) != NULL)
+		return err_set(err, ERR_CONFIG,
+		    "has more than one line; write the password alone there");
+	*s = secret_new(p, n);
+	return 0;
+}
+
+static int
+check_mode(int fd, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return err_sys(err, "%s cannot be looked at", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CONFIG,
+		    "%s is no regular file; write the name of one", path);
+	if ((st.st_mode & S_IRWXO) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "others can read or change %s; run: chmod o-rwx %s", path,
+		    path);
+	return 0;
+}
+
+int
+conf_secret_file(struct secret **s, const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char text[CONF_SECRET_MAX + 1];
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s cannot be read (%s); write a file that the daemon's "
+		    "group can read",
+		    path, strerror(errno));
+	if (check_mode(fd, path, err) != 0) {
+		(void)close(fd);
+		return -1;
+	}
+	n = read(fd, text, sizeof text);
+	if (n < 0)
+		rc = err_sys(err, "%s cannot be read", path);
+	else if ((size_t)n == sizeof text)
+		rc = err_set(err, ERR_CONFIG,
+		    "%s is larger than %d bytes; write the password alone "
+		    "there",
+		    path, CONF_SECRET_MAX);
+	else if ((rc = keep(s, text, (size_t)n, err)) != 0)
+		(void)err_wrap(err, "%s", path);
+	mem_wipe(text, sizeof text);
+	(void)close(fd);
+	return rc;
+}
+
+int
+conf_secret_env(struct secret **s, const char *name, struct err *err)
+{
+	const char *value = getenv(name);
+
+	if (value == NULL)
+		return err_set(err, ERR_CONFIG,
+		    "the environment has no %s; set it where posternd is "
+		    "started",
+		    name);
+	if (strlen(value) > CONF_SECRET_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%s is longer than %d bytes; set it to the password alone",
+		    name, CONF_SECRET_MAX);
+	if (keep(s, value, strlen(value), err) != 0)
+		return err_wrap(err, "%s", name);
+	return 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf_table.h"
+
+#include <string.h>
+
+#define ROOT(field) CONF_BASE_ROOT, offsetof(struct conf_root, field)
+#define LISTENER(field)                                                        \
+	CONF_BASE_LISTENER, offsetof(struct conf_listener, field)
+#define PROVIDER(field)                                                        \
+	CONF_BASE_PROVIDER, offsetof(struct conf_provider, field)
+#define COUNTED(type, field) .count_at = offsetof(struct type, field)
+
+/* A row: path, type, struct and field, then by name what it has: def or told,
+ * range, unit.  A group or list stands before its keys.  Sizes 0, and
+ * durations 0, are "off" where the range has that word. */
+/* clang-format off */
+const struct conf_key conf_table[] = {
+{ "hostname", CONF_HOST, ROOT(s.hostname), .told = "the host's name" },
+{ "user", CONF_NAME, ROOT(s.user), .def = "\"postern\"", .restart = true },
+{ "group", CONF_NAME, ROOT(s.group), .told = "the user's own group", .restart = true },
+{ "inlet_threads", CONF_COUNT, ROOT(s.inlet_threads), .def = "1", .range = "1..64", .unit = "threads", .restart = true },
+{ "stop_grace", CONF_DURATION, ROOT(s.stop_grace_ms), .def = "\"20s\"", .range = "0s..1h", .unit = "time" },
+{ "max_received", CONF_COUNT, ROOT(s.inlet.intake.received_max), .def = "100", .range = "1..1000", .unit = "header fields" },
+{ "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
+
+{ "listeners", CONF_LIST, ROOT(s), .told = "port 25 of 127.0.0.1 and ::1" },
+{ "listeners.name", CONF_NAME, LISTENER(l.name), .told = "has to be written" },
+{ "listeners.address", CONF_ADDRESSES, LISTENER(l.addresses), COUNTED(conf_listener, l.naddresses), .told = "has to be written" },
+{ "listeners.networks", CONF_NETWORKS, LISTENER(l.networks), COUNTED(conf_listener, l.nnetworks), .told = "everybody who can connect" },
+{ "listeners.max_size", CONF_SIZE, LISTENER(l.size_max), .def = "\"25M\"", .range = "1K..2G", .unit = "bytes" },
+{ "listeners.max_recipients", CONF_COUNT, LISTENER(l.recipients_max), .def = "1000", .range = "1..50000", .unit = "recipients" },
+{ "listeners.max_messages", CONF_COUNT, LISTENER(l.messages_max), .def = "0", .range = "0..1000000000", .unit = "messages; 0: no bound" },
+{ "listeners.max_connections", CONF_COUNT, LISTENER(l.connections_max), .def = "1000", .range = "1..1000000", .unit = "connections" },
+{ "listeners.max_per_client", CONF_COUNT, LISTENER(l.per_client_max), .def = "500", .range = "1..1000000", .unit = "connections" },
+{ "listeners.max_errors", CONF_COUNT, LISTENER(l.errors_max), .def = "20", .range = "1..10000", .unit = "commands" },
+{ "listeners.max_idle_commands", CONF_COUNT, LISTENER(l.idle_commands_max), .def = "100", .range = "5..100000", .unit = "commands" },
+{ "listeners.max_line", CONF_COUNT, LISTENER(l.line_max), .def = "4096", .range = "512..65536", .unit = "bytes" },
+{ "listeners.disable", CONF_WORDS, LISTENER(disable), .def = "[ ]", .range = "CHUNKING|DSN|SMTPUTF8|8BITMIME" },
+{ "listeners.timeouts", CONF_GROUP, LISTENER(l), .def = NULL },
+{ "listeners.timeouts.command", CONF_DURATION, LISTENER(l.timeouts.command), .def = "\"5m\"", .range = "100ms..1d", .unit = "time" },
+{ "listeners.timeouts.data", CONF_DURATION, LISTENER(l.timeouts.data), .def = "\"5m\"", .range = "100ms..1d", .unit = "time" },
+{ "listeners.timeouts.session", CONF_DURATION, LISTENER(l.timeouts.session), .def = "\"off\"", .range = "off|1s..30d", .unit = "time" },
+{ "listeners.timeouts.linger", CONF_DURATION, LISTENER(l.timeouts.linger), .def = "\"5s\"", .range = "100ms..1m", .unit = "time" },
+
+{ "providers", CONF_LIST, ROOT(s), .told = "none: mail is accepted and held" },
+{ "providers.name", CONF_NAME, PROVIDER(p.name), .told = "has to be written" },
+{ "providers.like", CONF_NAME, PROVIDER(like), .told = "none" },
+{ "providers.host", CONF_HOST, PROVIDER(p.host), .told = "has to be written" },
+{ "providers.port", CONF_PORT, PROVIDER(p.port), .told = "587; 465 with tls_mode = \"implicit\"", .range = "1..65535" },
+{ "providers.tls", CONF_WORD, PROVIDER(p.tls), .def = "\"verify\"", .range = "off|required|verify" },
+{ "providers.tls_mode", CONF_SWITCH, PROVIDER(p.implicit_tls), .def = "\"starttls\"", .range = "starttls|implicit" },
+{ "providers.tls_name", CONF_HOST, PROVIDER(p.tls_name), .told = "host" },
+{ "providers.ca_file", CONF_PATH, PROVIDER(p.ca_file), .told = "the system's certificates" },
+{ "providers.auth", CONF_CHOICE, PROVIDER(p.auth), .def = "\"auto\"", .range = "auto|plain|login" },
+{ "providers.user", CONF_TEXT, PROVIDER(p.user), .told = "none: no login" },
+{ "providers.password_file", CONF_PATH, PROVIDER(password_file), .told = "none" },
+{ "providers.password_env", CONF_TEXT, PROVIDER(password_env), .told = "none" },
+{ "providers.allow_clear_auth", CONF_FLAG, PROVIDER(p.allow_clear_auth), .def = "false" },
+{ "providers.allow_unverified_auth", CONF_FLAG, PROVIDER(p.allow_unverified_auth), .def = "false" },
+{ "providers.max_connections", CONF_COUNT, PROVIDER(p.max_connections), .def = "10", .range = "1..10000", .unit = "connections" },
+{ "providers.max_messages_per_connection", CONF_COUNT, PROVIDER(p.max_messages_per_connection), .def = "100", .range = "1..1000000000", .unit = "messages" },
+{ "providers.max_recipients", CONF_COUNT, PROVIDER(p.max_recipients), .def = "100", .range = "1..50000", .unit = "recipients" },
+{ "providers.max_size", CONF_SIZE, PROVIDER(p.max_size), .def = "\"off\"", .range = "off|1K..2G", .unit = "bytes" },
+{ "providers.idle_timeout", CONF_DURATION, PROVIDER(p.idle_timeout_ms), .def = "\"8s\"", .range = "0s..1h", .unit = "time" },
+{ "providers.max_age", CONF_DURATION, PROVIDER(p.max_age_ms), .def = "\"5m\"", .range = "1s..1d", .unit = "time" },
+{ "providers.source_address", CONF_IP, PROVIDER(p.source_address), .told = "the system chooses" },
+{ "providers.prefer", CONF_WORD, PROVIDER(p.prefer), .def = "\"any\"", .range = "any|ipv4|ipv6" },
+{ "providers.helo", CONF_HOST, PROVIDER(p.helo), .told = "hostname" },
+{ "providers.null_sender", CONF_SWITCH, PROVIDER(p.null_sender_refused), .def = "\"accept\"", .range = "accept|refuse" },
+{ "providers.disable", CONF_WORDS, PROVIDER(p.disable), .def = "[ ]", .range = "PIPELINING|CHUNKING|SIZE|8BITMIME|SMTPUTF8|DSN" },
+{ "providers.eight_bit", CONF_SWITCH, PROVIDER(p.eight_bit_pass), .def = "\"bounce\"", .range = "bounce|pass" },
+{ "providers.timeouts", CONF_GROUP, PROVIDER(p), .def = NULL },
+{ "providers.timeouts.connect", CONF_DURATION, PROVIDER(p.timeouts.connect), .def = "\"10s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.banner", CONF_DURATION, PROVIDER(p.timeouts.banner), .def = "\"20s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.command", CONF_DURATION, PROVIDER(p.timeouts.command), .def = "\"30s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.starttls", CONF_DURATION, PROVIDER(p.timeouts.starttls), .def = "\"15s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.auth", CONF_DURATION, PROVIDER(p.timeouts.auth), .def = "\"30s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.data", CONF_DURATION, PROVIDER(p.timeouts.data), .def = "\"60s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.block", CONF_DURATION, PROVIDER(p.timeouts.block), .def = "\"60s\"", .range = "100ms..10m", .unit = "time" },
+{ "providers.timeouts.dot", CONF_DURATION, PROVIDER(p.timeouts.dot), .def = "\"5m\"", .range = "100ms..1h", .unit = "time" },
+{ "providers.timeouts.quit", CONF_DURATION, PROVIDER(p.timeouts.quit), .def = "\"2s\"", .range = "100ms..1m", .unit = "time" },
+{ "providers.breaker", CONF_GROUP, PROVIDER(p), .def = NULL },
+{ "providers.breaker.failures", CONF_COUNT, PROVIDER(p.breaker_failures), .def = "5", .range = "1..1000", .unit = "failures" },
+{ "providers.breaker.open", CONF_DURATION, PROVIDER(p.breaker_open_ms), .def = "\"5s\"", .range = "100ms..1h", .unit = "time" },
+{ "providers.breaker.open_max", CONF_DURATION, PROVIDER(p.breaker_open_max_ms), .def = "\"60s\"", .range = "100ms..1d", .unit = "time" },
+
+{ "retry", CONF_GROUP, ROOT(s), .def = NULL },
+{ "retry.quick", CONF_DURATIONS, ROOT(s.relay.retry.quick_ms), COUNTED(conf_root, s.relay.retry.nquick), .def = "[ \"1s\", \"2s\", \"4s\" ]", .range = "100ms..1h", .unit = "time" },
+{ "retry.min", CONF_DURATION, ROOT(s.relay.retry.min_ms), .def = "\"60s\"", .range = "100ms..1d", .unit = "time" },
+{ "retry.max", CONF_DURATION, ROOT(s.relay.retry.max_ms), .def = "\"1h\"", .range = "100ms..7d", .unit = "time" },
+{ "retry.factor", CONF_FACTOR, ROOT(s.relay.retry.factor), .def = "2.0", .range = "1..10" },
+{ "retry.attempts", CONF_COUNT, ROOT(s.relay.retry.attempts), .def = "0", .range = "0..1000", .unit = "rounds; 0: by time alone" },
+{ "retry.give_up", CONF_DURATION, ROOT(s.relay.retry.give_up_ms), .def = "\"4d\"", .range = "1s..30d", .unit = "time" },
+{ "retry.warn_after", CONF_DURATION, ROOT(s.relay.retry.warn_after_ms), .def = "\"off\"", .range = "off|1s..30d", .unit = "time" },
+
+{ "bounce", CONF_GROUP, ROOT(s), .def = NULL },
+{ "bounce.to", CONF_DESTINATION, ROOT(bounce_to), .def = "\"sender\"", .range = "sender|none" },
+{ "bounce.from", CONF_MAIL, ROOT(s.relay.bounce_from), .told = "postmaster at hostname" },
+
+{ "spool", CONF_GROUP, ROOT(s), .def = NULL },
+{ "spool.directory", CONF_PATH, ROOT(s.spool.directory), .def = "\"/var/spool/postern\"", .restart = true },
+{ "spool.max_size", CONF_SIZE, ROOT(s.spool.size_max), .def = "\"off\"", .range = "off|1M..1024T", .unit = "bytes" },
+{ "spool.min_free", CONF_SIZE, ROOT(s.spool.min_free), .def = "\"auto\"", .range = "auto|1M..1024T", .unit = "bytes" },
+{ "spool.ballast", CONF_SIZE, ROOT(s.spool.ballast), .def = "\"auto\"", .range = "auto|off|1M..1T", .unit = "bytes", .off = UINT64_MAX },
+{ "spool.memory", CONF_SIZE, ROOT(s.spool.memory_max), .def = "\"64M\"", .range = "1M..1T", .unit = "bytes" },
+{ "spool.journal", CONF_SIZE, ROOT(s.spool.journal_max), .def = "\"64M\"", .range = "1M..1T", .unit = "bytes" },
+{ "spool.dead_keep", CONF_DURATION, ROOT(s.spool.dead_keep_ms), .def = "\"14d\"", .range = "1s..3650d", .unit = "time" },
+{ "spool.dead_max_size", CONF_SIZE, ROOT(s.spool.dead_size_max), .def = "\"off\"", .range = "off|1M..1024T", .unit = "bytes" },
+
+{ "log", CONF_GROUP, ROOT(s), .def = NULL },
+{ "log.to", CONF_PLACE_TO_LOG, ROOT(s.log.to), .def = "\"stderr\"" },
+{ "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json" },
+{ "log.level", CONF_WORD, ROOT(s.log.level), .def = "\"info\"", .range = "error|warn|info|debug" },
+};
+/* clang-format on */
+const size_t conf_table_n = sizeof conf_table / sizeof conf_table[0];
+
+const struct conf_key *
+conf_table_find(const char *path)
+{
+	for (size_t i = 0; i < conf_table_n; i++) {
+		if (strcmp(conf_table[i].path, path) == 0)
+			return &conf_table[i];
+	}
+	return NULL;
+}
+
+const char *
+conf_table_leaf(const struct conf_key *k)
+{
+	const char *dot = strrchr(k->path, '.');
+
+	return dot != NULL ? dot + 1 : k->path;
+}
+
+bool
+conf_table_is_in(const struct conf_key *k, const char *prefix)
+{
+	size_t n = (size_t)(conf_table_leaf(k) - k->path);
+
+	if (n == 0)
+		return prefix[0] == '\0';
+	return strlen(prefix) == n - 1 && strncmp(k->path, prefix, n - 1) == 0;
+}
+
+const char *
+conf_table_type(const struct conf_key *k)
+{
+	static const char *const names[] = {
+		[CONF_TEXT] = "text",
+		[CONF_NAME] = "name",
+		[CONF_HOST] = "host",
+		[CONF_IP] = "numeric address",
+		[CONF_MAIL] = "mail address",
+		[CONF_PATH] = "file",
+		[CONF_CHOICE] = "word",
+		[CONF_WORD] = "word",
+		[CONF_SWITCH] = "word",
+		[CONF_FLAG] = "true or false",
+		[CONF_COUNT] = "number",
+		[CONF_PORT] = "number",
+		[CONF_FACTOR] = "number",
+		[CONF_DURATION] = "duration",
+		[CONF_SIZE] = "size",
+		[CONF_WORDS] = "array of words",
+		[CONF_DURATIONS] = "array of durations",
+		[CONF_NETWORKS] = "array of networks",
+		[CONF_ADDRESSES] = "array of addresses",
+		[CONF_FILES] = "array of files",
+		[CONF_DESTINATION] = "word or mail address",
+		[CONF_PLACE_TO_LOG] = "word or file",
+		[CONF_GROUP] = "group",
+		[CONF_LIST] = "list of groups",
+	};
+
+	return names[k->type];
+}

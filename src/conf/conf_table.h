@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf/conf_table - the one table of keys.  It drives the parser, the
+ * defaults, posternd -T, and the checks of the man page and of
+ * etc/postern.conf.full.
+ */
+#ifndef CONF_CONF_TABLE_H
+#define CONF_CONF_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/conf/conf.h"
+
+enum conf_type {
+	/* values; the field's type behind */
+	CONF_TEXT,         /* const char *; any text that is not empty */
+	CONF_NAME,         /* const char * */
+	CONF_HOST,         /* const char * */
+	CONF_IP,           /* const char * */
+	CONF_MAIL,         /* const char * */
+	CONF_PATH,         /* const char *; absolute */
+	CONF_CHOICE,       /* const char *; one of the range's words */
+	CONF_WORD,         /* an enum: the place of the word in the range */
+	CONF_SWITCH,       /* bool: false is the range's first word */
+	CONF_FLAG,         /* bool: true or false */
+	CONF_COUNT,        /* uint32_t */
+	CONF_PORT,         /* uint16_t */
+	CONF_FACTOR,       /* double */
+	CONF_DURATION,     /* uint64_t, ms */
+	CONF_SIZE,         /* uint64_t, bytes */
+	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */
+	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
+	CONF_NETWORKS,     /* const char ** */
+	CONF_ADDRESSES,    /* const struct addr * */
+	CONF_FILES,        /* const char **; patterns */
+	CONF_DESTINATION,  /* const char *; a word of the range or an address */
+	CONF_PLACE_TO_LOG, /* const char *; stderr or an absolute path */
+	/* structure; no field */
+	CONF_GROUP,
+	CONF_LIST,
+};
+#define CONF_DURATIONS_MAX 8
+
+/* Which struct a key's offset counts in. */
+enum conf_base { CONF_BASE_ROOT, CONF_BASE_LISTENER, CONF_BASE_PROVIDER };
+
+struct conf_root {
+	struct settings s;
+	const char *bounce_to;
+	const char **include;
+	size_t ninclude;
+};
+
+struct conf_listener {
+	struct inlet_listener l;
+	uint32_t disable; /* enum conf_disable */
+};
+enum conf_disable { /* the order of the words in the table */
+	CONF_DISABLE_CHUNKING = 1 << 0,
+	CONF_DISABLE_DSN = 1 << 1,
+	CONF_DISABLE_SMTPUTF8 = 1 << 2,
+	CONF_DISABLE_8BITMIME = 1 << 3,
+};
+
+struct conf_provider {
+	struct relay_provider p;
+	const char *like, *password_file, *password_env;
+};
+
+struct conf_key {
+	const char *path; /* "providers.timeouts.connect" */
+	enum conf_type type;
+	enum conf_base base;
+	size_t at;        /* the field */
+	size_t count_at;  /* of arrays: the size_t that counts them */
+	const char *def;  /* as the file would have it; NULL: none */
+	const char *told; /* where def is NULL: what stands in the documents */
+	/* "1..65535", "off|1s..1h", "off|required|verify"; NULL: any */
+	const char *range;
+	const char *unit; /* NULL: none */
+	bool restart;     /* else a reload takes it up */
+	uint64_t off;     /* what "off" means among sizes and durations */
+};
+
+extern const struct conf_key conf_table[];
+extern const size_t conf_table_n;
+
+/* The key of that path, or NULL. */
+const struct conf_key *conf_table_find(const char *path);
+/* What comes after the last dot. */
+const char *conf_table_leaf(const struct conf_key *k);
+/* Is k directly inside of prefix ("" is the root)? */
+bool conf_table_is_in(const struct conf_key *k, const char *prefix);
+/* "text", "size", "list of groups": for the documents. */
+const char *conf_table_type(const struct conf_key *k);
+
+#endif

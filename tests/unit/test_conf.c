@@ -1,0 +1,910 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "postern/base/mem.h"
+#include "postern/conf/conf.h"
+#include "postern/smtp/smtp_client.h"
+
+#include "conf/conf_field.h"
+#include "conf/conf_table.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static char dir[] = "/tmp/test_conf.XXXXXX";
+
+static const char *
+path_of(const char *name)
+{
+	static char path[256];
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static void
+put_bytes(const char *name, const void *p, size_t n)
+{
+	FILE *f = fopen(path_of(name), "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(p, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Every configuration of these tests names an existing user. */
+#define USER "user = \"root\";"
+
+static void
+put_file(const char *name, const char *text)
+{
+	put_bytes(name, text, strlen(text));
+}
+
+static struct settings *
+load_good(const char *text)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+
+	put_file("main.conf", text);
+	if (conf_load(&s, path_of("main.conf"), false, &r) != 0)
+		fail_msg("%s", r.mistakes[0]);
+	conf_report_done(&r);
+	return s;
+}
+
+/* The mistakes, a line each, without the directory. */
+static char *
+mistakes_of(const char *text)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+	char *all = mem_str("");
+	size_t cut = strlen(dir) + 1;
+
+	if (text != NULL)
+		put_file("main.conf", text);
+	if (conf_load(&s, path_of("main.conf"), true, &r) == 0)
+		conf_free(&s);
+	for (size_t i = 0; i < r.nmistakes; i++) {
+		char *more = mem_printf("%s%s\n", all, r.mistakes[i] + cut);
+
+		free(all);
+		all = more;
+	}
+	conf_report_done(&r);
+	return all;
+}
+
+/* --- what is read -----------------------------------------------------------
+ */
+
+static void
+nothing_written_gives_the_defaults(void **state)
+{
+	struct settings *s = load_good(USER);
+
+	(void)state;
+	assert_true(s->listeners_by_default);
+	assert_int_equal(s->inlet.nlisteners, 1);
+	assert_int_equal(s->inlet.listeners[0].naddresses, 2);
+	assert_int_equal(s->inlet.listeners[0].size_max, 25 << 20);
+	assert_int_equal(s->inlet.listeners[0].timeouts.command, 300000);
+	assert_int_equal(s->inlet.listeners[0].timeouts.session, 0);
+	assert_true(s->inlet.listeners[0].chunking);
+	assert_int_equal(s->inlet.intake.received_max, 100);
+	assert_int_equal(s->inlet.intake.size_max, 25 << 20);
+	assert_int_equal(s->relay.nproviders, 0);
+	assert_int_equal(s->relay.retry.nquick, 3);
+	assert_int_equal(s->relay.retry.quick_ms[2], 4000);
+	assert_true(
+	    s->relay.retry.factor > 1.99 && s->relay.retry.factor < 2.01);
+	assert_int_equal(s->relay.retry.give_up_ms, 4 * 86400000);
+	assert_int_equal(s->relay.retry.warn_after_ms, 0);
+	assert_int_equal(s->relay.bounce_to, RELAY_BOUNCE_SENDER);
+	assert_string_equal(s->spool.directory, "/var/spool/postern");
+	assert_int_equal(s->spool.ballast, 0);
+	assert_int_equal(s->spool.memory_max, 64 << 20);
+	assert_int_equal(s->log.level, LOG_LEVEL_INFO);
+	assert_non_null(s->hostname);
+	conf_free(&s);
+	assert_null(s);
+}
+
+static const char provider[] = USER
+    "hostname = \"relay.example.com\"; # a comment\n"
+    "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:2525\","
+    " \"unix:/run/x.sock\" ]; disable = [ \"DSN\", \"8BITMIME\" ];\n"
+    "  max_size = \"1G\"; timeouts = { command = \"7s\"; }; },\n"
+    "  { name = \"b\"; address = [ \"0.0.0.0:25\" ];\n"
+    "    networks = [ \"10.0.0.0/8\", \"192.0.2.1\" ]; } ); // another\n"
+    "providers = ( { name = \"x\"; host = \"smtp.example.com\";\n"
+    "  tls = \"required\"; tls_mode = \"implicit\"; prefer = \"ipv6\";\n"
+    "  max_connections = 3; disable = [ \"DSN\", \"PIPELINING\" ];\n"
+    "  null_sender = \"refuse\"; eight_bit = \"pass\"; max_size = \"40M\";\n"
+    "  timeouts = { dot = \"1m\"; }; breaker = { failures = 9; }; } );\n"
+    "retry = { quick = [ ]; factor = 3; }; /* and\n one more */\n"
+    "bounce = { to = \"ops@example.com\"; from = \"b@example.com\"; };\n"
+    "spool = { ballast = \"off\"; max_size = \"2G\" }\n"
+    "log = { level = \"debug\"; format = \"json\"; to = \"/x/y\"; };";
+
+static void
+what_is_written_is_read(void **state)
+{
+	struct settings *s = load_good(provider);
+	const struct inlet_listener *l = s->inlet.listeners;
+	const struct relay_provider *p = s->relay.providers;
+
+	(void)state;
+	assert_string_equal(s->hostname, "relay.example.com");
+	assert_int_equal(s->inlet.nlisteners, 2);
+	assert_false(s->listeners_by_default);
+	assert_int_equal(l[0].naddresses, 2);
+	assert_false(l[0].dsn);
+	assert_false(l[0].eight_bit);
+	assert_true(l[0].smtputf8);
+	assert_int_equal(l[0].timeouts.command, 7000);
+	assert_int_equal(l[0].timeouts.data, 300000);
+	assert_int_equal(l[1].nnetworks, 2);
+	assert_string_equal(l[1].networks[1], "192.0.2.1");
+	assert_int_equal(s->inlet.intake.size_max, 1 << 30);
+	assert_int_equal(p->port, 465);
+	assert_int_equal(p->tls, RELAY_TLS_REQUIRED);
+	assert_true(p->implicit_tls);
+	assert_int_equal(p->prefer, DNS_PREFER_IPV6);
+	assert_int_equal(p->disable, SMTP_CAP_DSN | SMTP_CAP_PIPELINING);
+	assert_true(p->null_sender_refused);
+	assert_true(p->eight_bit_pass);
+	assert_int_equal(p->max_size, 40 << 20);
+	assert_int_equal(p->timeouts.dot, 60000);
+	assert_int_equal(p->timeouts.connect, 10000);
+	assert_int_equal(p->breaker_failures, 9);
+	assert_int_equal(s->relay.retry.nquick, 0);
+	assert_true(s->relay.retry.factor > 2.99);
+	assert_int_equal(s->relay.bounce_to, RELAY_BOUNCE_ADDRESS);
+	assert_string_equal(s->relay.bounce_address, "ops@example.com");
+	assert_true(s->spool.ballast == UINT64_MAX);
+	assert_int_equal(s->log.format, LOG_FORMAT_JSON);
+	conf_free(&s);
+}
+
+static void
+like_copies_all_but_the_name(void **state)
+{
+	struct settings *s;
+	const struct relay_provider *p;
+
+	(void)state;
+	put_file("pass", "one\n");
+	put_file("pass2", "two\r\n");
+	assert_int_equal(chmod(path_of("pass"), 0640), 0);
+	assert_int_equal(chmod(path_of("pass2"), 0600), 0);
+	assert_int_equal(setenv("CONF_TEST_PASS", "three", 1), 0);
+	char *text = mem_printf(USER
+	    "providers = ("
+	    "{ name = \"c\"; like = \"b\"; password_file = \"%s/pass2\"; },\n"
+	    "{ name = \"b\"; like = \"a\"; port = 26; breaker = { open = "
+	    "\"6s\"; }; },\n"
+	    "{ name = \"d\"; like = \"b\"; password_env = \"CONF_TEST_PASS\"; "
+	    "},\n"
+	    "{ name = \"a\"; host = \"h\"; user = \"u\"; password_file = "
+	    "\"%s/pass\"; breaker = { failures = 7; }; } );",
+	    dir, dir);
+	s = load_good(text);
+	free(text);
+	p = s->relay.providers;
+	assert_string_equal(p[0].name, "c");
+	assert_string_equal(p[0].host, "h");
+	assert_int_equal(p[0].port, 26);
+	assert_int_equal(p[0].breaker_failures, 7);
+	assert_int_equal(p[0].breaker_open_ms, 6000);
+	assert_true(str_eq(secret_str(p[0].password), STR("two")));
+	assert_true(str_eq(secret_str(p[1].password), STR("one")));
+	assert_true(str_eq(secret_str(p[2].password), STR("three")));
+	assert_int_equal(p[3].port, 587);
+	conf_free(&s);
+}
+
+static void
+include_joins_the_lists_of_several_files(void **state)
+{
+	struct settings *s;
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("conf.d"), 0700), 0);
+	put_file("conf.d/10.conf",
+	    "providers = ( { name = \"b\"; host = \"b\"; } );\n"
+	    "spool = { memory = \"2M\"; };");
+	put_file("conf.d/20.conf",
+	    "providers = ( { name = \"c\"; host = \"c\"; } );");
+	put_file("conf.d/not-this", "rubbish");
+	s = load_good(USER "include = [ \"conf.d/*.conf\", \"none-*.conf\" ];\n"
+	                   "spool = { directory = \"/x\"; };\n"
+	                   "providers = ( { name = \"a\"; host = \"a\"; } );");
+	assert_int_equal(s->relay.nproviders, 3);
+	assert_string_equal(s->relay.providers[0].name, "a");
+	assert_string_equal(s->relay.providers[1].name, "b");
+	assert_string_equal(s->relay.providers[2].name, "c");
+	assert_int_equal(s->spool.memory_max, 2 << 20);
+	assert_string_equal(s->spool.directory, "/x");
+	conf_free(&s);
+}
+
+static void
+a_mark_of_byte_order_and_crlf_are_no_mistake(void **state)
+{
+	struct settings *s =
+	    load_good("\xef\xbb\xbf" USER "\r\nhostname = \"h.example\";\r\n");
+
+	(void)state;
+	assert_string_equal(s->hostname, "h.example");
+	conf_free(&s);
+}
+
+/* --- mistakes ----------------------------------------------------------------
+ */
+
+static const struct {
+	const char *text, *says;
+} mistakes[] = {
+	{ "inlet_thread = 2;",
+	    "main.conf:1: inlet_thread: is no key; did you mean "
+	    "\"inlet_threads\"?" },
+	{ "\nroot = \"ops@example.com\";",
+	    "main.conf:2: root: is no key; take it away (postern.conf(5) has "
+	    "them all)" },
+	{ "max_age = \"5m\";",
+	    "main.conf:1: max_age: is no key here; write it in providers" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ];\n"
+	  " tls = \"off\"; } );",
+	    "main.conf:2: listeners.tls: is no key here; write it in "
+	    "providers" },
+	{ "inlet_threads = \"2\";",
+	    "main.conf:1: inlet_threads: has to be a number; write it without "
+	    "quotes, inlet_threads = 2;" },
+	{ "inlet_threads = 0;",
+	    "main.conf:1: inlet_threads: 0 is out of range; write 1 to 64" },
+	{ "inlet_threads = -1;",
+	    "main.conf:1: inlet_threads: -1 is below zero; write a number "
+	    "above" },
+	{ "inlet_threads = 3000000000;",
+	    "main.conf:1: inlet_threads: 3000000000 is too large a number; "
+	    "write at most 2147483647" },
+	{ "inlet_threads = 99999999999999999999;",
+	    "main.conf:1: inlet_threads: 99999999999999999999 is too large a "
+	    "number; write at most 2147483647" },
+	{ "inlet_threads = 0xFFFFFFFF;",
+	    "main.conf:1: inlet_threads: 0xFFFFFFFF is too large a number; "
+	    "write at most 2147483647" },
+	{ "inlet_threads = 3000000000L;",
+	    "main.conf:1: inlet_threads: 3000000000 is out of range; write 1 "
+	    "to 64" },
+	{ "inlet_threads = 99999999999999999999L;",
+	    "main.conf:1: inlet_threads: 99999999999999999999L is too large a "
+	    "number; write at most 9223372036854775807L" },
+	{ "inlet_threads = 010;",
+	    "main.conf:1: inlet_threads: 010 begins with a zero; write it "
+	    "without" },
+	{ "inlet_threads = 2.5;",
+	    "main.conf:1: inlet_threads: has to be a number; write "
+	    "inlet_threads = 1;" },
+	{ "stop_grace = 30;",
+	    "main.conf:1: stop_grace: a duration has a unit; write stop_grace "
+	    "= \"30s\"; (ms, s, m, h, d)" },
+	{ "stop_grace = \"30\";",
+	    "main.conf:1: stop_grace: \"30\" has no unit; write it with one, "
+	    "such as \"30s\" (ms, s, m, h, d)" },
+	{ "stop_grace = 30s;",
+	    "main.conf:1: stop_grace: 30s has no quotes; write \"30s\"" },
+	{ "stop_grace = \"2h\";",
+	    "main.conf:1: stop_grace: \"2h\" is out of range; write \"0s\" to "
+	    "\"1h\"" },
+	{ "spool = { memory = \"64 MB\"; };",
+	    "main.conf:1: spool.memory: \" MB\" is no unit of size; write K, "
+	    "M, G or T (powers of 1024) behind a whole number" },
+	{ "spool = { memory = \"1K\"; };",
+	    "main.conf:1: spool.memory: \"1K\" is out of range; write \"1M\" "
+	    "to \"1T\"" },
+	{ "spool = { directory = \"spool\"; };",
+	    "main.conf:1: spool.directory: \"spool\" is no absolute path; "
+	    "write one that begins with /" },
+	{ "spool = \"/var/spool\";",
+	    "main.conf:1: spool: has to be a group; write spool = { ... };" },
+	{ "log = { level = \"inf\"; };",
+	    "main.conf:1: log.level: \"inf\" is not possible; did you mean "
+	    "\"info\"?" },
+	{ "log = { level = \"loud\"; };",
+	    "main.conf:1: log.level: \"loud\" is not possible; write "
+	    "\"error\", \"warn\", \"info\" or \"debug\"" },
+	{ "log = { to = \"syslog\"; };",
+	    "main.conf:1: log.to: \"syslog\" is not possible; write "
+	    "\"stderr\" or an absolute path" },
+	{ "retry = { factor = 0.5; };",
+	    "main.conf:1: retry.factor: 0.5 is out of range; write 1 to 10" },
+	{ "retry = { quick = \"1s\"; };",
+	    "main.conf:1: retry.quick: has to be an array of texts; write "
+	    "quick = [ \"1s\" ];" },
+	{ "retry = { quick = [ \"1s\", \"1s\", \"1s\", \"1s\", \"1s\", "
+	  "\"1s\", \"1s\", \"1s\", \"1s\" ]; };",
+	    "main.conf:1: retry.quick: has 9 values; write at most 8" },
+	{ "retry = { min = \"2h\"; };",
+	    "main.conf:1: retry.min: is longer than retry.max; write it "
+	    "shorter" },
+	{ "retry = { warn_after = \"5d\"; };",
+	    "main.conf:1: retry.warn_after: is not before retry.give_up; "
+	    "write it shorter" },
+	{ "bounce = { to = \"nobody\"; };",
+	    "main.conf:1: bounce.to: \"nobody\" is not possible; write "
+	    "\"sender\", \"none\" or a mail address" },
+	{ "bounce = { to = \"a b@example.com\"; };",
+	    "main.conf:1: bounce.to: \"a b@example.com\" is no address; write "
+	    "one such as \"ops@example.com\"" },
+	{ "hostname = \"a b\";",
+	    "main.conf:1: hostname: \"a b\" is no host; write a name such as "
+	    "\"smtp.example.com\" or a numeric address, without a port" },
+	{ "hostname = \"\";",
+	    "main.conf:1: hostname: is empty; write a text, or take the key "
+	    "away" },
+	{ "hostname = true;",
+	    "main.conf:1: hostname: has to be text; write it in quotes, "
+	    "hostname = \"...\";" },
+	{ "hostname = ;",
+	    "main.conf:1: hostname: has no value; write one behind the =" },
+	{ "hostname = \"a\";\nhostname = \"b\";",
+	    "main.conf:2: hostname: stands here twice; keep one of them" },
+	{ "hostname = \"a;\ninlet_threads = 1;",
+	    "main.conf:1: hostname: the quote opened here is not closed on "
+	    "its line; write \" at the end of the text" },
+	{ "hostname \"a\";",
+	    "main.conf:1: hostname: a = is missing; write hostname = value;" },
+	{ "hostname = \"a\"; \"b\";",
+	    "main.conf:1: syntax: a value without a key; write key = value;" },
+	{ "= 5;",
+	    "main.conf:1: syntax: an = with no key before it; write key = "
+	    "value;" },
+	{ "/* hostname\n\n",
+	    "main.conf:1: syntax: the comment opened here is never closed; "
+	    "write */ at its end" },
+	{ "log = {\n level = \"info\";\n",
+	    "main.conf:1: log: the bracket opened here is never closed; write "
+	    "} at its end" },
+	{ "listeners = (\n { name = \"x\";\n);",
+	    "main.conf:3: listeners: this ) stands where the bracket of line "
+	    "2 ends; write } before it" },
+	{ "log = { };\n};",
+	    "main.conf:2: syntax: this } closes nothing; take it away" },
+	{ "@include \"other.conf\"\n",
+	    "main.conf:1: include: @include is not used here; write include "
+	    "= [ \"FILE\" ]; in the main file" },
+	{ "include = [ \"missing.conf\" ];",
+	    "main.conf:1: include: @/missing.conf is not there; write the "
+	    "name of a file that is" },
+	{ "include = [ \"main.conf\" ];",
+	    "main.conf:1: include: @/main.conf is read already; name it "
+	    "once" },
+	{ "listeners = [ \"127.0.0.1:25\" ];",
+	    "main.conf:1: listeners: has to be a list of groups; write "
+	    "listeners = ( { ... } );" },
+	{ "listeners = { name = \"a\"; };",
+	    "main.conf:1: listeners: has to be a list of groups; write "
+	    "listeners = ( { ... } );" },
+	{ "listeners = ( \"a\" );",
+	    "main.conf:1: listeners: has something else than groups in it; "
+	    "write { key = value; }" },
+	{ "listeners = [ { name = \"a\"; address = [ \"127.0.0.1:0\" ]; } ];",
+	    "main.conf:1: listeners: groups stand in a list; write ( { ... } "
+	    ")" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ]; }, "
+	  ");",
+	    "main.conf:1: listeners: a comma stands before the closing ); "
+	    "take it away" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" "
+	  "\"[::1]:0\" ]; } );",
+	    "main.conf:1: listeners.address: a comma is missing; write one "
+	    "between the values" },
+	{ "listeners = ( { name = \"a\"; address = \"127.0.0.1:0\"; } );",
+	    "main.conf:1: listeners.address: has to be an array of texts; "
+	    "write address = [ \"127.0.0.1:0\" ];" },
+	{ "listeners = ( { name = \"a\"; address = [ 127.0.0.1:0 ]; } );",
+	    "main.conf:1: listeners.address: 127.0.0.1:0 has no quotes; write "
+	    "\"127.0.0.1:0\"" },
+	{ "listeners = ( { name = \"a\"; address = [ \"localhost:25\" ]; } );",
+	    "main.conf:1: listeners.address: \"localhost:25\" is no address "
+	    "to listen on; write one such as \"127.0.0.1:25\", \"[::1]:25\" "
+	    "or \"unix:/run/postern/smtp.sock\"" },
+	{ "listeners = ( { name = \"a\"; address = [ ]; } );",
+	    "main.conf:1: listeners.address: is empty; write [ "
+	    "\"127.0.0.1:25\" ]" },
+	{ "listeners = ( { name = \"a\"; } );",
+	    "main.conf:1: listeners.address: is missing; write address = [ "
+	    "\"127.0.0.1:25\" ];" },
+	{ "listeners = ( { address = [ \"127.0.0.1:0\" ]; } );",
+	    "main.conf:1: listeners.name: is missing; write name = "
+	    "\"local\";" },
+	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; } );",
+	    "main.conf:1: listeners.address: \"0.0.0.0:25\" lets everybody "
+	    "in; write networks = [ \"10.0.0.0/8\" ]; with those who may "
+	    "come" },
+	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; "
+	  "networks = [ ]; } );",
+	    "main.conf:1: listeners.networks: is empty; write the networks "
+	    "that may come, or take the key away" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "networks = [ \"10.0.0.1/8\" ]; } );",
+	    "main.conf:1: listeners.networks: \"10.0.0.1/8\" has bits below "
+	    "its mask; write \"10.0.0.0/8\"" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\",\n"
+	  "\"127.0.0.1:25\" ]; } );",
+	    "main.conf:1: listeners.address: \"127.0.0.1:25\" stands twice; "
+	    "write it once" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ]; },\n"
+	  "{ name = \"a\"; address = [ \"127.0.0.1:0\" ]; } );",
+	    "main.conf:2: listeners.name: \"a\" stands twice; write another "
+	    "name" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ]; "
+	  "disable = [ \"SMTPUTF\" ]; } );",
+	    "main.conf:1: listeners.disable: \"SMTPUTF\" is not possible; did "
+	    "you mean \"SMTPUTF8\"?" },
+	{ "providers = ( { name = \"a\"; } );",
+	    "main.conf:1: providers.host: is missing; write host = "
+	    "\"smtp.example.com\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = required; } );",
+	    "main.conf:1: providers.tls: required has no quotes; write "
+	    "\"required\"" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; port = 70000; } );",
+	    "main.conf:1: providers.port: 70000 is out of range; write 1 to "
+	    "65535" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n user = \"u\"; } );",
+	    "main.conf:2: providers.user: has no password; write "
+	    "password_file = \"/etc/postern/FILE\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; password_env = "
+	  "\"HOME\"; } );",
+	    "main.conf:1: providers.user: is missing, but there is a "
+	    "password; write user = \"...\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; user = \"u\"; "
+	  "password_env = \"HOME\"; tls = \"off\"; } );",
+	    "main.conf:1: providers.tls: the password would leave in clear; "
+	    "write tls = \"verify\"; or allow_clear_auth = true;" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; user = \"u\"; "
+	  "password_env = \"HOME\"; tls = \"required\"; } );",
+	    "main.conf:1: providers.tls: the password would go to whoever "
+	    "answers; write tls = \"verify\"; or allow_unverified_auth = "
+	    "true;" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; user = \"u\"; "
+	  "password_env = \"CONF_TEST_NONE\"; } );",
+	    "main.conf:1: providers.password_env: the environment has no "
+	    "CONF_TEST_NONE; set it where posternd is started" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"off\"; "
+	  "tls_mode = \"implicit\"; } );",
+	    "main.conf:1: providers.tls_mode: \"implicit\" needs TLS; write "
+	    "tls = \"verify\"; or take tls_mode away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"required\"; "
+	  "tls_name = \"x\"; } );",
+	    "main.conf:1: providers.tls_name: nobody compares it without tls "
+	    "= \"verify\"; write that, or take tls_name away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"off\"; "
+	  "ca_file = \"/x\"; } );",
+	    "main.conf:1: providers.ca_file: nobody asks it without tls = "
+	    "\"verify\"; write that, or take ca_file away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; allow_clear_auth = "
+	  "\"yes\"; } );",
+	    "main.conf:1: providers.allow_clear_auth: has to be true or "
+	    "false; write allow_clear_auth = false; without quotes" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; source_address = "
+	  "\"eth0\"; } );",
+	    "main.conf:1: providers.source_address: \"eth0\" is no numeric "
+	    "address; write one such as \"192.0.2.1\" or \"2001:db8::1\", "
+	    "without a port" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; breaker = { open = "
+	  "\"2m\"; }; } );",
+	    "main.conf:1: providers.breaker.open: is longer than "
+	    "breaker.open_max; write it shorter" },
+	{ "providers = ( { name = \"a\"; like = \"b\"; } );",
+	    "main.conf:1: providers.like: there is no provider \"b\"; write "
+	    "the name of one" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; like = \"a\"; } );",
+	    "main.conf:1: providers.like: \"a\" leads back to this provider; "
+	    "write the keys themselves" },
+	{ "log = { a = { b = { c = { d = { e = { f = { g = { h = { i = { j = "
+	  "{ k = { l = 1; }; }; }; }; }; }; }; }; }; }; }; };",
+	    "main.conf:1: log.a.b.c.d.e.f.g.h.i.j.k: is nested too deep; "
+	    "close a bracket" },
+};
+
+/* "@" in an expected line stands for the directory. */
+static char *
+with_dir(const char *says)
+{
+	const char *at = strstr(says, "@/");
+
+	if (at == NULL)
+		return mem_printf("%s\n", says);
+	return mem_printf("%.*s%s%s\n", (int)(at - says), says, dir, at + 1);
+}
+
+static void
+each_mistake_has_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(mistakes); i++) {
+		char *text = mem_printf(USER "%s", mistakes[i].text);
+		char *got = mistakes_of(text);
+		char *want = with_dir(mistakes[i].says);
+
+		if (strcmp(got, want) != 0)
+			fail_msg("%s\nwanted: %sgot:    %s", mistakes[i].text,
+			    want, got);
+		free(want);
+		free(got);
+		free(text);
+	}
+}
+
+static void
+twenty_mistakes_are_told_in_one_run(void **state)
+{
+	static const char text[] =
+	    USER "\n"
+	         "hostnam = \"x\";\n"
+	         "inlet_threads = 5000000000;\n"
+	         "stop_grace = 20;\n"
+	         "domain = \"example.com\";\n"
+	         "listeners = (\n"
+	         "  { name = \"a\"; address = [ \"0.0.0.0:25\" ]; },\n"
+	         "  { name = \"a\"; address = [ \"127.0.0.1:26\" ];\n"
+	         "    max_size = \"25X\";\n"
+	         "    networks = [ \"10.0.0.0/40\" ];\n"
+	         "    timeouts = { comand = \"1s\"; };\n"
+	         "  }\n"
+	         ");\n"
+	         "providers = (\n"
+	         "  { name = \"p\"; host = smtp.example.com; port = 0; },\n"
+	         "  { name = \"q\";\n"
+	         "    tls = \"verfy\";\n"
+	         "    user = \"u\";\n"
+	         "    like = \"nobody\" }\n"
+	         ");\n"
+	         "retry = { quick = [ \"1s\", \"2x\" ]; factor = \"2\";\n"
+	         "  give_up = \"1y\"; };\n"
+	         "spool = { directory = \"x\"; ballast = 5; };\n"
+	         "log = { level = \"info; };\n"
+	         "log = { };\n";
+	static const char want[] =
+	    "main.conf:2: hostnam: is no key; did you mean \"hostname\"?\n"
+	    "main.conf:3: inlet_threads: 5000000000 is too large a number; "
+	    "write at most 2147483647\n"
+	    "main.conf:4: stop_grace: a duration has a unit; write stop_grace "
+	    "= \"20s\"; (ms, s, m, h, d)\n"
+	    "main.conf:5: domain: is no key; take it away (postern.conf(5) "
+	    "has them all)\n"
+	    "main.conf:7: listeners.address: \"0.0.0.0:25\" lets everybody "
+	    "in; write networks = [ \"10.0.0.0/8\" ]; with those who may "
+	    "come\n"
+	    "main.conf:8: listeners.name: \"a\" stands twice; write another "
+	    "name\n"
+	    "main.conf:9: listeners.max_size: \"X\" is no unit of size; write "
+	    "K, M, G or T (powers of 1024) behind a whole number\n"
+	    "main.conf:10: listeners.networks: \"40\" is no length of a "
+	    "prefix; write 0 to 32 behind the slash\n"
+	    "main.conf:11: listeners.timeouts.comand: is no key; did you mean "
+	    "\"command\"?\n"
+	    "main.conf:15: providers.host: smtp.example.com has no quotes; "
+	    "write \"smtp.example.com\"\n"
+	    "main.conf:15: providers.port: 0 is out of range; write 1 to "
+	    "65535\n"
+	    "main.conf:17: providers.tls: \"verfy\" is not possible; did you "
+	    "mean \"verify\"?\n"
+	    "main.conf:18: providers.user: has no password; write "
+	    "password_file = \"/etc/postern/FILE\";\n"
+	    "main.conf:19: providers.like: there is no provider \"nobody\"; "
+	    "write the name of one\n"
+	    "main.conf:21: retry.quick: \"x\" is no unit of time; write ms, "
+	    "s, m, h or d behind a whole number\n"
+	    "main.conf:21: retry.factor: has to be a number; write it without "
+	    "quotes, factor = 2;\n"
+	    "main.conf:22: retry.give_up: \"y\" is no unit of time; write ms, "
+	    "s, m, h or d behind a whole number\n"
+	    "main.conf:23: spool.directory: \"x\" is no absolute path; write "
+	    "one that begins with /\n"
+	    "main.conf:23: spool.ballast: has to be text; write it in quotes, "
+	    "ballast = \"5\";\n"
+	    "main.conf:24: log.level: the quote opened here is not closed on "
+	    "its line; write \" at the end of the text\n"
+	    "main.conf:25: log: stands here twice; keep one of them\n";
+	char *got = mistakes_of(text);
+
+	(void)state;
+	if (strcmp(got, want) != 0)
+		(void)fputs(got, stderr);
+	assert_true(strcmp(got, want) == 0);
+	free(got);
+}
+
+static void
+a_file_that_is_no_text_is_refused(void **state)
+{
+	char *got, *want;
+
+	(void)state;
+	put_bytes("main.conf", "hostname = \"a\";\n\0x", 18);
+	got = mistakes_of(NULL);
+	assert_string_equal(got,
+	    "main.conf:2: syntax: a NUL byte stands here; write the file as "
+	    "UTF-8 text\n");
+	free(got);
+	(void)unlink(path_of("main.conf"));
+	got = mistakes_of(NULL);
+	want = "main.conf: file: cannot be read: No such file or directory\n";
+	assert_string_equal(got, want);
+	free(got);
+	assert_int_equal(mkdir(path_of("main.conf"), 0700), 0);
+	got = mistakes_of(NULL);
+	assert_string_equal(got, "main.conf: file: is no regular file\n");
+	free(got);
+	assert_int_equal(rmdir(path_of("main.conf")), 0);
+}
+
+static void
+a_file_beyond_a_mebibyte_is_refused(void **state)
+{
+	size_t n = (1 << 20) + 1 + 4096;
+	char *text = mem_new(n + 1), *got;
+
+	(void)state;
+	memset(text, ' ', n);
+	got = mistakes_of(text);
+	assert_string_equal(got,
+	    "main.conf: file: is larger than 1 MiB; split it with include\n");
+	free(got);
+	free(text);
+}
+
+static void
+a_key_set_in_two_files_is_a_mistake(void **state)
+{
+	char *got;
+
+	(void)state;
+	put_file("one.conf", "\nspool = { memory = \"3M\"; };\n"
+	                     "include = [ \"main.conf\" ];");
+	got = mistakes_of(USER "include = [ \"one.conf\" ];\n"
+	                       "spool = { memory = \"2M\"; };");
+	char *want = mem_printf(
+	    "one.conf:2: spool.memory: is set in %s/main.conf:2 already; keep "
+	    "one of them\n"
+	    "one.conf:3: include: is set in %s/main.conf:1 already; keep one "
+	    "of them\n",
+	    dir, dir);
+	assert_string_equal(got, want);
+	free(want);
+	free(got);
+}
+
+static const struct {
+	const char *why;
+	mode_t mode;
+	const char *text, *says;
+} secrets[] = {
+	{ "others may read it", 0644, "x\n",
+	    "others can read or change @/secret; run: chmod o-rwx @/secret" },
+	{ "others may write it", 0602, "x\n",
+	    "others can read or change @/secret; run: chmod o-rwx @/secret" },
+	{ "empty", 0600, "\n", "@/secret: is empty; write the password there" },
+	{ "two lines", 0600, "a\nb\n",
+	    "@/secret: has more than one line; write the password alone "
+	    "there" },
+};
+
+static void
+a_user_that_does_not_exist_is_a_mistake(void **state)
+{
+	char *got =
+	    mistakes_of("group = \"postern-none\";\nuser = \"postern-none\";");
+
+	(void)state;
+	assert_string_equal(got,
+	    "main.conf:1: group: there is no group \"postern-none\"; create "
+	    "it, or write group = \"...\";\n"
+	    "main.conf:2: user: there is no user \"postern-none\"; create it, "
+	    "or write user = \"...\";\n");
+	free(got);
+}
+
+static void
+secrets_that_others_can_read_are_refused(void **state)
+{
+	char *text = mem_printf(USER
+	    "providers = ( { name = \"a\"; host = \"h\"; user = \"u\";\n"
+	    "password_file = \"%s/secret\"; } );",
+	    dir);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(secrets); i++) {
+		char *got, want[1024];
+		size_t n = (size_t)snprintf(want, sizeof want,
+		    "main.conf:2: providers.password_file: ");
+
+		for (const char *p = secrets[i].says; *p != '\0'; p++)
+			n += (size_t)snprintf(want + n, sizeof want - n, "%.*s",
+			    *p == '@' ? 100 : 1, *p == '@' ? dir : p);
+		(void)snprintf(want + n, sizeof want - n, "\n");
+		put_file("secret", secrets[i].text);
+		assert_int_equal(chmod(path_of("secret"), secrets[i].mode), 0);
+		got = mistakes_of(text);
+		if (strcmp(got, want) != 0)
+			fail_msg("%s: %s", secrets[i].why, got);
+		free(got);
+	}
+	free(text);
+}
+
+static void
+no_provider_is_a_warning(void **state)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+
+	(void)state;
+	put_file("main.conf", USER);
+	assert_int_equal(conf_load(&s, path_of("main.conf"), false, &r), 0);
+	assert_int_equal(r.nwarnings, 1);
+	assert_non_null(strstr(r.warnings[0],
+	    "providers: no provider configured: mail is accepted and held"));
+	conf_report_done(&r);
+	conf_free(&s);
+}
+
+/* --- the table ---------------------------------------------------------------
+ */
+
+static void
+note_key(void *arg, const char *key)
+{
+	char *text = arg;
+
+	(void)snprintf(text + strlen(text), 64, "%s ", key);
+}
+
+static void
+keys_that_need_a_restart_are_named(void **state)
+{
+	struct settings *a = load_good(USER "spool = { memory = \"2M\"; };");
+	struct settings *b = load_good(
+	    USER "spool = { directory = \"/y\"; }; inlet_threads = 2; "
+	         "group = \"root\"; retry = { quick = [ ]; };");
+	char text[256] = "";
+
+	(void)state;
+	conf_needs_restart(a, b, note_key, text);
+	assert_string_equal(text, "group inlet_threads spool.directory ");
+	text[0] = '\0';
+	conf_needs_restart(a, a, note_key, text);
+	assert_string_equal(text, "");
+	conf_free(&a);
+	conf_free(&b);
+}
+
+static void
+a_generation_lives_until_its_last_reference(void **state)
+{
+	struct settings *a = load_good(USER), *b = conf_ref(a);
+
+	(void)state;
+	conf_set_route(a, 7);
+	conf_free(&a);
+	assert_int_equal(b->relay.route, 7);
+	assert_int_equal(b->inlet.intake.route, 7);
+	conf_free(&b);
+	conf_free(&b);
+}
+
+/* The line "leaf = default;" of etc/postern.conf.full, blanks and a comment
+ * behind it aside. */
+static int
+has_line(const char *text, const struct conf_key *k)
+{
+	char line[160];
+
+	(void)snprintf(
+	    line, sizeof line, "\t%s = %s;", conf_table_leaf(k), k->def);
+	if (strchr(k->path, '.') == NULL)
+		(void)snprintf(
+		    line, sizeof line, "\n%s = %s;", k->path, k->def);
+	return strstr(text, line) != NULL;
+}
+
+static void
+the_full_file_says_the_defaults(void **state)
+{
+	const char *top = getenv("top_srcdir");
+	struct settings *s = NULL, *none;
+	struct conf_report r;
+	static char text[1 << 17];
+	char path[512];
+	FILE *f;
+
+	(void)state;
+	if (top == NULL)
+		skip();
+	none = load_good("");
+	(void)snprintf(path, sizeof path, "%s/etc/postern.conf.full", top);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	(void)fclose(f);
+	for (size_t i = 0; i < conf_table_n; i++) {
+		if (conf_table[i].def != NULL &&
+		    !has_line(text, &conf_table[i]))
+			fail_msg("%s = %s; is not in %s", conf_table[i].path,
+			    conf_table[i].def, path);
+	}
+	if (conf_load(&s, path, false, &r) != 0)
+		fail_msg("%s", r.mistakes[0]);
+	conf_report_done(&r);
+	for (size_t i = 0; i < conf_table_n; i++) {
+		const struct conf_key *k = &conf_table[i];
+
+		if (k->base == CONF_BASE_ROOT && k->def != NULL &&
+		    strcmp(k->path, "bounce.to") != 0 &&
+		    !conf_field_equal(k, s, none))
+			fail_msg("%s is not its default in %s", k->path, path);
+	}
+	conf_free(&s);
+	conf_free(&none);
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) == NULL;
+}
+
+static int
+remove_dir(void **state)
+{
+	static const char *const names[] = { "main.conf", "pass", "pass2",
+		"conf.d/10.conf", "conf.d/20.conf", "conf.d/not-this",
+		"one.conf", "secret" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)unlink(path_of(names[i]));
+	(void)rmdir(path_of("conf.d"));
+	return rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_written_gives_the_defaults),
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(like_copies_all_but_the_name),
+		cmocka_unit_test(include_joins_the_lists_of_several_files),
+		cmocka_unit_test(a_mark_of_byte_order_and_crlf_are_no_mistake),
+		cmocka_unit_test(each_mistake_has_its_line),
+		cmocka_unit_test(twenty_mistakes_are_told_in_one_run),
+		cmocka_unit_test(a_file_that_is_no_text_is_refused),
+		cmocka_unit_test(a_file_beyond_a_mebibyte_is_refused),
+		cmocka_unit_test(a_key_set_in_two_files_is_a_mistake),
+		cmocka_unit_test(a_user_that_does_not_exist_is_a_mistake),
+		cmocka_unit_test(secrets_that_others_can_read_are_refused),
+		cmocka_unit_test(no_provider_is_a_warning),
+		cmocka_unit_test(keys_that_need_a_restart_are_named),
+		cmocka_unit_test(a_generation_lives_until_its_last_reference),
+		cmocka_unit_test(the_full_file_says_the_defaults),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
