@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spool/cfg.h"
+
+#include "postern/base/rand.h"
+
+#include "spool/record.h"
+#include "spool/store.h"
+
+struct cfg {
+	uint32_t format, page, chunk;
+};
+
+int
+cfg_make(struct store_txn *x, int64_t now_ms)
+{
+	unsigned char mem[64], uuid[16];
+	struct record_out o;
+
+	rand_bytes(uuid, sizeof uuid);
+	record_begin(&o, mem, sizeof mem);
+	record_u8(&o, RECORD_VERSION);
+	record_fixed(&o, CFG_FORMAT, 4);
+	record_fixed(&o, store_page_size(x->st), 4);
+	record_fixed(&o, store_value_max(x->st), 4);
+	record_raw(&o, (struct str){ (char *)uuid, sizeof uuid });
+	record_signed(&o, now_ms);
+	return store_put(
+	    x, STORE_CFG, STR("spool"), (struct str){ (char *)mem, o.n });
+}
+
+static int
+cfg_read(struct store_txn *x, struct cfg *c)
+{
+	struct record_in in;
+	struct str v;
+	int rc = store_get(x, STORE_CFG, STR("spool"), &v);
+
+	if (rc)
+		return rc;
+	in = record_of(v);
+	if (record_get_u8(&in) != RECORD_VERSION)
+		return store_damaged(x);
+	c->format = (uint32_t)record_get_fixed(&in, 4);
+	c->page = (uint32_t)record_get_fixed(&in, 4);
+	c->chunk = (uint32_t)record_get_fixed(&in, 4);
+	return in.bad ? store_damaged(x) : 0;
+}
+
+int
+cfg_check(struct store_txn *x, const char *directory, struct err *err)
+{
+	struct cfg c = { 0 };
+
+	if (cfg_read(x, &c))
+		return err_set(err, ERR_STORE,
+		    "%s: the spool's own description cannot be read: %s",
+		    directory, x->rc ? store_fault_text(x) : "it is missing");
+	if (c.format != CFG_FORMAT)
+		return err_set(err, ERR_STORE,
+		    "%s has spool format %u; this posternd reads %u; use the "
+		    "version that wrote it",
+		    directory, (unsigned)c.format, (unsigned)CFG_FORMAT);
+	if (c.page != store_page_size(x->st) ||
+	    c.chunk != store_value_max(x->st))
+		return err_set(err, ERR_STORE,
+		    "%s was made with pages of %u bytes, the file has %zu",
+		    directory, (unsigned)c.page, store_page_size(x->st));
+	return 0;
+}
+
+int
+cfg_put_stop(struct store_txn *x, bool clean, uint64_t last_mid)
+{
+	unsigned char mem[32];
+	struct record_out o;
+
+	record_begin(&o, mem, sizeof mem);
+	record_u8(&o, RECORD_VERSION);
+	record_u8(&o, clean);
+	record_fixed(&o, last_mid, 8);
+	return store_put(
+	    x, STORE_CFG, STR("stop"), (struct str){ (char *)mem, o.n });
+}
+
+int
+cfg_get_stop(struct store_txn *x, bool *clean, uint64_t *last_mid)
+{
+	struct record_in in;
+	struct str v;
+	int rc = store_get(x, STORE_CFG, STR("stop"), &v);
+
+	*clean = rc > 0; /* a fresh one */
+	*last_mid = 0;
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	in = record_of(v);
+	if (record_get_u8(&in) != RECORD_VERSION)
+		return store_damaged(x);
+	*clean = record_get_u8(&in) != 0;
+	*last_mid = record_get_fixed(&in, 8);
+	return record_end(&in) ? store_damaged(x) : 0;
+}

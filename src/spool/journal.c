@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spool/journal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/crc32c.h"
+#include "postern/base/mem.h"
+
+#include "spool/keys.h"
+#include "spool/record.h"
+#include "spool/store.h"
+
+enum {
+	HAS_SENDER = 1 << 0,
+	HAS_MESSAGE_ID = 1 << 1,
+	HAS_PROVIDER_ID = 1 << 2,
+	HAS_PROVIDER = 1 << 3,
+	SAME_PROVIDER = 1 << 4,
+	HAS_ALL = (1 << 5) - 1,
+};
+#define DROPS 8 /* values dropped beyond those that come, per commit */
+
+uint16_t
+spool_fingerprint(struct str s)
+{
+	uint32_t crc = 0;
+	char c;
+
+	if (s.len == 0)
+		return 0;
+	for (size_t i = 0; i < s.len; i++) {
+		c = s.p[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c + ('a' - 'A'));
+		crc = crc32c(crc, &c, 1);
+	}
+	crc = (crc ^ crc >> 16) & 0xffff;
+	return crc ? (uint16_t)crc : 1;
+}
+
+void
+journal_init(struct journal *j, size_t value_max)
+{
+	*j = (struct journal){ .value_max = value_max };
+}
+
+void
+journal_done(struct journal *j)
+{
+	free(j->mem);
+	free(j->len);
+	journal_init(j, 0);
+}
+
+int
+journal_load(struct journal *j, struct store_txn *x)
+{
+	struct store_cursor c;
+	int rc;
+
+	if (store_cursor(&c, x, STORE_JOURNAL))
+		return -1;
+	rc = store_last(&c);
+	if (rc == 0 && keys_read_mid(c.k, &j->last))
+		rc = store_damaged(x);
+	store_cursor_done(&c);
+	return rc < 0 ? -1 : 0;
+}
+
+/* --- making --- */
+
+static void
+put_event(struct record_out *o, const struct spool_event *e, bool same)
+{
+	unsigned what = (e->sender ? HAS_SENDER : 0u) |
+	                (e->message_id ? HAS_MESSAGE_ID : 0u) |
+	                (e->provider_id ? HAS_PROVIDER_ID : 0u);
+
+	if (e->provider[0])
+		what |= same ? SAME_PROVIDER : HAS_PROVIDER;
+	record_u8(o, (uint8_t)e->kind);
+	record_u8(o, (uint8_t)what);
+	record_fixed(o, e->mid, 8);
+	record_num(o, e->n);
+	record_num(o, e->code);
+	if (what & HAS_SENDER)
+		record_fixed(o, e->sender, 2);
+	if (what & HAS_MESSAGE_ID)
+		record_fixed(o, e->message_id, 2);
+	if (what & HAS_PROVIDER_ID)
+		record_fixed(o, e->provider_id, 2);
+	if (what & HAS_PROVIDER)
+		record_text(o, str_of(e->provider));
+	record_num(o, e->nrcpts);
+	for (size_t i = 0; i < e->nrcpts; i++)
+		record_fixed(o, e->rcpts[i], 2);
+}
+
+static void
+new_value(struct journal *j, int64_t now_ms)
+{
+	struct record_out o;
+
+	if (j->n == j->cap) {
+		j->cap = j->cap ? 2 * j->cap : 4;
+		j->mem = mem_resize(j->mem, j->cap * j->value_max);
+		j->len = mem_resize(j->len, j->cap * sizeof *j->len);
+	}
+	record_begin(&o, j->mem + j->n * j->value_max, j->value_max);
+	record_u8(&o, RECORD_VERSION);
+	record_signed(&o, now_ms);
+	j->len[j->n++] = o.n;
+	j->provider[0] = 0;
+}
+
+void
+journal_add(struct journal *j, int64_t now_ms, const struct spool_event *e)
+{
+	unsigned char mem[256];
+	struct record_out o;
+
+	assert(e->nrcpts <= SPOOL_EVENT_RCPTS);
+	record_begin(&o, mem, sizeof mem);
+	put_event(&o, e, strcmp(j->provider, e->provider) == 0);
+	if (j->n == 0 || o.n > j->value_max - j->len[j->n - 1]) {
+		new_value(j, now_ms);
+		record_begin(&o, mem, sizeof mem);
+		put_event(&o, e, false);
+	}
+	assert(!o.full);
+	memcpy(j->mem + (j->n - 1) * j->value_max + j->len[j->n - 1], mem, o.n);
+	j->len[j->n - 1] += o.n;
+	memcpy(j->provider, e->provider, sizeof j->provider);
+}
+
+static int
+drop_oldest(struct store_txn *x, size_t n, uint64_t max_pages)
+{
+	struct store_cursor c;
+	int rc;
+
+	if (store_cursor(&c, x, STORE_JOURNAL))
+		return -1;
+	rc = store_seek(&c, STR("\0"));
+	while (rc == 0 && n-- && store_pages(x, STORE_JOURNAL) > max_pages) {
+		rc = store_cursor_del(&c);
+		if (rc == 0)
+			rc = store_next(&c);
+	}
+	store_cursor_done(&c);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+journal_flush(
+    struct journal *j, struct store_txn *x, int64_t now_ms, uint64_t max_pages)
+{
+	uint64_t key = now_ms > 0 ? (uint64_t)now_ms << 20 : 0;
+	struct keys k;
+
+	if (key <= j->last)
+		key = j->last + 1;
+	for (size_t i = 0; i < j->n; i++, key++) {
+		j->flushed = key;
+		keys_mid(&k, key);
+		if (store_put(x, STORE_JOURNAL, keys_str(&k),
+		        (struct str){
+		            (char *)j->mem + i * j->value_max, j->len[i] }))
+			return -1;
+	}
+	if (j->n && store_pages(x, STORE_JOURNAL) > max_pages)
+		return drop_oldest(x, j->n + DROPS, max_pages);
+	return 0;
+}
+
+void
+journal_commit(struct journal *j)
+{
+	if (j->n)
+		j->last = j->flushed;
+	j->n = 0;
+	j->provider[0] = 0;
+}
+
+void
+journal_abort(struct journal *j)
+{
+	j->n = 0;
+	j->provider[0] = 0;
+}
+
+/* --- reading --- */
+
+static void
+get_rcpts(struct record_in *in, struct spool_event *e)
+{
+	e->nrcpts = (uint16_t)record_get_num(in, SPOOL_EVENT_RCPTS);
+	for (size_t i = 0; i < e->nrcpts; i++)
+		e->rcpts[i] = (uint16_t)record_get_fixed(in, 2);
+}
+
+static void
+get_event(struct record_in *in, struct spool_event *e, const char *provider)
+{
+	uint8_t kind = record_get_u8(in), what = record_get_u8(in);
+	struct str name;
+
+	if (kind < SPOOL_EVENT_ACCEPTED || kind > SPOOL_EVENT_PURGED ||
+	    (what & ~HAS_ALL))
+		in->bad = true;
+	e->kind = (enum spool_event_kind)kind;
+	e->mid = record_get_fixed(in, 8);
+	e->n = (uint16_t)record_get_num(in, UINT16_MAX);
+	e->code = (uint16_t)record_get_num(in, UINT16_MAX);
+	if (what & HAS_SENDER)
+		e->sender = (uint16_t)record_get_fixed(in, 2);
+	if (what & HAS_MESSAGE_ID)
+		e->message_id = (uint16_t)record_get_fixed(in, 2);
+	if (what & HAS_PROVIDER_ID)
+		e->provider_id = (uint16_t)record_get_fixed(in, 2);
+	if (what & SAME_PROVIDER)
+		memcpy(e->provider, provider, sizeof e->provider);
+	if (what & HAS_PROVIDER) {
+		name = record_get_text(in);
+		if (name.len >= sizeof e->provider)
+			in->bad = true;
+		else if (name.len)
+			memcpy(e->provider, name.p, name.len);
+	}
+	get_rcpts(in, e);
+}
+
+int
+journal_read(struct str v, struct spool_event *out, size_t max)
+{
+	static const char none[sizeof out->provider];
+	struct record_in in = record_of(v);
+	const char *provider = none;
+	int64_t at;
+	size_t n;
+
+	if (record_get_u8(&in) != RECORD_VERSION)
+		return -1;
+	at = record_get_signed(&in);
+	for (n = 0; n < max && in.n && !in.bad; n++) {
+		out[n] = (struct spool_event){ .at_ms = at };
+		get_event(&in, &out[n], provider);
+		provider = out[n].provider;
+	}
+	return in.bad || in.n ? -1 : (int)n;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool/op_move - what an operator, or a rule, does with one delivery: another
+ * route, priority, lane or time; held, released, revived, removed.
+ */
+#include "spool/op.h"
+
+#include "spool/batch.h"
+#include "spool/engine.h"
+
+struct move {
+	struct batch *b;
+	struct letter l;
+	struct record_delivery d;
+	uint16_t n;
+};
+
+static void
+tell(struct move *t, enum spool_event_kind kind)
+{
+	struct spool_event ev = { .kind = kind, .mid = t->l.mid, .n = t->n };
+
+	batch_event(t->b, &ev);
+}
+
+static int
+drop(struct move *t)
+{
+	tell(t, SPOOL_EVENT_REMOVED);
+	if (batch_unplace(t->b, &t->l, t->n, &t->d))
+		return -1;
+	return batch_finish(t->b, &t->l, t->n, &t->d) < 0 ? -1 : 0;
+}
+
+/* How many are queued then. */
+static size_t
+revive(struct letter_rcpts *r, bool all)
+{
+	size_t queued = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (all && r->v[i].state == ENVELOPE_DEAD)
+			r->v[i].state = ENVELOPE_QUEUED;
+		queued += r->v[i].state == ENVELOPE_QUEUED;
+	}
+	return queued;
+}
+
+static int
+put(struct move *t, const struct spool_delivery *to, struct letter_rcpts *r)
+{
+	struct spool_key key;
+
+	if (batch_unplace(t->b, &t->l, t->n, &t->d))
+		return -1;
+	if (t->d.place == RECORD_DEAD) {
+		t->l.msg.dead--;
+		t->l.msg.queued++;
+		t->d.attempts = 0;
+	}
+	t->d.route = to->route;
+	t->d.priority = to->priority;
+	t->d.lane = to->lane;
+	t->d.due_ms = to->due_ms;
+	t->d.hold = (uint8_t)to->hold;
+	t->d.place = to->hold ? RECORD_PARKED : RECORD_SCHEDULED;
+	tell(t, to->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_MOVED);
+	if (batch_place(t->b, &t->l, t->n, &t->d) ||
+	    letter_set_delivery(&t->l, t->n, &t->d) ||
+	    letter_set_rcpts(&t->l, t->n, r))
+		return -1;
+	if (!to->hold) {
+		key = batch_key(&t->l, t->n, &t->d);
+		batch_ready(t->b, &key, NULL);
+	}
+	return letter_save(&t->l);
+}
+
+int
+op_move(struct batch *b, struct spool_op *op)
+{
+	struct spool_move *m = (struct spool_move *)op;
+	struct move t = { .b = b, .n = m->n };
+	struct letter_rcpts r;
+	int rc;
+
+	letter_init(&t.l, &b->x, &b->arena, m->mid);
+	rc = letter_open(&t.l);
+	if (rc == 0)
+		rc = letter_delivery(&t.l, m->n, &t.d);
+	if (rc < 0)
+		return -1;
+	if (rc || t.d.place == RECORD_GONE) {
+		op->result = SPOOL_GONE;
+		return 0;
+	}
+	if (m->remove)
+		return drop(&t);
+	if (letter_rcpts(&t.l, m->n, &r))
+		return -1;
+	if (revive(&r, m->revive || t.d.place == RECORD_DEAD) == 0) {
+		op->result = SPOOL_GONE; /* nobody is left to send it to */
+		return 0;
+	}
+	return put(&t, &m->to, &r);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spool/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "spool/batch.h"
+#include "spool/counts.h"
+#include "spool/engine.h"
+#include "spool/keys.h"
+
+/* One settling under way. */
+struct settle {
+	struct batch *b;
+	struct spool_settle *s;
+	struct letter l;
+	struct record_delivery d;
+	struct letter_rcpts rcpts;
+	uint32_t queued, dead; /* recipients, with the results */
+};
+
+static struct str
+text_or_none(const char *s)
+{
+	return s && s[0] ? str_of(s) : (struct str){ NULL, 0 };
+}
+
+static struct record_rcpt *
+rcpt_of(struct letter_rcpts *r, uint32_t index)
+{
+	size_t lo = 0, hi = r->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (r->v[mid].index < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->n && r->v[lo].index == index ? &r->v[lo] : NULL;
+}
+
+static void
+take_results(struct settle *t)
+{
+	const struct spool_rcpt_result *from;
+	struct record_rcpt *r;
+
+	for (uint32_t i = 0; i < t->s->nresults; i++) {
+		from = &t->s->results[i];
+		r = rcpt_of(&t->rcpts, from->index);
+		if (!r || r->state != ENVELOPE_QUEUED)
+			continue; /* settled before: the first word holds */
+		r->state = (uint8_t)from->state;
+		r->code = from->code;
+		r->enhanced = text_or_none(from->enhanced);
+		r->text = text_or_none(from->text);
+	}
+	for (size_t i = 0; i < t->rcpts.n; i++) {
+		t->queued += t->rcpts.v[i].state == ENVELOPE_QUEUED;
+		t->dead += t->rcpts.v[i].state == ENVELOPE_DEAD;
+	}
+	if (t->s->count_attempt)
+		t->d.attempts++;
+	if (t->s->provider[0])
+		t->d.provider = str_of(t->s->provider);
+}
+
+/* --- journal --- */
+
+static void
+tell_state(struct settle *t, enum envelope_rcpt_state state,
+    enum spool_event_kind kind)
+{
+	struct spool_event ev = { .kind = kind,
+		.mid = t->l.mid,
+		.n = t->s->key.n,
+		.provider_id = spool_fingerprint(str_of(t->s->provider_id)) };
+	const struct spool_rcpt_result *r;
+	struct record_rcpt *to;
+
+	snprintf(ev.provider, sizeof ev.provider, "%s", t->s->provider);
+	for (uint32_t i = 0; i < t->s->nresults; i++) {
+		r = &t->s->results[i];
+		to = r->state == state ? rcpt_of(&t->rcpts, r->index) : NULL;
+		if (!to)
+			continue;
+		if (ev.nrcpts == SPOOL_EVENT_RCPTS ||
+		    (ev.nrcpts && ev.code != r->code)) {
+			batch_event(t->b, &ev);
+			ev.nrcpts = 0;
+		}
+		ev.code = r->code;
+		ev.rcpts[ev.nrcpts++] = spool_fingerprint(to->address);
+	}
+	if (ev.nrcpts)
+		batch_event(t->b, &ev);
+}
+
+static void
+tell(struct settle *t)
+{
+	tell_state(t, ENVELOPE_DELIVERED, SPOOL_EVENT_DELIVERED);
+	tell_state(t, ENVELOPE_DEAD, SPOOL_EVENT_DEAD);
+	tell_state(t, ENVELOPE_QUEUED,
+	    t->s->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_DEFERRED);
+}
+
+/* --- what becomes of the delivery --- */
+
+static int
+save(struct settle *t)
+{
+	uint16_t n = t->s->key.n;
+
+	if (letter_set_delivery(&t->l, n, &t->d) ||
+	    letter_set_rcpts(&t->l, n, &t->rcpts))
+		return -1;
+	return letter_save(&t->l);
+}
+
+/* Somebody moved or parked it while it was being tried: that holds. */
+static bool
+is_where_it_was(const struct settle *t)
+{
+	struct spool_key now = batch_key(&t->l, t->s->key.n, &t->d);
+	const struct spool_key *was = &t->s->key;
+
+	return t->d.place == RECORD_SCHEDULED && now.route == was->route &&
+	       now.priority == was->priority && now.lane == was->lane &&
+	       now.due_ms == was->due_ms;
+}
+
+static int
+retry(struct settle *t)
+{
+	uint16_t n = t->s->key.n;
+	struct spool_key key;
+
+	if (is_where_it_was(t)) {
+		if (batch_unplace(t->b, &t->l, n, &t->d))
+			return -1;
+		t->d.due_ms = t->s->next_due_ms;
+		t->d.hold = (uint8_t)t->s->hold;
+		t->d.place = t->s->hold ? RECORD_PARKED : RECORD_SCHEDULED;
+		if (batch_place(t->b, &t->l, n, &t->d))
+			return -1;
+	}
+	if (t->d.place == RECORD_SCHEDULED) {
+		key = batch_key(&t->l, n, &t->d);
+		batch_ready(t->b, &key, NULL);
+	}
+	return save(t);
+}
+
+/* The words of the recipient that died last in this settling, or at all. */
+static const struct record_rcpt *
+spokesman(struct settle *t)
+{
+	const struct record_rcpt *r = NULL, *one;
+
+	for (size_t i = 0; i < t->rcpts.n; i++)
+		if (t->rcpts.v[i].state == ENVELOPE_DEAD)
+			r = &t->rcpts.v[i];
+	for (uint32_t i = 0; i < t->s->nresults; i++) {
+		one = rcpt_of(&t->rcpts, t->s->results[i].index);
+		if (one && one->state == ENVELOPE_DEAD)
+			r = one;
+	}
+	return r;
+}
+
+static int
+bury(struct settle *t)
+{
+	const struct record_rcpt *r = spokesman(t);
+	struct record_dead why = { .code = r->code,
+		.cause = text_or_none(t->s->cause),
+		.provider = t->d.provider,
+		.enhanced = r->enhanced,
+		.text = r->text };
+	uint16_t n = t->s->key.n;
+
+	t->d.place = RECORD_DEAD;
+	t->d.due_ms = t->b->now_ms;
+	t->l.msg.queued--;
+	t->l.msg.dead++;
+	if (batch_bury(t->b, &t->l, n, &t->d, &why))
+		return -1;
+	return save(t);
+}
+
+static int
+finish(struct settle *t)
+{
+	uint16_t n = t->s->key.n;
+
+	if (batch_unplace(t->b, &t->l, n, &t->d))
+		return -1;
+	if (t->dead && t->s->keep_dead)
+		return bury(t);
+	if (t->l.msg.queued + t->l.msg.dead > 1 &&
+	    (letter_set_delivery(&t->l, n, &t->d) ||
+	        letter_set_rcpts(&t->l, n, &t->rcpts)))
+		return -1; /* kept: the message stays */
+	return batch_finish(t->b, &t->l, n, &t->d) < 0 ? -1 : 0;
+}
+
+/* --- the operation --- */
+
+/* 0 it is there, 1 gone, -1 */
+static int
+find(struct settle *t)
+{
+	int rc = letter_open(&t->l);
+
+	if (rc == 0)
+		rc = letter_delivery(&t->l, t->s->key.n, &t->d);
+	if (rc)
+		return rc;
+	if (t->d.place != RECORD_SCHEDULED && t->d.place != RECORD_PARKED)
+		return 1;
+	return letter_rcpts(&t->l, t->s->key.n, &t->rcpts);
+}
+
+static int
+put_child(struct settle *t)
+{
+	if (!t->s->child)
+		return 0;
+	return op_accept_new(t->b, &(struct op_new){ .env = t->s->child,
+	                               .ndeliveries = 1,
+	                               .first = &t->s->child_delivery,
+	                               .err = &t->s->op.err });
+}
+
+int
+op_settle(struct batch *b, struct spool_op *op)
+{
+	struct settle t = { .b = b, .s = (struct spool_settle *)op };
+	int rc;
+
+	letter_init(&t.l, &b->x, &b->arena, t.s->key.mid);
+	rc = find(&t);
+	if (rc) {
+		op->result = SPOOL_GONE;
+		return rc < 0 ? -1 : 0;
+	}
+	take_results(&t);
+	tell(&t);
+	if (t.queued ? retry(&t) : finish(&t))
+		return -1;
+	return put_child(&t);
+}
+
+/* How long it is nobody knows: its bytes stay counted as queued. */
+int
+op_settle_damaged(struct batch *b, struct spool_op *op)
+{
+	struct spool_settle *s = (struct spool_settle *)op;
+	struct counts_of of = { s->key.route, s->key.priority, COUNTS_QUEUED };
+	struct keys sched, park;
+	int rc;
+
+	keys_sched(&sched, &s->key);
+	keys_park(&park, SPOOL_HOLD_DAMAGED, &s->key);
+	rc = store_del(&b->x, STORE_SCHED, keys_str(&sched));
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	counts_sub(&b->sp->counts, of, 0);
+	of.class = COUNTS_HELD;
+	counts_add(&b->sp->counts, of, 0);
+	return store_put(&b->x, STORE_PARK, keys_str(&park), STR(""));
+}

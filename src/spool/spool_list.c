@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool/spool_list - pages of messages, dead letters and events, each in one
+ * short transaction.
+ */
+#include "postern/spool/spool.h"
+
+#include <string.h>
+
+#include "spool/journal.h"
+#include "spool/keys.h"
+#include "spool/reader.h"
+#include "spool/record.h"
+
+static void
+copy(char *to, size_t size, struct str s)
+{
+	size_t n = s.len < size ? s.len : size - 1;
+
+	if (n)
+		memcpy(to, s.p, n);
+	to[n] = 0;
+}
+
+/* --- messages --- */
+
+static int
+list(struct store_cursor *c, int rc, struct spool_item *out, size_t max)
+{
+	struct record_msg m;
+	size_t n = 0;
+
+	for (; rc == 0 && n < max; rc = store_next(c)) {
+		out[n] = (struct spool_item){ .size = 0 };
+		if (keys_read_mid(c->k, &out[n].mid))
+			continue;
+		if (record_read_msg(c->v, &m) == 0) {
+			out[n].size = m.size;
+			out[n].arrival_ms = m.arrival_ms;
+			out[n].queued = m.queued;
+			out[n].dead = m.dead;
+			out[n].nrcpts = m.nrcpts;
+			out[n].attempts = m.first.attempts;
+			copy(out[n].sender, sizeof out[n].sender, m.sender);
+		}
+		n++;
+	}
+	return rc < 0 ? -1 : (int)n;
+}
+
+int
+spool_list(
+    struct spool_reader *r, uint64_t after, struct spool_item *out, size_t max)
+{
+	struct store_cursor c;
+	struct keys k;
+	int rc = after == UINT64_MAX ? 1 : reader_begin(r);
+
+	if (rc > 0)
+		return 0;
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_MSG);
+	if (rc == 0) {
+		keys_mid(&k, after + 1);
+		rc = list(&c, store_seek(&c, keys_str(&k)), out,
+		    max < SPOOL_PAGE ? max : SPOOL_PAGE);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc;
+}
+
+/* --- dead letters --- */
+
+static int
+dead(struct store_cursor *c, int rc, struct spool_dead *out, size_t max)
+{
+	struct record_dead d;
+	size_t n = 0;
+
+	for (; rc == 0 && n < max; rc = store_next(c)) {
+		out[n] = (struct spool_dead){ .at_ms = 0 };
+		if (keys_read_dead(c->k, &out[n].at_ms, &out[n].mid, &out[n].n))
+			continue;
+		if (record_read_dead(c->v, &d) == 0) {
+			out[n].code = d.code;
+			copy(out[n].cause, sizeof out[n].cause, d.cause);
+			copy(out[n].provider, sizeof out[n].provider,
+			    d.provider);
+			copy(out[n].enhanced, sizeof out[n].enhanced,
+			    d.enhanced);
+			copy(out[n].text, sizeof out[n].text, d.text);
+		}
+		n++;
+	}
+	return rc < 0 ? -1 : (int)n;
+}
+
+int
+spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
+    struct spool_dead *out, size_t max)
+{
+	struct store_cursor c;
+	struct keys k = { .n = 1 };
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_DEAD);
+	if (rc == 0) {
+		if (after)
+			keys_dead(&k, after->at_ms, after->mid, after->n);
+		rc = store_seek(&c, keys_str(&k));
+		if (rc == 0 && after && str_eq(c.k, keys_str(&k)))
+			rc = store_next(&c);
+		rc = dead(&c, rc, out, max < SPOOL_PAGE ? max : SPOOL_PAGE);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc;
+}
+
+/* --- events --- */
+
+static int
+events(struct store_cursor *c, int rc, struct spool_event *out, size_t max,
+    uint64_t *place)
+{
+	uint64_t key;
+	size_t n = 0;
+	int k;
+
+	for (; rc == 0; rc = store_next(c)) {
+		if (keys_read_mid(c->k, &key))
+			continue;
+		k = journal_read(c->v, out + n, max - n);
+		if (k < 0 && n)
+			break; /* no room left, or the next call skips it */
+		*place = key;
+		n += k > 0 ? (size_t)k : 0;
+	}
+	return rc < 0 ? -1 : (int)n;
+}
+
+int
+spool_journal_page(struct spool_reader *r, uint64_t *place,
+    struct spool_event *out, size_t max)
+{
+	struct store_cursor c;
+	struct keys k;
+	int rc = *place == UINT64_MAX ? 1 : reader_begin(r);
+
+	if (rc > 0)
+		return 0;
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_JOURNAL);
+	if (rc == 0) {
+		keys_mid(&k, *place + 1);
+		rc = events(&c, store_seek(&c, keys_str(&k)), out, max, place);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc;
+}
