@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postern/base/crc32c.h"
 #include "postern/base/mem.h"
 
 #include "spool/keys.h"
@@ -21,24 +20,6 @@ enum {
 	HAS_ALL = (1 << 5) - 1,
 };
 #define DROPS 8 /* values dropped beyond those that come, per commit */
-
-uint16_t
-spool_fingerprint(struct str s)
-{
-	uint32_t crc = 0;
-	char c;
-
-	if (s.len == 0)
-		return 0;
-	for (size_t i = 0; i < s.len; i++) {
-		c = s.p[i];
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c + ('a' - 'A'));
-		crc = crc32c(crc, &c, 1);
-	}
-	crc = (crc ^ crc >> 16) & 0xffff;
-	return crc ? (uint16_t)crc : 1;
-}
 
 void
 journal_init(struct journal *j, size_t value_max)

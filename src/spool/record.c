@@ -351,7 +351,7 @@ record_read_rcpt(struct record_in *in, struct record_rcpt *r)
 	r->index = (uint32_t)record_get_num(in, UINT32_MAX);
 	what = record_get_u8(in);
 	r->state = what & RCPT_STATE;
-	r->notify = (what & RCPT_NOTIFY) >> RCPT_NOTIFY_SHIFT;
+	r->notify = (uint8_t)((what & RCPT_NOTIFY) >> RCPT_NOTIFY_SHIFT);
 	r->address = record_get_text(in);
 	r->orcpt = record_get_text(in);
 	get_reply(in, r, what, first);

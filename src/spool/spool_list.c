@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "postern/base/crc32c.h"
+
 #include "spool/journal.h"
 #include "spool/keys.h"
 #include "spool/reader.h"
@@ -120,6 +122,24 @@ spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
 }
 
 /* --- events --- */
+
+uint16_t
+spool_fingerprint(struct str s)
+{
+	uint32_t crc = 0;
+	char c;
+
+	if (s.len == 0)
+		return 0;
+	for (size_t i = 0; i < s.len; i++) {
+		c = s.p[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c + ('a' - 'A'));
+		crc = crc32c(crc, &c, 1);
+	}
+	crc = (crc ^ crc >> 16) & 0xffff;
+	return crc ? (uint16_t)crc : 1;
+}
 
 static int
 events(struct store_cursor *c, int rc, struct spool_event *out, size_t max,
