@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/balance.h"
+
+#include "postern/relay/relay.h"
+#include "postern/smtp/smtp_client.h"
+#include "postern/spool/envelope.h"
+
+#include "relay/delivery.h"
+#include "relay/identity.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+
+enum spool_hold
+balance_lacks(const struct delivery *d, const struct provider *p)
+{
+	uint32_t caps = p->caps & ~p->set->disable;
+	uint64_t size = d->env->size;
+
+	if (p->set->max_size > 0 && size > p->set->max_size)
+		return SPOOL_HOLD_SIZE;
+	if (!p->is_known)
+		return SPOOL_HOLD_NONE;
+	if (p->size_max > 0 && size > p->size_max)
+		return SPOOL_HOLD_SIZE;
+	if ((d->needs & DELIVERY_NEEDS_UTF8) && !(caps & SMTP_CAP_SMTPUTF8))
+		return SPOOL_HOLD_SMTPUTF8;
+	if ((d->needs & DELIVERY_NEEDS_8BIT) && !(caps & SMTP_CAP_8BITMIME) &&
+	    !p->set->eight_bit_pass)
+		return SPOOL_HOLD_8BIT;
+	return SPOOL_HOLD_NONE;
+}
+
+static bool
+is_able(const struct delivery *d, const struct provider *p)
+{
+	return balance_lacks(d, p) == SPOOL_HOLD_NONE &&
+	       !delivery_was_refused(d, p);
+}
+
+static bool
+is_candidate(struct relay *r, const struct delivery *d, struct provider *p)
+{
+	return provider_is_usable(p, relay_now_ms(r)) &&
+	       !delivery_has_tried(d, p) && is_able(d, p);
+}
+
+static struct provider *
+preferred(struct relay *r, const struct delivery *d)
+{
+	for (size_t i = 0; d->prefer && i < r->nproviders; i++) {
+		struct provider *p = r->providers[i];
+
+		if (p->id == d->prefer && is_candidate(r, d, p))
+			return p;
+	}
+	return NULL;
+}
+
+/* One that refused this sender lately is asked when nobody else is left. */
+struct provider *
+balance_pick(struct relay *r, const struct delivery *d)
+{
+	struct provider *last = NULL;
+	struct provider *p = preferred(r, d);
+
+	if (p || d->nround >= DELIVERY_ROUND)
+		return p;
+	for (size_t i = 0; i < r->nproviders; i++) {
+		p = r->providers[i];
+		if (!is_candidate(r, d, p))
+			continue;
+		if (!identity_is_refused(
+		        r->identity, p->id, d->env->sender, relay_now_ms(r)))
+			return p;
+		if (!last)
+			last = p;
+	}
+	return last;
+}
+
+struct provider *
+balance_first(struct relay *r)
+{
+	for (size_t i = 0; i < r->nproviders; i++) {
+		if (provider_is_usable(r->providers[i], relay_now_ms(r)))
+			return r->providers[i];
+	}
+	return NULL;
+}
+
+struct balance_view
+balance_look(struct relay *r, const struct delivery *d)
+{
+	struct balance_view v = { 0 };
+
+	for (size_t i = 0; i < r->nproviders; i++) {
+		struct provider *p = r->providers[i];
+		bool usable = provider_is_usable(p, relay_now_ms(r));
+		enum spool_hold lacks = balance_lacks(d, p);
+
+		v.usable += usable;
+		if (lacks != SPOOL_HOLD_NONE) {
+			v.lacks = lacks;
+		} else if (!delivery_was_refused(d, p)) {
+			v.able++;
+			v.able_usable += usable;
+		}
+	}
+	return v;
+}

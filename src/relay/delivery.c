@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/delivery.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+#include "postern/relay/relay.h"
+#include "postern/smtp/outcome.h"
+#include "postern/spool/body.h"
+#include "postern/spool/envelope.h"
+#include "postern/spool/spool.h"
+
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/scheduler.h"
+
+static size_t *
+counter(struct delivery *d)
+{
+	if (d->phase == DELIVERY_SENDING)
+		return &d->relay->nsending;
+	if (d->phase == DELIVERY_SETTLING)
+		return &d->relay->nsettling;
+	return &d->relay->nheld;
+}
+
+void
+delivery_set_phase(struct delivery *d, enum delivery_phase phase)
+{
+	assert(d->phase != DELIVERY_SETTLING);
+	--*counter(d);
+	d->phase = phase;
+	++*counter(d);
+}
+
+struct delivery *
+delivery_new(struct relay *r, const struct spool_key *key)
+{
+	struct delivery *d = mem_new(sizeof *d);
+
+	d->magic = DELIVERY_MAGIC;
+	d->relay = r;
+	d->key = *key;
+	d->taken_us = clock_mono_us();
+	list_init(&d->node);
+	d->inhand.mid = key->mid;
+	d->inhand.n = key->n;
+	keyset_add(r->inhand, &d->inhand);
+	spool_flight_add(r->spool, key->mid);
+	++*counter(d);
+	return d;
+}
+
+struct delivery *
+delivery_due(struct relay *r)
+{
+	struct spool_key key;
+
+	if (!scheduler_take(r->sched, clock_wall_ms(), &key))
+		return NULL;
+	return delivery_new(r, &key);
+}
+
+void
+delivery_reply_done(struct delivery_reply *reply)
+{
+	free(reply->text);
+	*reply = (struct delivery_reply){ 0 };
+}
+
+void
+delivery_reply_set(struct delivery_reply *reply, uint16_t code,
+    const char *enhanced, const char *text)
+{
+	char *copy = mem_str(text); /* text may be reply's own */
+
+	snprintf(reply->enhanced, sizeof reply->enhanced, "%s", enhanced);
+	free(reply->text);
+	reply->code = code;
+	reply->text = copy;
+}
+
+static void
+txn_done(struct delivery *d)
+{
+	if (d->txn_rcpts && d->txn_rcpts != &d->txn_one) {
+		free(d->txn_rcpts);
+		free(d->slot);
+	}
+	d->txn_rcpts = NULL;
+	d->slot = NULL;
+}
+
+void
+delivery_free(struct delivery **dp)
+{
+	struct delivery *d = *dp;
+
+	if (!d)
+		return;
+	assert(d->magic == DELIVERY_MAGIC && d->nsettles == 0);
+	--*counter(d);
+	list_remove(&d->node);
+	heap_del(&d->relay->quick, &d->wake);
+	keyset_del(d->relay->inhand, &d->inhand);
+	spool_flight_del(d->relay->spool, d->key.mid);
+	txn_done(d);
+	for (uint32_t i = 0; i < d->nrcpts; i++)
+		delivery_reply_done(&d->rcpts[i].reply);
+	if (d->rcpts != &d->one)
+		free(d->rcpts);
+	delivery_reply_done(&d->reply);
+	envelope_free(&d->child);
+	envelope_free(&d->env);
+	d->magic = 0;
+	free(d);
+	*dp = NULL;
+}
+
+static bool
+is_ours(const struct delivery *d, const struct envelope_rcpt *rcpt)
+{
+	return rcpt->delivery == d->key.n && rcpt->state == ENVELOPE_QUEUED;
+}
+
+static uint32_t
+needs_of(const struct delivery *d)
+{
+	const struct envelope *e = d->env;
+	uint32_t needs = 0;
+	bool ascii = str_is_ascii(str_of(e->sender));
+
+	for (uint32_t i = 0; ascii && i < d->nrcpts; i++)
+		ascii =
+		    str_is_ascii(str_of(e->rcpts[d->rcpts[i].index].address));
+	if (!ascii || ((e->flags & ENVELOPE_SMTPUTF8) != 0 &&
+	                  (e->flags & ENVELOPE_HEADER_8BIT) != 0))
+		needs |= DELIVERY_NEEDS_UTF8;
+	if (e->flags & (ENVELOPE_BODY_8BIT | ENVELOPE_HEADER_8BIT))
+		needs |= DELIVERY_NEEDS_8BIT;
+	return needs;
+}
+
+bool
+delivery_open(struct delivery *d, struct envelope *env)
+{
+	uint32_t n = 0;
+
+	d->env = env;
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		n += is_ours(d, &env->rcpts[i]);
+	if (n == 0)
+		return false;
+	d->rcpts = n == 1 ? &d->one : mem_array(n, sizeof *d->rcpts);
+	for (uint32_t i = 0; d->nrcpts < n; i++) {
+		if (is_ours(d, &env->rcpts[i]))
+			d->rcpts[d->nrcpts++].index = i;
+	}
+	d->needs = needs_of(d);
+	return true;
+}
+
+bool
+delivery_is_in_memory(const struct delivery *d)
+{
+	return d->env->body && body_str(d->env->body).len == d->env->size;
+}
+
+static void
+choose_rcpts(struct delivery *d, uint32_t max)
+{
+	uint32_t n = delivery_count(d, DELIVERY_TODO);
+
+	n = max > 0 && n > max ? max : n;
+	txn_done(d);
+	if (n == 1) {
+		d->txn_rcpts = &d->txn_one;
+		d->slot = &d->slot_one;
+	} else {
+		d->txn_rcpts = mem_array(n, sizeof *d->txn_rcpts);
+		d->slot = mem_array(n, sizeof *d->slot);
+	}
+	d->txn.nrcpts = 0;
+	for (uint32_t i = 0; d->txn.nrcpts < n; i++) {
+		struct delivery_rcpt *rcpt = &d->rcpts[i];
+		const struct envelope_rcpt *of = &d->env->rcpts[rcpt->index];
+
+		if (rcpt->state != DELIVERY_TODO)
+			continue;
+		rcpt->state = DELIVERY_IN_TXN;
+		d->slot[d->txn.nrcpts] = i;
+		d->txn_rcpts[d->txn.nrcpts++] =
+		    (struct smtp_txn_rcpt){ .address = str_of(of->address),
+			    .notify = of->notify,
+			    .orcpt = str_of(of->orcpt) };
+	}
+	d->txn.rcpts = d->txn_rcpts;
+}
+
+static struct str
+sender_for(const struct delivery *d, const struct provider *p)
+{
+	if (d->env->sender[0] == '\0' && p->set->null_sender_refused)
+		return str_of(p->gen->bounce_from);
+	return str_of(d->env->sender);
+}
+
+struct smtp_txn *
+delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
+{
+	const struct envelope *e = d->env;
+
+	d->txn = (struct smtp_txn){ .arg = d,
+		.sender = sender_for(d, p),
+		.envid = str_of(e->envid),
+		.eight_bit = (d->needs & DELIVERY_NEEDS_8BIT) != 0 ||
+		             (e->flags & ENVELOPE_8BITMIME) != 0,
+		.smtputf8 = (d->needs & DELIVERY_NEEDS_UTF8) != 0,
+		.ret_full = (e->flags & ENVELOPE_RET_FULL) != 0,
+		.ret_hdrs = (e->flags & ENVELOPE_RET_HDRS) != 0,
+		.size = e->size };
+	if (delivery_is_in_memory(d))
+		d->txn.content = body_str(e->body);
+	choose_rcpts(d, max);
+	d->naccepted = 0;
+	d->txn_why = VERDICT_OK;
+	d->crc = 0;
+	d->leased_us = clock_mono_us();
+	snprintf(d->via, sizeof d->via, "%s", p->set->name);
+	return &d->txn;
+}
+
+void
+delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
+    const struct verdict *v)
+{
+	struct delivery_rcpt *rcpt = &d->rcpts[d->slot[index]];
+
+	assert(index < d->txn.nrcpts);
+	switch (verdict_row(v->class)->message) {
+	case VERDICT_TO_DONE:
+		rcpt->state = DELIVERY_ACCEPTED;
+		d->naccepted++;
+		return;
+	case VERDICT_TO_WAIT:
+		rcpt->state = DELIVERY_LATER;
+		break;
+	case VERDICT_TO_FAIL:
+	case VERDICT_TO_DEAD:
+		rcpt->state = DELIVERY_DEAD;
+		break;
+	default:
+		rcpt->state = DELIVERY_TODO;
+		d->txn_why = v->class;
+		delivery_reply_set(&d->reply, o->code, o->enhanced, o->text);
+		return;
+	}
+	delivery_reply_set(&rcpt->reply, o->code, o->enhanced, o->text);
+}
+
+static void
+delivered(struct delivery *d, struct delivery_rcpt *rcpt)
+{
+	const struct envelope_rcpt *of = &d->env->rcpts[rcpt->index];
+	bool dsn = d->provider && (d->provider->caps & SMTP_CAP_DSN) != 0 &&
+	           (d->provider->set->disable & SMTP_CAP_DSN) == 0;
+
+	rcpt->state = DELIVERY_DONE;
+	rcpt->relayed = (of->notify & ENVELOPE_NOTIFY_SUCCESS) != 0 && !dsn;
+}
+
+/* What the end means for one that has no verdict of its own yet. */
+static void
+end_rcpt(struct delivery *d, struct delivery_rcpt *rcpt,
+    const struct outcome *o, const struct verdict_row *row)
+{
+	if (rcpt->state != DELIVERY_ACCEPTED && rcpt->state != DELIVERY_IN_TXN)
+		return;
+	if (row->message == VERDICT_TO_DONE && rcpt->state == DELIVERY_ACCEPTED)
+		delivered(d, rcpt);
+	else if (row->message == VERDICT_TO_FAIL ||
+	         row->message == VERDICT_TO_DEAD)
+		rcpt->state = DELIVERY_DEAD;
+	else {
+		rcpt->state = DELIVERY_TODO;
+		return;
+	}
+	delivery_reply_set(&rcpt->reply, o->code, o->enhanced, o->text);
+}
+
+void
+delivery_end(
+    struct delivery *d, const struct outcome *o, const struct verdict *v)
+{
+	const struct verdict_row *row = verdict_row(v->class);
+
+	for (uint32_t i = 0; i < d->txn.nrcpts; i++)
+		end_rcpt(d, &d->rcpts[d->slot[i]], o, row);
+	if (v->class != VERDICT_OK)
+		delivery_reply_set(&d->reply, o->code, o->enhanced, o->text);
+	txn_done(d);
+}
+
+void
+delivery_set_todo(struct delivery *d, enum delivery_rcpt_state state,
+    const struct delivery_reply *reply)
+{
+	for (uint32_t i = 0; i < d->nrcpts; i++) {
+		struct delivery_rcpt *rcpt = &d->rcpts[i];
+
+		if (rcpt->state != DELIVERY_TODO)
+			continue;
+		rcpt->state = state;
+		delivery_reply_set(&rcpt->reply, reply->code, reply->enhanced,
+		    reply->text ? reply->text : "");
+	}
+}
+
+uint32_t
+delivery_count(const struct delivery *d, enum delivery_rcpt_state state)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->nrcpts; i++)
+		n += d->rcpts[i].state == state;
+	return n;
+}
+
+static bool
+is_among(const uint64_t *ids, uint32_t n, uint64_t id)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* With more providers than there is room for the round starts anew. */
+static void
+remember(uint64_t *ids, uint32_t *n, uint64_t id)
+{
+	if (is_among(ids, *n, id))
+		return;
+	if (*n == DELIVERY_TRIED_MAX)
+		*n = 0;
+	ids[(*n)++] = id;
+}
+
+void
+delivery_mark_tried(struct delivery *d, const struct provider *p)
+{
+	d->nround++;
+	remember(d->tried, &d->ntried, p->id);
+}
+
+bool
+delivery_has_tried(const struct delivery *d, const struct provider *p)
+{
+	return is_among(d->tried, d->ntried, p->id);
+}
+
+void
+delivery_mark_refused(struct delivery *d, const struct provider *p)
+{
+	d->nround++;
+	remember(d->refused, &d->nrefused, p->id);
+}
+
+bool
+delivery_was_refused(const struct delivery *d, const struct provider *p)
+{
+	return is_among(d->refused, d->nrefused, p->id);
+}

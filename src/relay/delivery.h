@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/delivery - one key in hand: its recipients and what became of each,
+ * who was tried, and the transaction that is under way.
+ */
+#ifndef RELAY_DELIVERY_H
+#define RELAY_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/heap.h"
+#include "postern/base/list.h"
+#include "postern/smtp/smtp_client.h"
+#include "postern/spool/spool.h"
+
+#include "relay/keyset.h"
+#include "relay/verdict.h"
+
+struct envelope;
+struct provider;
+struct relay;
+
+#define DELIVERY_MAGIC 0x64656c69u
+#define DELIVERY_TRIED_MAX 16
+#define DELIVERY_ROUND 3 /* providers asked in a round */
+
+enum delivery_phase {
+	DELIVERY_TAKEN,
+	DELIVERY_LOADING, /* a helper reads it */
+	DELIVERY_WAITING, /* for a session of d->provider */
+	DELIVERY_SENDING,
+	DELIVERY_QUICK, /* for a short time to pass */
+	DELIVERY_SETTLING,
+};
+
+enum delivery_purpose { DELIVERY_SEND, DELIVERY_EXPIRE, DELIVERY_WARN };
+
+enum delivery_rcpt_state {
+	DELIVERY_TODO,
+	DELIVERY_IN_TXN,   /* in the transaction, no reply yet */
+	DELIVERY_ACCEPTED, /* its RCPT was taken; the dot decides */
+	DELIVERY_DONE,
+	DELIVERY_LATER, /* stays queued, by the schedule */
+	DELIVERY_DEAD,
+};
+
+struct delivery_reply {
+	uint16_t code; /* 0: none */
+	char enhanced[12];
+	char *text; /* owned, or NULL */
+};
+
+struct delivery_rcpt {
+	uint32_t index; /* in env->rcpts */
+	enum delivery_rcpt_state state;
+	bool settled; /* written down already, before the others */
+	bool quiet;   /* dead, but nobody is told */
+	bool relayed; /* done; a success notice was asked for and nobody
+	                 further on can send it */
+	struct delivery_reply reply;
+};
+
+enum delivery_need { DELIVERY_NEEDS_UTF8 = 1, DELIVERY_NEEDS_8BIT = 2 };
+
+struct delivery {
+	uint32_t magic;
+	enum delivery_phase phase;
+	enum delivery_purpose purpose;
+	struct relay *relay;
+	struct spool_key key;
+	struct keyset_node inhand;
+	struct list node; /* of provider.waiting or relay.unsettled */
+	struct heap_node wake;
+	struct envelope *env;
+	uint32_t needs; /* enum delivery_need */
+	bool stored;    /* its content comes from the store: to be checked */
+	uint32_t attempts;
+	struct provider *provider; /* WAITING or SENDING: there */
+	uint64_t prefer;           /* id of the provider to ask first, or 0 */
+	uint64_t tried[DELIVERY_TRIED_MAX];   /* ids */
+	uint64_t refused[DELIVERY_TRIED_MAX]; /* ids: for good */
+	uint32_t ntried, nrefused;
+	uint32_t nround;        /* asked in this round */
+	uint32_t nquick;        /* quick waits so far */
+	enum verdict_class why; /* last that was in the way; OK: nothing */
+	uint64_t why_provider, why_delivered; /* id; its count at the first */
+	bool later;            /* somebody said 4xx about the message */
+	bool unsure;           /* may have been delivered already */
+	bool corrupt;          /* what the store has is not what was accepted */
+	enum spool_hold lacks; /* what a provider did not offer */
+	struct delivery_reply reply; /* last one about the whole message */
+	const char *cause; /* static word of the dead letter, or NULL */
+	uint32_t nrcpts;
+	struct delivery_rcpt *rcpts; /* &one, or owned */
+	struct delivery_rcpt one;
+	struct smtp_txn txn;
+	struct smtp_txn_rcpt *txn_rcpts; /* &txn_one, or owned; NULL: none */
+	uint32_t *slot; /* in rcpts, of each recipient of txn */
+	struct smtp_txn_rcpt txn_one;
+	uint32_t slot_one;
+	uint32_t naccepted;
+	enum verdict_class txn_why; /* a RCPT's class that is not its own */
+	uint32_t crc;               /* of the content handed on so far */
+	uint64_t taken_us, leased_us, sent_us;
+	char via[64];           /* name of the last provider tried */
+	uint32_t nsettles;      /* unanswered ones */
+	struct envelope *child; /* a notice, kept until it is committed */
+};
+
+/* The next due key that is not in hand; NULL: none now. */
+struct delivery *delivery_due(struct relay *r);
+/* A key taken out of order, by the sweepers. */
+struct delivery *delivery_new(struct relay *r, const struct spool_key *key);
+void delivery_free(struct delivery **d); /* out of hand too */
+void delivery_set_phase(struct delivery *d, enum delivery_phase phase);
+/* Takes the reference; finds its recipients.  false: none is queued. */
+bool delivery_open(struct delivery *d, struct envelope *env);
+/* Builds the transaction for up to max recipients. */
+struct smtp_txn *delivery_begin(
+    struct delivery *d, struct provider *p, uint32_t max);
+void delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
+    const struct verdict *v);
+/* The transaction's end: what it means for its recipients. */
+void delivery_end(
+    struct delivery *d, const struct outcome *o, const struct verdict *v);
+/* All that are still to do. */
+void delivery_set_todo(struct delivery *d, enum delivery_rcpt_state state,
+    const struct delivery_reply *reply);
+uint32_t delivery_count(
+    const struct delivery *d, enum delivery_rcpt_state state);
+void delivery_mark_tried(struct delivery *d, const struct provider *p);
+bool delivery_has_tried(const struct delivery *d, const struct provider *p);
+void delivery_mark_refused(struct delivery *d, const struct provider *p);
+bool delivery_was_refused(const struct delivery *d, const struct provider *p);
+void delivery_reply_set(struct delivery_reply *reply, uint16_t code,
+    const char *enhanced, const char *text);
+void delivery_reply_done(struct delivery_reply *reply);
+bool delivery_is_in_memory(const struct delivery *d); /* its whole content */
+
+#endif

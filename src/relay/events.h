@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/events - what the relay says in the log; postern-log(7) tells what
+ * each row means.
+ */
+#ifndef RELAY_EVENTS_H
+#define RELAY_EVENTS_H
+
+#include "postern/base/log.h"
+
+/* clang-format off */
+static const struct log_event event_delivered =
+	{ "delivered", LOG_LEVEL_INFO };
+static const struct log_event event_deferred =
+	{ "deferred", LOG_LEVEL_INFO };
+static const struct log_event event_bounced =
+	{ "bounced", LOG_LEVEL_INFO };
+static const struct log_event event_dead =
+	{ "dead", LOG_LEVEL_WARN };
+static const struct log_event event_parked =
+	{ "parked", LOG_LEVEL_WARN };
+static const struct log_event event_unsure =
+	{ "unsure", LOG_LEVEL_WARN };
+static const struct log_event event_notice =
+	{ "notice", LOG_LEVEL_INFO };
+static const struct log_event event_corrupt =
+	{ "content.corrupt", LOG_LEVEL_ERROR };
+static const struct log_event event_unreadable =
+	{ "message.unreadable", LOG_LEVEL_ERROR };
+static const struct log_event event_settle_failed =
+	{ "settle.failed", LOG_LEVEL_ERROR };
+static const struct log_event event_provider_connected =
+	{ "provider.connected", LOG_LEVEL_DEBUG };
+static const struct log_event event_provider_closed =
+	{ "provider.closed", LOG_LEVEL_DEBUG };
+static const struct log_event event_provider_trouble =
+	{ "provider.trouble", LOG_LEVEL_WARN };
+static const struct log_event event_provider_alert =
+	{ "provider.alert", LOG_LEVEL_ERROR };
+static const struct log_event event_provider_down =
+	{ "provider.down", LOG_LEVEL_WARN };
+static const struct log_event event_provider_up =
+	{ "provider.up", LOG_LEVEL_INFO };
+/* clang-format on */
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/pool - a provider's sessions: connecting, idle, busy, draining.
+ */
+#ifndef RELAY_POOL_H
+#define RELAY_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/list.h"
+
+struct delivery;
+struct provider;
+struct relay_session;
+
+enum pool_phase {
+	POOL_CONNECTING, /* up to the login's end */
+	POOL_IDLE,
+	POOL_BUSY,
+	POOL_DRAINING, /* takes no more */
+	POOL_PHASES
+};
+
+struct pool {
+	struct list in[POOL_PHASES]; /* IDLE: most recently used first */
+	size_t n[POOL_PHASES];
+	uint32_t ramp; /* so many may connect at once: grows with success */
+};
+
+void pool_init(struct pool *pool);
+size_t pool_live(const struct pool *pool); /* draining ones not counted */
+/* Gives what waits at the provider to idle sessions, opens more of them where
+ * that is useful. */
+void pool_serve(struct provider *p);
+/* An idle session, or NULL; then one is opened where that may be done. */
+struct relay_session *pool_lease(struct provider *p);
+void pool_enter(struct relay_session *s); /* a new one: CONNECTING */
+void pool_move(struct relay_session *s, enum pool_phase to);
+void pool_leave(struct relay_session *s); /* it is no more */
+/* Ends those that are not in a transaction; the others end after theirs. */
+void pool_retire(struct provider *p);
+void pool_quit_idle(struct provider *p);
+/* Ends those that have not logged in yet. */
+void pool_abort_connecting(struct provider *p);
+
+#endif

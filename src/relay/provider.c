@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/provider.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/mem.h"
+#include "postern/base/rand.h"
+#include "postern/io/tls.h"
+#include "postern/relay/relay.h"
+#include "postern/smtp/outcome.h"
+#include "postern/smtp/smtp_client.h"
+
+#include "relay/park.h"
+#include "relay/relay_core.h"
+#include "relay/relay_log.h"
+#include "relay/verdict.h"
+
+#define CONNS_GROW_MS 60000 /* a clean minute brings one session back */
+
+static const struct pause_settings rate_pause = {
+	.first_ms = 1000, .max_ms = 60 * 1000, .forget_ms = 60 * 1000
+};
+static const struct pause_settings quota_pause = { .first_ms = 10 * 60 * 1000,
+	.max_ms = 6 * 3600 * 1000,
+	.forget_ms = 3600 * 1000 };
+
+static void
+make_tls(struct provider *p)
+{
+	struct tls_client_settings s = {
+		.verify = p->set->tls == RELAY_TLS_VERIFY ? TLS_VERIFY_FULL
+		                                          : TLS_VERIFY_NONE,
+		.ca_file = p->set->ca_file
+	};
+	struct err err = { 0 };
+
+	if (p->set->tls == RELAY_TLS_OFF)
+		return;
+	if (tls_client_new(&p->tls, &s, &err) < 0)
+		snprintf(p->tls_error, sizeof p->tls_error, "%s", err.text);
+}
+
+struct provider *
+provider_new(struct relay *r, struct relay_generation *gen,
+    const struct relay_provider *set)
+{
+	struct provider *p = mem_new(sizeof *p);
+
+	p->id = ++r->next_id;
+	p->relay = r;
+	p->gen = relay_generation_ref(gen);
+	p->set = set;
+	list_init(&p->node);
+	list_init(&p->waiting);
+	breaker_init(&p->health);
+	pool_init(&p->pool);
+	make_tls(p);
+	return p;
+}
+
+void
+provider_free(struct provider **pp)
+{
+	struct provider *p = *pp;
+
+	if (!p)
+		return;
+	assert(p->nwaiting == 0 && pool_live(&p->pool) == 0);
+	list_remove(&p->node);
+	tls_free(&p->tls);
+	relay_generation_free(&p->gen);
+	free(p);
+	*pp = NULL;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+same_password(const struct secret *a, const struct secret *b)
+{
+	return a && b ? str_eq(secret_str(a), secret_str(b)) : a == b;
+}
+
+/* A reload is the operator's word that it may be tried again, so what was in
+ * the way is forgotten; what protects the account is not. */
+void
+provider_inherit(struct provider *p, const struct provider *old)
+{
+	if (!same(p->set->host, old->set->host) ||
+	    p->set->port != old->set->port)
+		return;
+	p->is_known = old->is_known;
+	p->caps = old->caps;
+	p->size_max = old->size_max;
+	p->rcpts_max = old->rcpts_max;
+	p->messages_max = old->messages_max;
+	if (same(p->set->user, old->set->user) &&
+	    same_password(p->set->password, old->set->password))
+		memcpy(
+		    p->bad_login_ms, old->bad_login_ms, sizeof p->bad_login_ms);
+}
+
+uint32_t
+provider_logins(const struct provider *p, uint64_t now_ms)
+{
+	uint32_t left = 0;
+
+	for (int i = 0; i < PROVIDER_BAD_LOGINS; i++) {
+		uint64_t at = p->bad_login_ms[i];
+
+		left += at == 0 || now_ms - at >= PROVIDER_BAD_LOGINS_MS;
+	}
+	return left;
+}
+
+static uint64_t
+oldest_login(const struct provider *p)
+{
+	uint64_t at = UINT64_MAX;
+
+	for (int i = 0; i < PROVIDER_BAD_LOGINS; i++) {
+		if (p->bad_login_ms[i] < at)
+			at = p->bad_login_ms[i];
+	}
+	return at;
+}
+
+static void
+bad_login(struct provider *p, uint64_t now_ms)
+{
+	int oldest = 0;
+
+	for (int i = 1; i < PROVIDER_BAD_LOGINS; i++) {
+		if (p->bad_login_ms[i] < p->bad_login_ms[oldest])
+			oldest = i;
+	}
+	p->bad_login_ms[oldest] = now_ms > 0 ? now_ms : 1;
+}
+
+bool
+provider_is_usable(struct provider *p, uint64_t now_ms)
+{
+	bool usable = !p->retired && breaker_allows(&p->health, now_ms) &&
+	              pause_is_over(&p->rate, now_ms) &&
+	              pause_is_over(&p->quota, now_ms) &&
+	              (!p->set->user || provider_logins(p, now_ms) > 0);
+
+	if (usable && p->told_down) {
+		p->told_down = false;
+		relay_log_provider_state(p);
+		park_probe(p->relay);
+	}
+	return usable;
+}
+
+uint64_t
+provider_wake_ms(const struct provider *p, uint64_t now_ms)
+{
+	uint64_t at = 0;
+
+	if (p->retired)
+		return UINT64_MAX;
+	if (p->health.state == BREAKER_OPEN)
+		at = p->health.until_ms;
+	if (p->rate.until_ms > at)
+		at = p->rate.until_ms;
+	if (p->quota.until_ms > at)
+		at = p->quota.until_ms;
+	if (p->set->user && provider_logins(p, now_ms) == 0 &&
+	    oldest_login(p) + PROVIDER_BAD_LOGINS_MS > at)
+		at = oldest_login(p) + PROVIDER_BAD_LOGINS_MS;
+	return at;
+}
+
+static void
+crowded(struct provider *p, uint64_t now_ms)
+{
+	size_t live = pool_live(&p->pool);
+
+	p->conns_max = live > 1 ? (uint32_t)live - 1 : 1;
+	p->conns_at_ms = now_ms + CONNS_GROW_MS;
+	if (live <= 1) /* others hold the account's sessions: wait a little */
+		pause_begin(&p->rate, &rate_pause, now_ms, 0);
+}
+
+/* The session ended after so many messages: twice the same is a rule. */
+static void
+recycled(struct provider *p, uint32_t messages)
+{
+	if (messages > 0 && messages == p->recycle_at &&
+	    (p->messages_max == 0 || messages < p->messages_max))
+		p->messages_max = messages;
+	p->recycle_at = messages;
+}
+
+static void
+judge_failure(struct provider *p, const struct verdict *v, uint64_t now_ms)
+{
+	struct breaker_settings s = { .failures = p->set->breaker_failures,
+		.open_ms = p->set->breaker_open_ms,
+		.open_max_ms = p->set->breaker_open_max_ms };
+	const struct verdict_row *row = verdict_row(v->class);
+
+	p->pool.ramp = 1;
+	if (row->provider == VERDICT_OPENS) {
+		s.open_ms = row->open_ms;
+		s.open_max_ms = row->open_max_ms;
+		if (p->health.state != BREAKER_OPEN)
+			breaker_trip(&p->health, &s, now_ms, rand_u64());
+	} else {
+		breaker_fail(&p->health, &s, now_ms, rand_u64());
+	}
+}
+
+static void
+tell_down(struct provider *p, uint64_t now_ms)
+{
+	if (p->told_down || p->retired || provider_is_usable(p, now_ms))
+		return;
+	p->told_down = p->was_down = true;
+	relay_log_provider_state(p);
+}
+
+void
+provider_judge(struct provider *p, const struct verdict *v,
+    const struct outcome *o, uint32_t on_session)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	switch (verdict_row(v->class)->provider) {
+	case VERDICT_HEALTHY:
+		p->delivered++;
+		breaker_ok(&p->health, now_ms);
+		return;
+	case VERDICT_NEUTRAL:
+		return;
+	case VERDICT_FAILS:
+	case VERDICT_OPENS:
+		if (v->class == VERDICT_AUTH && o->io == OUTCOME_REPLY)
+			bad_login(p, now_ms);
+		judge_failure(p, v, now_ms);
+		break;
+	case VERDICT_SLOWS:
+		pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);
+		break;
+	case VERDICT_CLOSES:
+		pause_begin(&p->quota, &quota_pause, now_ms, v->wait_ms);
+		break;
+	case VERDICT_CROWDED:
+		crowded(p, now_ms);
+		break;
+	case VERDICT_SHORTENS:
+		recycled(p, on_session);
+		return;
+	}
+	tell_down(p, now_ms);
+}
+
+void
+provider_give_up(struct provider *p)
+{
+	struct breaker_settings s = { .open_ms = p->set->breaker_open_ms,
+		.open_max_ms = p->set->breaker_open_max_ms };
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	breaker_trip(&p->health, &s, now_ms, rand_u64());
+	tell_down(p, now_ms);
+}
+
+bool
+provider_learn(struct provider *p, uint32_t caps, uint64_t size_max)
+{
+	bool larger = size_max == 0
+	                  ? p->size_max != 0
+	                  : p->size_max != 0 && size_max > p->size_max;
+	bool news =
+	    !p->is_known || (caps & ~p->caps) != 0 || larger || p->was_down;
+
+	p->was_down = false;
+	p->is_known = true;
+	p->caps = caps;
+	p->size_max = size_max;
+	return news;
+}
+
+uint32_t
+provider_conns(struct provider *p, uint64_t now_ms)
+{
+	uint32_t max = p->set->max_connections;
+
+	if (p->health.state == BREAKER_HALF_OPEN)
+		return 1;
+	if (p->conns_max > 0 && now_ms >= p->conns_at_ms) {
+		p->conns_max++;
+		p->conns_at_ms = now_ms + CONNS_GROW_MS;
+		if (p->conns_max >= max)
+			p->conns_max = 0;
+	}
+	return p->conns_max > 0 && p->conns_max < max ? p->conns_max : max;
+}
+
+static uint32_t
+lower(uint32_t a, uint32_t b) /* 0: no bound */
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+uint32_t
+provider_rcpts(const struct provider *p)
+{
+	return lower(p->set->max_recipients, p->rcpts_max);
+}
+
+uint32_t
+provider_messages(const struct provider *p)
+{
+	return lower(p->set->max_messages_per_connection, p->messages_max);
+}

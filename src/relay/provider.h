@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/provider - one account as it is now: may it be used, what can it do,
+ * what has it taught us.
+ */
+#ifndef RELAY_PROVIDER_H
+#define RELAY_PROVIDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/base/list.h"
+
+#include "relay/breaker.h"
+#include "relay/pause.h"
+#include "relay/pool.h"
+
+struct outcome;
+struct relay;
+struct relay_generation;
+struct relay_provider;
+struct tls_context;
+struct verdict;
+
+#define PROVIDER_BAD_LOGINS                                                    \
+	3 /* in so long; then no more: accounts get locked */
+#define PROVIDER_BAD_LOGINS_MS (10 * 60 * 1000)
+
+struct provider {
+	uint64_t id;
+	struct relay *relay;
+	struct relay_generation *gen;
+	const struct relay_provider *set; /* of gen */
+	bool retired;     /* of an older generation: takes no more */
+	struct list node; /* of relay.retired */
+	struct tls_context *tls;
+	char tls_error[256]; /* why tls is missing, "" it is not */
+	struct breaker health;
+	struct pause rate, quota;
+	struct pool pool;
+	struct list waiting; /* deliveries, next first */
+	size_t nwaiting;
+	bool is_known;     /* capabilities below are its own */
+	uint32_t caps;     /* enum smtp_capability */
+	uint64_t size_max; /* 0: none said */
+	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
+	uint64_t conns_at_ms; /* conns_max may grow from here */
+	uint32_t recycle_at;  /* messages when it last ended a session */
+	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
+	uint64_t delivered; /* messages and definite answers */
+	bool told_down;     /* it was logged that it cannot be used */
+	bool was_down;      /* since it last connected */
+};
+
+struct provider *provider_new(struct relay *r, struct relay_generation *gen,
+    const struct relay_provider *set);
+void provider_free(struct provider **p); /* no session, nothing waiting */
+/* What another provider of the same account has learned. */
+void provider_inherit(struct provider *p, const struct provider *old);
+bool provider_is_usable(struct provider *p, uint64_t now_ms);
+/* When it may be usable again; UINT64_MAX: it is retired. */
+uint64_t provider_wake_ms(const struct provider *p, uint64_t now_ms);
+/* A verdict's effect on it.  on_session: messages this session had ended. */
+void provider_judge(struct provider *p, const struct verdict *v,
+    const struct outcome *o, uint32_t on_session);
+/* A delivery tried in vain for as long as it may be held: opens the breaker. */
+void provider_give_up(struct provider *p);
+/* A session is logged in: what EHLO said.  true: it can do more than was
+ * known, or is back. */
+bool provider_learn(struct provider *p, uint32_t caps, uint64_t size_max);
+uint32_t provider_conns(struct provider *p, uint64_t now_ms);
+uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
+uint32_t provider_rcpts(const struct provider *p);
+uint32_t provider_messages(const struct provider *p);
+
+#endif

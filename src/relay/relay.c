@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/relay/relay.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "postern/base/log.h"
+#include "postern/base/mem.h"
+#include "postern/io/dns.h"
+#include "postern/io/loop.h"
+#include "postern/io/mailbox.h"
+#include "postern/spool/envelope.h"
+#include "postern/spool/spool.h"
+
+#include "relay/cache.h"
+#include "relay/delivery.h"
+#include "relay/dispatch.h"
+#include "relay/fetch.h"
+#include "relay/identity.h"
+#include "relay/keyset.h"
+#include "relay/park.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/relay_session.h"
+#include "relay/scheduler.h"
+#include "relay/settle.h"
+#include "relay/sweep.h"
+
+#define CACHE_BYTES (32u << 20)
+#define CACHE_MS 60000
+#define TICK_MS 1000
+
+struct relay_thread { /* the owner's handle; the rest is the thread's */
+	struct relay core;
+	pthread_t thread;
+	bool started;
+};
+
+static struct relay_thread *
+handle(struct relay *r)
+{
+	return (struct relay_thread *)r; /* its first member */
+}
+
+/* --- generations -----------------------------------------------------------
+ */
+
+struct relay_generation *
+relay_generation_ref(struct relay_generation *g)
+{
+	g->refs++;
+	return g;
+}
+
+void
+relay_generation_free(struct relay_generation **gp)
+{
+	struct relay_generation *g = *gp;
+
+	*gp = NULL;
+	if (!g || --g->refs > 0)
+		return;
+	if (g->on_old)
+		g->on_old(g->arg);
+	free(g->bounce_from);
+	free(g);
+}
+
+static struct relay_generation *
+generation_new(const struct relay_settings *s)
+{
+	struct relay_generation *g = mem_new(sizeof *g);
+
+	g->refs = 1;
+	g->set = s;
+	g->bounce_from = s->bounce_from
+	                     ? mem_str(s->bounce_from)
+	                     : mem_printf("postmaster@%s", s->hostname);
+	return g;
+}
+
+/* --- turns -----------------------------------------------------------------
+ */
+
+uint64_t
+relay_now_ms(struct relay *r)
+{
+	return loop_now_ms(r->loop);
+}
+
+static void
+drop_retired(struct relay *r)
+{
+	struct list *node = r->retired.next;
+
+	while (node != &r->retired) {
+		struct provider *p = LIST_OF(node, struct provider, node);
+
+		node = node->next;
+		if (p->nwaiting == 0 && pool_live(&p->pool) == 0 &&
+		    p->pool.n[POOL_DRAINING] == 0)
+			provider_free(&p);
+	}
+}
+
+static void
+check_drained(struct relay *r)
+{
+	void (*done)(void *arg) = r->drained;
+
+	if (!done || r->nheld + r->nsending + r->nsettling > 0)
+		return;
+	r->drained = NULL;
+	timer_stop(r->grace);
+	done(r->drained_arg);
+}
+
+static void
+on_turn(void *arg)
+{
+	struct relay *r = arg;
+
+	r->pump_due = false;
+	relay_session_free_ended(r);
+	drop_retired(r);
+	if (r->draining)
+		check_drained(r);
+	else
+		dispatch_pump(r);
+}
+
+void
+relay_kick(struct relay *r)
+{
+	if (r->pump_due)
+		return;
+	r->pump_due = true;
+	loop_later(r->loop, on_turn, r);
+}
+
+static void
+on_wake(void *arg)
+{
+	relay_kick(arg);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct relay *r = arg;
+	uint64_t now = relay_now_ms(r);
+
+	timer_set(r->tick, TICK_MS);
+	settle_again(r);
+	if (now > CACHE_MS)
+		cache_expire(r->cache, now - CACHE_MS);
+	park_tick(r);
+}
+
+static void
+on_ready(void *owner, const struct spool_ready *ready, size_t n)
+{
+	struct relay *r = owner;
+
+	assert(r->magic == RELAY_MAGIC);
+	for (size_t i = 0; i < n; i++) {
+		scheduler_put(r->sched, &ready[i].key);
+		if (ready[i].env)
+			cache_put(r->cache, ready[i].env, relay_now_ms(r));
+	}
+	relay_kick(r);
+}
+
+/* --- settings --------------------------------------------------------------
+ */
+
+static void
+retire(struct relay *r, struct provider *p)
+{
+	p->retired = true;
+	list_push(&r->retired, &p->node);
+	pool_retire(p);
+}
+
+static void
+inherit(struct provider *p, struct provider **old, size_t nold)
+{
+	for (size_t i = 0; i < nold; i++) {
+		if (str_eq(str_of(p->set->name), str_of(old[i]->set->name)))
+			provider_inherit(p, old[i]);
+	}
+}
+
+static void
+set_generation(struct relay *r, struct relay_generation *g)
+{
+	struct provider **old = r->providers;
+	size_t nold = r->nproviders;
+
+	r->gen = g;
+	r->set = g->set;
+	r->nproviders = g->set->nproviders;
+	r->providers = mem_array(r->nproviders, sizeof *r->providers);
+	for (size_t i = 0; i < r->nproviders; i++) {
+		r->providers[i] = provider_new(r, g, &g->set->providers[i]);
+		inherit(r->providers[i], old, nold);
+	}
+	for (size_t i = 0; i < nold; i++)
+		retire(r, old[i]);
+	for (size_t i = 0; i < nold; i++)
+		dispatch_evict(old[i]);
+	free(old);
+}
+
+struct change {
+	struct mailbox_item item;
+	struct relay_generation *gen;
+	void (*on_old)(void *arg);
+	void *arg;
+};
+
+static void
+deliver_change(struct mailbox_item *item, void *owner)
+{
+	struct change *c = (struct change *)item;
+	struct relay *r = owner;
+	struct relay_generation *old = r->gen;
+
+	assert(r->magic == RELAY_MAGIC);
+	old->on_old = c->on_old;
+	old->arg = c->arg;
+	if (c->gen->set->route != r->set->route) {
+		scheduler_free(&r->sched);
+		r->sched =
+		    scheduler_new(c->gen->set->route, r->reader, r->inhand);
+	}
+	set_generation(r, c->gen);
+	relay_generation_free(&old);
+	park_look(r);
+	free(c);
+	relay_kick(r);
+}
+
+void
+relay_change(struct relay *r, const struct relay_settings *s,
+    void (*on_old)(void *arg), void *arg)
+{
+	struct change *c = mem_new(sizeof *c);
+
+	c->item.deliver = deliver_change;
+	c->gen = generation_new(s);
+	c->on_old = on_old;
+	c->arg = arg;
+	mailbox_put(r->box, &c->item);
+}
+
+/* --- the end ---------------------------------------------------------------
+ */
+
+static void
+end_sessions(struct provider *p, enum pool_phase phase, bool also_after_dot)
+{
+	struct list *node = p->pool.in[phase].next;
+
+	while (node != &p->pool.in[phase]) {
+		struct relay_session *s =
+		    LIST_OF(node, struct relay_session, node);
+
+		node = node->next;
+		if (also_after_dot || !relay_session_after_dot(s))
+			relay_session_abort(s, "stopping");
+	}
+}
+
+static void
+end_provider(struct provider *p, bool also_after_dot)
+{
+	dispatch_evict(p);
+	pool_quit_idle(p);
+	end_sessions(p, POOL_CONNECTING, true);
+	end_sessions(p, POOL_BUSY, also_after_dot);
+	end_sessions(p, POOL_DRAINING, also_after_dot);
+}
+
+static void
+end_all(struct relay *r, bool also_after_dot)
+{
+	struct heap_node *node;
+
+	r->draining = true;
+	while ((node = heap_min(&r->quick)) != NULL) {
+		struct delivery *d = LIST_OF(node, struct delivery, wake);
+
+		heap_del(&r->quick, node);
+		delivery_set_phase(d, DELIVERY_TAKEN);
+		dispatch_return(d);
+	}
+	for (size_t i = 0; i < r->nproviders; i++)
+		end_provider(r->providers[i], also_after_dot);
+	for (struct list *l = r->retired.next; l != &r->retired; l = l->next)
+		end_provider(LIST_OF(l, struct provider, node), also_after_dot);
+	relay_kick(r);
+}
+
+static void
+on_grace(void *arg)
+{
+	struct relay *r = arg;
+	void (*done)(void *arg) = r->drained;
+
+	end_all(r, true);
+	r->drained = NULL;
+	if (done)
+		done(r->drained_arg);
+}
+
+struct drain {
+	struct mailbox_item item;
+	uint64_t grace_ms;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+deliver_drain(struct mailbox_item *item, void *owner)
+{
+	struct drain *d = (struct drain *)item;
+	struct relay *r = owner;
+
+	assert(r->magic == RELAY_MAGIC);
+	r->drained = d->done;
+	r->drained_arg = d->arg;
+	timer_set(r->grace, d->grace_ms);
+	end_all(r, false);
+	free(d);
+}
+
+void
+relay_drain(
+    struct relay *r, uint64_t grace_ms, void (*done)(void *arg), void *arg)
+{
+	struct drain *d = mem_new(sizeof *d);
+
+	d->item.deliver = deliver_drain;
+	d->grace_ms = grace_ms;
+	d->done = done;
+	d->arg = arg;
+	mailbox_put(r->box, &d->item);
+}
+
+static void
+stop(void *arg)
+{
+	struct relay *r = arg;
+
+	end_all(r, true);
+	loop_stop(r->loop);
+}
+
+void
+relay_stop(struct relay *r)
+{
+	if (!handle(r)->started)
+		return;
+	mailbox_call(r->box, stop, r, 0);
+	pthread_join(handle(r)->thread, NULL);
+	handle(r)->started = false;
+}
+
+/* --- life ------------------------------------------------------------------
+ */
+
+static void
+begin(void *arg)
+{
+	struct relay *r = arg;
+
+	timer_set(r->tick, TICK_MS);
+	sweep_start(r->sweep);
+	park_tick(r);
+	relay_kick(r);
+}
+
+static void *
+run(void *arg)
+{
+	struct relay *r = arg;
+
+	log_thread("relay");
+	begin(r);
+	loop_run(r->loop);
+	return NULL;
+}
+
+void
+relay_start(struct relay *r)
+{
+	int rc = pthread_create(&handle(r)->thread, NULL, run, r);
+
+	assert(rc == 0); /* as out of memory */
+	handle(r)->started = true;
+}
+
+int
+relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
+    struct err *err)
+{
+	struct relay_thread *t = mem_new(sizeof *t);
+	struct relay *r = &t->core;
+
+	r->magic = RELAY_MAGIC;
+	list_init(&r->retired);
+	list_init(&r->sessions);
+	list_init(&r->unsettled);
+	heap_init(&r->quick);
+	r->spool = sp;
+	if (loop_new(&r->loop, err) < 0 || dns_new(&r->dns, r->loop, err) < 0) {
+		relay_free(&r);
+		return -1;
+	}
+	r->box = mailbox_new(r->loop, r);
+	r->reader = spool_reader_new(sp);
+	r->inhand = keyset_new();
+	r->cache = cache_new(CACHE_BYTES);
+	r->identity = identity_new();
+	r->sched = scheduler_new(s->route, r->reader, r->inhand);
+	r->fetch = fetch_new(r);
+	r->park = park_new(r);
+	r->sweep = sweep_new(r);
+	r->wake = timer_new(r->loop, on_wake, r);
+	r->tick = timer_new(r->loop, on_tick, r);
+	r->grace = timer_new(r->loop, on_grace, r);
+	set_generation(r, generation_new(s));
+	spool_on_ready(sp, r->box, on_ready);
+	*rp = r;
+	return 0;
+}
+
+static void
+free_providers(struct relay *r)
+{
+	for (size_t i = 0; i < r->nproviders; i++)
+		provider_free(&r->providers[i]);
+	free(r->providers);
+	drop_retired(r);
+	relay_generation_free(&r->gen);
+}
+
+/* The spool has answered all that was submitted before it stopped; keys whose
+ * settling failed are simply due again at the next start. */
+static void
+free_deliveries(struct relay *r)
+{
+	struct keyset_node *node;
+
+	settle_drop(r);
+	while ((node = keyset_any(r->inhand)) != NULL) {
+		struct delivery *d = LIST_OF(node, struct delivery, inhand);
+
+		d->nsettles = 0;
+		delivery_free(&d);
+	}
+}
+
+void
+relay_free(struct relay **rp)
+{
+	struct relay *r = *rp;
+
+	*rp = NULL;
+	if (!r)
+		return;
+	assert(!handle(r)->started);
+	if (r->box) {
+		r->draining = true;
+		fetch_stop(r->fetch);
+		mailbox_free(&r->box);
+		relay_session_free_ended(r);
+		free_deliveries(r);
+		free_providers(r);
+		fetch_free(&r->fetch);
+		sweep_free(&r->sweep);
+		park_free(&r->park);
+		timer_free(&r->wake);
+		timer_free(&r->tick);
+		timer_free(&r->grace);
+		scheduler_free(&r->sched);
+		identity_free(&r->identity);
+		cache_free(&r->cache);
+		keyset_free(&r->inhand);
+		spool_reader_free(&r->reader);
+	}
+	heap_done(&r->quick);
+	dns_free(&r->dns);
+	loop_free(&r->loop);
+	r->magic = 0;
+	free(handle(r));
+}

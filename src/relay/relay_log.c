@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/relay_log.h"
+
+#include <stdio.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/id.h"
+#include "postern/base/log.h"
+#include "postern/io/conn.h"
+#include "postern/relay/relay.h"
+#include "postern/smtp/outcome.h"
+#include "postern/spool/envelope.h"
+
+#include "relay/delivery.h"
+#include "relay/events.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/relay_session.h"
+#include "relay/verdict.h"
+
+static void
+put_reply(
+    struct log_line *l, uint16_t code, const char *enhanced, const char *text)
+{
+	if (code)
+		log_num(l, "code", code);
+	if (enhanced[0] != '\0')
+		log_cstr(l, "enhanced", enhanced);
+	if (text && text[0] != '\0')
+		log_cstr(l, "text", text);
+}
+
+/* In all; then its parts: before it was taken from the schedule, waiting for a
+ * session, on the session. */
+static void
+put_delays(struct log_line *l, const struct delivery *d)
+{
+	int64_t all = clock_wall_ms() - d->env->arrival_ms;
+	uint64_t now = clock_mono_us();
+	int64_t held = (int64_t)(now - d->taken_us) / 1000;
+	int64_t sent = d->leased_us ? (int64_t)(now - d->leased_us) / 1000 : 0;
+	char parts[80];
+
+	snprintf(parts, sizeof parts, "%lld/%lld/%lld",
+	    (long long)(all > held ? all - held : 0), (long long)(held - sent),
+	    (long long)sent);
+	log_num(l, "delay_ms", all);
+	log_cstr(l, "delays", parts);
+}
+
+static const struct log_event *
+event_of(const struct delivery_rcpt *rcpt)
+{
+	if (rcpt->state == DELIVERY_DONE)
+		return &event_delivered;
+	if (rcpt->state == DELIVERY_DEAD)
+		return rcpt->quiet ? &event_dead : &event_bounced;
+	return &event_deferred;
+}
+
+static void
+log_rcpt(
+    const struct delivery *d, const struct delivery_rcpt *rcpt, int64_t due_ms)
+{
+	const struct log_event *ev = event_of(rcpt);
+	struct log_line l;
+
+	log_begin(&l, ev, d->key.mid, 0);
+	if (!l.ev)
+		return;
+	if (d->via[0] != '\0')
+		log_cstr(&l, "provider", d->via);
+	log_cstr(&l, "rcpt", d->env->rcpts[rcpt->index].address);
+	log_num(&l, "tries", d->attempts + 1);
+	if (rcpt->state == DELIVERY_DEAD && d->cause)
+		log_cstr(&l, "cause", d->cause);
+	if (rcpt->state == DELIVERY_LATER)
+		log_num(&l, "next_ms", due_ms - clock_wall_ms());
+	put_delays(&l, d);
+	put_reply(&l, rcpt->reply.code, rcpt->reply.enhanced, rcpt->reply.text);
+	log_end(&l);
+}
+
+void
+relay_log_results(const struct delivery *d, int64_t due_ms)
+{
+	if (!log_wants(LOG_LEVEL_WARN))
+		return;
+	for (uint32_t i = 0; i < d->nrcpts; i++) {
+		const struct delivery_rcpt *rcpt = &d->rcpts[i];
+
+		if (!rcpt->settled && (rcpt->state == DELIVERY_DONE ||
+		                          rcpt->state == DELIVERY_DEAD ||
+		                          rcpt->state == DELIVERY_LATER))
+			log_rcpt(d, rcpt, due_ms);
+	}
+}
+
+void
+relay_log_delivered_so_far(const struct delivery *d)
+{
+	for (uint32_t i = 0; i < d->nrcpts; i++) {
+		if (d->rcpts[i].state == DELIVERY_DONE && !d->rcpts[i].settled)
+			log_rcpt(d, &d->rcpts[i], 0);
+	}
+}
+
+void
+relay_log_parked(const struct delivery *d, enum spool_hold why)
+{
+	static const char *const word[] = {
+		[SPOOL_HOLD_NONE] = "none",
+		[SPOOL_HOLD_OPERATOR] = "operator",
+		[SPOOL_HOLD_POISON] = "poison",
+		[SPOOL_HOLD_SMTPUTF8] = "smtputf8",
+		[SPOOL_HOLD_REQUIRETLS] = "requiretls",
+		[SPOOL_HOLD_SIZE] = "size",
+		[SPOOL_HOLD_IDENTITY] = "identity",
+		[SPOOL_HOLD_8BIT] = "8bit",
+		[SPOOL_HOLD_DAMAGED] = "damaged",
+	};
+	struct log_line l;
+
+	log_begin(&l, &event_parked, d->key.mid, 0);
+	log_cstr(&l, "reason", word[why]);
+	log_end(&l);
+}
+
+void
+relay_log_unsure(const struct delivery *d, const struct outcome *o)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_unsure, d->key.mid, 0);
+	log_cstr(&l, "provider", d->via);
+	log_cstr(&l, "note", "possible duplicate");
+	put_reply(&l, o->code, o->enhanced, o->text);
+	log_end(&l);
+}
+
+void
+relay_log_notice(const struct delivery *d, const struct envelope *notice)
+{
+	struct log_line l;
+	char parent[ID_TEXT];
+
+	id_text(d->key.mid, parent);
+	log_begin(&l, &event_notice, notice->mid, 0);
+	log_cstr(&l, "parent", parent);
+	log_cstr(&l, "rcpt", notice->rcpts[0].address);
+	log_end(&l);
+}
+
+static void
+say(const struct log_event *ev, const struct delivery *d, const char *text)
+{
+	struct log_line l;
+
+	log_begin(&l, ev, d->key.mid, 0);
+	log_cstr(&l, "text", text);
+	log_end(&l);
+}
+
+void
+relay_log_corrupt(const struct delivery *d, const char *why)
+{
+	say(&event_corrupt, d, why);
+}
+
+void
+relay_log_unreadable(const struct delivery *d, const char *why)
+{
+	say(&event_unreadable, d, why);
+}
+
+void
+relay_log_settle_failed(const struct delivery *d, const char *why)
+{
+	say(&event_settle_failed, d, why);
+}
+
+void
+relay_log_connected(const struct relay_session *s)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_connected, 0, s->id);
+	log_cstr(&l, "provider", s->provider->set->name);
+	log_cstr(&l, "addr", s->addr);
+	if (conn_is_secure(s->conn)) {
+		log_cstr(&l, "tls", conn_tls_version(s->conn));
+		log_cstr(&l, "cipher", conn_tls_cipher(s->conn));
+	}
+	log_end(&l);
+}
+
+void
+relay_log_session_end(const struct relay_session *s, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_closed, 0, s->id);
+	log_cstr(&l, "provider", s->provider->set->name);
+	log_num(&l, "messages", s->ended);
+	log_cstr(&l, "text", why);
+	log_end(&l);
+}
+
+static const char *
+stage_word(enum outcome_stage stage)
+{
+	static const char *const word[] = {
+		[OUTCOME_DNS] = "dns",
+		[OUTCOME_CONNECT] = "connect",
+		[OUTCOME_BANNER] = "banner",
+		[OUTCOME_EHLO] = "ehlo",
+		[OUTCOME_STARTTLS] = "starttls",
+		[OUTCOME_TLS] = "tls",
+		[OUTCOME_AUTH] = "auth",
+		[OUTCOME_MAIL] = "mail",
+		[OUTCOME_RCPT] = "rcpt",
+		[OUTCOME_DATA] = "data",
+		[OUTCOME_BODY] = "body",
+		[OUTCOME_DOT] = "dot",
+		[OUTCOME_RSET] = "rset",
+		[OUTCOME_QUIT] = "quit",
+		[OUTCOME_IDLE] = "idle",
+	};
+
+	return word[stage];
+}
+
+void
+relay_log_trouble(const struct relay_session *s, const struct delivery *d,
+    const struct verdict *v, const struct outcome *o)
+{
+	bool alert = verdict_row(v->class)->is_alert;
+	struct log_line l;
+
+	log_begin(&l, alert ? &event_provider_alert : &event_provider_trouble,
+	    d ? d->key.mid : 0, s->id);
+	log_cstr(&l, "provider", s->provider->set->name);
+	if (s->addr[0] != '\0')
+		log_cstr(&l, "addr", s->addr);
+	log_cstr(&l, "stage", stage_word(o->stage));
+	log_cstr(&l, "class", verdict_row(v->class)->name);
+	put_reply(&l, o->code, o->enhanced, o->text);
+	log_end(&l);
+}
+
+void
+relay_log_provider_state(const struct provider *p)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+	uint64_t at_ms = provider_wake_ms(p, now_ms);
+	struct log_line l;
+
+	log_begin(
+	    &l, p->told_down ? &event_provider_down : &event_provider_up, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_cstr(&l, "breaker", breaker_word(&p->health));
+	if (p->told_down)
+		log_num(&l, "for_ms",
+		    at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0);
+	log_end(&l);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/relay_log - the relay's lines in the log, each event's fields in one
+ * place.
+ */
+#ifndef RELAY_RELAY_LOG_H
+#define RELAY_RELAY_LOG_H
+
+#include <stdint.h>
+
+#include "postern/spool/spool.h"
+
+struct delivery;
+struct envelope;
+struct outcome;
+struct provider;
+struct relay_session;
+struct verdict;
+
+/* One line for each recipient that this attempt decided. */
+void relay_log_results(const struct delivery *d, int64_t due_ms);
+void relay_log_delivered_so_far(const struct delivery *d);
+void relay_log_parked(const struct delivery *d, enum spool_hold why);
+void relay_log_unsure(const struct delivery *d, const struct outcome *o);
+void relay_log_notice(const struct delivery *d, const struct envelope *notice);
+void relay_log_corrupt(const struct delivery *d, const char *why);
+void relay_log_unreadable(const struct delivery *d, const char *why);
+void relay_log_settle_failed(const struct delivery *d, const char *why);
+void relay_log_connected(const struct relay_session *s);
+void relay_log_session_end(const struct relay_session *s, const char *why);
+/* d: the delivery that met it, or NULL. */
+void relay_log_trouble(const struct relay_session *s, const struct delivery *d,
+    const struct verdict *v, const struct outcome *o);
+/* It cannot be used any more, or again. */
+void relay_log_provider_state(const struct provider *p);
+
+#endif

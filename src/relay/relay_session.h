@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/relay_session - one connection to a provider: addresses, connection,
+ * TLS, login, transactions; how long it waits for what.
+ */
+#ifndef RELAY_RELAY_SESSION_H
+#define RELAY_RELAY_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/list.h"
+
+#include "relay/pool.h"
+
+struct conn;
+struct delivery;
+struct dns_answer;
+struct fetch_job;
+struct provider;
+struct relay;
+struct smtp_client;
+struct smtp_txn;
+
+#define RELAY_SESSION_MAGIC 0x73657373u
+#define RELAY_SESSION_IN_HAND 2 /* one behind its dot, one chained to it */
+
+struct relay_session {
+	uint32_t magic;
+	struct list node; /* of the pool, or relay.sessions when ended */
+	enum pool_phase phase;
+	uint64_t id;
+	struct relay *relay;
+	struct provider *provider;
+	uint64_t lookup;          /* DNS question under way, or 0 */
+	struct dns_answer *addrs; /* while connecting */
+	size_t next_addr;
+	char addr[64]; /* of the peer, for the log */
+	struct conn *conn;
+	struct smtp_client *client;
+	uint64_t opened_ms;
+	uint64_t since;          /* of the reply that is awaited */
+	uint32_t started, ended; /* transactions */
+	struct delivery *in_hand[RELAY_SESSION_IN_HAND];
+	size_t nin_hand;
+	struct fetch_job *job; /* content being read by a helper */
+	bool wants;            /* content, as soon as the connection has room */
+	uint64_t want_offset;
+	bool judged; /* its end is accounted for already */
+	bool over;
+};
+
+/* Starts to connect; it is in its provider's pool. */
+void relay_session_open(struct provider *p);
+void relay_session_send(struct relay_session *s, struct delivery *d);
+/* Nothing may be in hand. */
+void relay_session_quit(struct relay_session *s);
+/* At once; what is in hand comes back as provider trouble, or as unsure. */
+void relay_session_abort(struct relay_session *s, const char *why);
+bool relay_session_may_take(struct relay_session *s);
+/* Is a final dot out and unanswered? */
+bool relay_session_after_dot(const struct relay_session *s);
+/* A helper has read the content asked for; n < 0: it cannot be read. */
+void relay_session_content(struct relay_session *s, const char *p, int64_t n);
+void relay_session_free_ended(struct relay *r);
+
+#endif
