@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each reply that a provider is known to give, and each way to lose a session,
+ * with the class it must get.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "postern/smtp/outcome.h"
+
+#include "relay/verdict.h"
+
+#define DNS OUTCOME_DNS
+#define CONNECT OUTCOME_CONNECT
+#define BANNER OUTCOME_BANNER
+#define EHLO OUTCOME_EHLO
+#define STARTTLS OUTCOME_STARTTLS
+#define TLS OUTCOME_TLS
+#define AUTH OUTCOME_AUTH
+#define MAIL OUTCOME_MAIL
+#define RCPT OUTCOME_RCPT
+#define DATA OUTCOME_DATA
+#define BODY OUTCOME_BODY
+#define DOT OUTCOME_DOT
+#define IDLE OUTCOME_IDLE
+
+/* A session in use: it has carried messages, the transaction has two
+ * recipients of which one was accepted. */
+static const struct verdict_context used = {
+	.messages = 3,
+	.accepted = 1,
+	.nrcpts = 2,
+	.now_ms = 1795512672000, /* Tue, 24 Nov 2026 09:31:12 UTC */
+};
+
+static const struct {
+	const char *why;
+	enum outcome_stage stage;
+	uint16_t code;
+	const char *enhanced, *text;
+	enum verdict_class class;
+} replies[] = {
+	/* clang-format off */
+{ "accepted", DOT, 250, "2.0.0", "Ok: queued", VERDICT_OK },
+/* Amazon SES */
+{ "ses: rate", DOT, 454, "", "Throttling failure: Maximum sending rate exceeded.", VERDICT_RATE },
+{ "ses: day", DOT, 454, "", "Throttling failure: Daily message quota exceeded.", VERDICT_QUOTA },
+{ "ses: sender", DOT, 554, "", "Message rejected: Email address is not verified. The following identities failed the check in region US-EAST-1: a@b", VERDICT_IDENTITY },
+{ "ses: idle", MAIL, 451, "4.4.2", "Timeout waiting for data from client.", VERDICT_STALE },
+{ "ses: idle, older words", MAIL, 421, "", "Timeout waiting for data from client.", VERDICT_STALE },
+{ "ses: session", MAIL, 421, "4.7.0", "too many messages in one session", VERDICT_RECYCLE },
+{ "ses: login", AUTH, 535, "", "Authentication Credentials Invalid", VERDICT_AUTH },
+/* SendGrid */
+{ "sendgrid: credits at AUTH", AUTH, 451, "", "Authentication failed: Maximum credits exceeded", VERDICT_QUOTA },
+{ "sendgrid: limits", DOT, 451, "", "You've exceeded your messaging limits", VERDICT_QUOTA },
+{ "sendgrid: sender", DOT, 550, "", "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved.", VERDICT_IDENTITY },
+/* Mailgun */
+{ "mailgun: quota in place of 354", DATA, 421, "", "Domain example.com is not allowed to send: recipient limit exceeded, try again after Tue, 24 Nov 2026 10:31:12 UTC", VERDICT_QUOTA },
+{ "mailgun: probation at the dot", DOT, 554, "", "Your account is on probation and domains are limited to 100 messages / hour. Account will be enabled in 2081 seconds", VERDICT_QUOTA },
+{ "mailgun: probation at AUTH", AUTH, 535, "5.7.0", "Your account is on probation and domains are limited to 100 messages / hour. Account will be enabled in 2081 seconds", VERDICT_QUOTA },
+{ "mailgun: not activated", MAIL, 421, "", "Domain example.com is not allowed to send: Please activate your Mailgun account", VERDICT_SUSPENDED },
+/* Gmail, Google Workspace */
+{ "gmail: later", MAIL, 421, "4.7.0", "Try again later, closing connection.", VERDICT_BACKOFF },
+{ "gmail: busy", BANNER, 421, "4.4.5", "Server busy, try again later.", VERDICT_BACKOFF },
+{ "gmail: trouble", RCPT, 421, "4.3.0", "Temporary System Problem. Try again later", VERDICT_BACKOFF },
+{ "gmail relay: peak", RCPT, 450, "4.2.1", "Peak SMTP relay limit exceeded for customer.", VERDICT_RATE },
+{ "gmail relay: peak at the dot", DOT, 450, "4.2.1", "Peak SMTP relay limit exceeded for customer.", VERDICT_RATE },
+{ "gmail: day", DOT, 550, "5.4.5", "Daily user sending limit exceeded.", VERDICT_QUOTA },
+{ "gmail relay: day", DOT, 550, "5.7.1", "Daily SMTP relay limit exceeded for customer.", VERDICT_QUOTA },
+{ "gmail: recipients", RCPT, 452, "4.5.3", "Your message has too many recipients.", VERDICT_SPLIT },
+{ "gmail: one more transaction", RCPT, 452, "4.5.3", "Domain policy size per transaction exceeded, please try this recipient in a separate transaction.", VERDICT_SPLIT },
+{ "gmail: our own bug", STARTTLS, 454, "4.5.0", "SMTP protocol violation, no commands allowed to pipeline after STARTTLS", VERDICT_TLS },
+{ "gmail: login not now", AUTH, 454, "4.7.0", "Cannot authenticate due to temporary system problem.", VERDICT_AUTH_TEMP },
+{ "gmail: logins", AUTH, 454, "4.7.0", "Too many login attempts, please try again later.", VERDICT_AUTH_TEMP },
+{ "gmail: login", AUTH, 535, "5.7.8", "Username and Password not accepted.", VERDICT_AUTH },
+{ "gmail: application password", AUTH, 534, "5.7.9", "Application-specific password required.", VERDICT_AUTH },
+{ "gmail: this recipient gets too much", RCPT, 450, "4.2.1", "The user you are trying to contact is receiving mail at a rate that prevents additional messages", VERDICT_RCPT_TEMP },
+{ "gmail: this recipient's account is disabled", RCPT, 550, "5.2.1", "The email account that you tried to reach is disabled.", VERDICT_RCPT },
+/* Microsoft 365 */
+{ "office365: sessions", MAIL, 432, "4.3.2", "Concurrent connections limit exceeded.", VERDICT_CONNS },
+{ "office365: threads", DOT, 432, "4.3.2", "STOREDRV.ClientSubmit; sender thread limit exceeded", VERDICT_CONNS },
+{ "office365: submission quota", DOT, 554, "5.2.0", "STOREDRV.Submission.Exception:SubmissionQuotaExceededException", VERDICT_QUOTA },
+{ "office365: tenant's day", DOT, 550, "5.7.233", "Your message can't be sent because your tenant exceeded its tenant external recipient rate limit", VERDICT_QUOTA },
+{ "office365: blocked", DOT, 550, "5.1.8", "Access denied, bad outbound sender", VERDICT_SUSPENDED },
+{ "office365: Sent Items are full", DOT, 554, "5.2.2", "mailbox full; STOREDRV.Submission; QuotaExceeded", VERDICT_SUSPENDED },
+{ "office365: busy", MAIL, 451, "4.7.500", "Server busy. Please try again later", VERDICT_BACKOFF },
+{ "office365: login", AUTH, 535, "5.7.3", "Authentication unsuccessful", VERDICT_AUTH },
+{ "office365: no passwords any more", AUTH, 550, "5.7.30", "Basic authentication is not supported for Client Submission.", VERDICT_AUTH },
+{ "office365: the same at MAIL", MAIL, 550, "5.7.30", "Basic authentication is not supported for Client Submission.", VERDICT_AUTH },
+{ "office365: switched off", AUTH, 535, "5.7.139", "Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", VERDICT_AUTH },
+{ "office365: not as this one", DOT, 554, "5.2.252", "SendAsDenied; user@example.com not allowed to send as other@example.com", VERDICT_IDENTITY },
+/* SparkPost, Zoho */
+{ "sparkpost: login", AUTH, 535, "5.7.8", "Sorry. *** No authentication type succeeded", VERDICT_AUTH },
+{ "sparkpost: domain", DOT, 550, "5.7.1", "Unconfigured Sending Domain <example.com>", VERDICT_IDENTITY },
+{ "zoho: login", AUTH, 535, "", "Authentication Failed", VERDICT_AUTH },
+{ "zoho: sender", MAIL, 553, "", "Relaying disallowed as a@example.com", VERDICT_IDENTITY },
+{ "zoho: blocked", MAIL, 554, "5.1.8", "Sender Address Blocked", VERDICT_SUSPENDED },
+/* Aliyun, Tencent, NetEase */
+{ "aliyun: day", DOT, 552, "", "Daily sending quota exceeded", VERDICT_QUOTA },
+{ "aliyun: month", DOT, 552, "", "Monthly sending quota exceeded", VERDICT_QUOTA },
+{ "aliyun: quota", DOT, 552, "", "Not enough sending quota", VERDICT_QUOTA },
+{ "aliyun: quota already at RCPT", RCPT, 552, "", "Daily sending quota exceeded", VERDICT_QUOTA },
+{ "aliyun: too often", RCPT, 454, "", "Transient reject by behaviour spam at Rcpt State(Connection IP address: 192.0.2.1): too frequently sending", VERDICT_RATE },
+{ "aliyun: too often, with a 5", DOT, 554, "", "Reject by behaviour spam at Rcpt State: too frequently sending", VERDICT_RATE },
+{ "aliyun: a 4xx that never heals", MAIL, 436, "", "\"MAIL FROM\" doesn't conform with authentication", VERDICT_IDENTITY },
+{ "aliyun: recipient", RCPT, 559, "", "Invalid rcptto", VERDICT_RCPT },
+{ "aliyun: recipients", RCPT, 556, "", "The number of RCPTs is over size", VERDICT_SPLIT },
+{ "aliyun: size", DOT, 557, "", "The length of DATA is over size", VERDICT_MESSAGE },
+{ "aliyun: account", MAIL, 551, "", "Main account unavailable", VERDICT_SUSPENDED },
+{ "aliyun: login", AUTH, 535, "", "Authentication failure.", VERDICT_AUTH },
+{ "qq: domain", DOT, 550, "", "Domain frequency limited", VERDICT_RATE },
+{ "qq: sender", MAIL, 550, "", "Sender frequency limited", VERDICT_RATE },
+{ "qq: connection", BANNER, 550, "", "Connection frequency limited", VERDICT_RATE },
+{ "qq: mailbox", RCPT, 550, "", "Mailbox frequency limited", VERDICT_RATE },
+{ "163: sessions", BANNER, 421, "", "HL:ICC 163 smtp1", VERDICT_CONNS },
+{ "163: mails", BANNER, 421, "", "HL:IFC 163 smtp1", VERDICT_RATE },
+{ "163: reputation", BANNER, 421, "", "HL:REP 163 smtp1", VERDICT_BACKOFF },
+{ "163: banned", BANNER, 421, "", "HL:MEP 163 smtp1", VERDICT_BACKOFF },
+{ "163: messages a session", MAIL, 451, "", "MI:DMC 163 smtp1", VERDICT_RECYCLE },
+{ "163: recipients a session", RCPT, 450, "", "RP:DRC 163 smtp1", VERDICT_RECYCLE },
+{ "163: 15 minutes", MAIL, 451, "", "MI:SFQ 163 smtp1", VERDICT_RATE },
+{ "163: spam, perhaps", DOT, 451, "", "DT:SPM, please try again", VERDICT_BACKOFF },
+{ "163: spam", DOT, 554, "", "DT:SPM 163 smtp1", VERDICT_MESSAGE },
+/* Yahoo, NotiSend, Emailit */
+{ "yahoo: deferred", BANNER, 421, "4.7.0", "[TSS04] Messages from 192.0.2.1 temporarily deferred", VERDICT_BACKOFF },
+{ "notisend: rate at AUTH", AUTH, 550, "", "Too many messages. Try again in 92 seconds.", VERDICT_RATE },
+{ "emailit: rate", AUTH, 452, "4.4.5", "Messages per second limit exceeded", VERDICT_RATE },
+{ "emailit: day", AUTH, 452, "4.5.3", "Daily message limit exceeded", VERDICT_RATE },
+/* no one's in particular */
+{ "suspended at MAIL", MAIL, 550, "5.7.1", "This account has been suspended", VERDICT_SUSPENDED },
+{ "suspended at the dot", DOT, 554, "5.7.1", "Account suspended. Contact support.", VERDICT_SUSPENDED },
+{ "suspended at RCPT, ours", RCPT, 550, "5.7.1", "Your account has been suspended", VERDICT_SUSPENDED },
+{ "suspended at RCPT, theirs", RCPT, 550, "", "Mailbox suspended", VERDICT_RCPT },
+{ "a link to a suspended site is the message's", DOT, 554, "5.7.1", "URL of a suspended site", VERDICT_MESSAGE },
+{ "too many sessions", BANNER, 421, "4.7.0", "Too many connections from your address", VERDICT_CONNS },
+{ "rate by its enhanced code", DOT, 451, "4.7.1", "Message rate is too high", VERDICT_RATE },
+{ "rate at MAIL with a 5", MAIL, 550, "5.7.1", "Rate limit exceeded", VERDICT_RATE },
+{ "slow down", DOT, 451, "", "Please slow down", VERDICT_RATE },
+{ "login wanted at MAIL", MAIL, 530, "5.7.0", "Authentication required", VERDICT_AUTH },
+{ "login wanted at RCPT", RCPT, 550, "5.7.1", "Authentication is required for relay", VERDICT_AUTH },
+{ "login wanted, 503", MAIL, 503, "5.5.1", "AUTH first", VERDICT_AUTH },
+{ "TLS wanted", MAIL, 530, "5.7.0", "Must issue a STARTTLS command first", VERDICT_TLS },
+{ "login: not now", AUTH, 454, "4.7.0", "Temporary authentication failure", VERDICT_AUTH_TEMP },
+{ "login: closing", AUTH, 421, "4.7.0", "Shutting down", VERDICT_BACKOFF },
+{ "no TLS now", STARTTLS, 454, "4.7.0", "TLS not available", VERDICT_TLS },
+{ "TLS unknown", STARTTLS, 502, "5.5.1", "Unrecognised", VERDICT_TLS },
+{ "no service", BANNER, 554, "5.3.2", "No SMTP service here", VERDICT_BACKOFF },
+{ "EHLO refused", EHLO, 550, "", "Go away", VERDICT_BACKOFF },
+{ "shutting down in place of anything", RCPT, 421, "4.3.2", "Service shutting down", VERDICT_BACKOFF },
+{ "shutting down in place of the last reply", DOT, 421, "4.3.2", "Service shutting down", VERDICT_BACKOFF },
+{ "unasked", IDLE, 421, "4.4.2", "Idle too long", VERDICT_STALE },
+{ "out of step", RCPT, 503, "5.5.1", "Bad sequence of commands", VERDICT_BACKOFF },
+{ "MAIL unknown", MAIL, 500, "5.5.1", "What?", VERDICT_BACKOFF },
+{ "sender login mismatch, at RCPT", RCPT, 553, "5.7.1", "<a@b>: Sender address rejected: not owned by user c", VERDICT_IDENTITY },
+{ "sender refused in unknown words", MAIL, 550, "5.7.1", "We do not like you", VERDICT_IDENTITY },
+{ "the null sender refused", MAIL, 501, "", "Invalid MAIL FROM address provided", VERDICT_IDENTITY },
+{ "no relaying", RCPT, 554, "5.7.1", "<a@b>: Relay access denied", VERDICT_IDENTITY },
+{ "too large at MAIL", MAIL, 552, "5.3.4", "Message size exceeds fixed limit", VERDICT_MESSAGE },
+{ "too large at the dot", DOT, 552, "5.3.4", "Message too big", VERDICT_MESSAGE },
+{ "sender: not now", MAIL, 450, "4.1.8", "Sender address rejected: Domain not found", VERDICT_MESSAGE_TEMP },
+{ "no room", MAIL, 452, "4.3.1", "Insufficient system storage", VERDICT_MESSAGE_TEMP },
+{ "no such user", RCPT, 550, "5.1.1", "No such user here", VERDICT_RCPT },
+{ "no such user, no enhanced code", RCPT, 550, "", "No such user here", VERDICT_RCPT },
+{ "recipient unverified, not the sender", RCPT, 550, "5.1.1", "<a@b>: Recipient address rejected: unverified address", VERDICT_RCPT },
+{ "recipient's mailbox is full", RCPT, 552, "5.2.2", "Mailbox full", VERDICT_RCPT },
+{ "recipient's mailbox is full, without a code", RCPT, 552, "", "Requested action aborted: exceeded storage of the mailbox", VERDICT_RCPT },
+{ "recipient's mailbox is full now", RCPT, 452, "4.2.2", "The recipient's inbox is over quota", VERDICT_RCPT_TEMP },
+{ "greylisted", RCPT, 450, "4.7.1", "Greylisted, try again in 300 seconds", VERDICT_RCPT_TEMP },
+{ "recipient: later", RCPT, 451, "4.3.0", "Temporary lookup failure", VERDICT_RCPT_TEMP },
+{ "too many recipients", RCPT, 452, "", "Too many recipients", VERDICT_SPLIT },
+{ "too many recipients, RFC 5321 4.5.3.1.10", RCPT, 552, "5.5.3", "Too many recipients", VERDICT_SPLIT },
+{ "too many recipients at the dot", DOT, 550, "5.5.3", "Too many recipients", VERDICT_SPLIT },
+{ "content refused", DOT, 554, "5.7.1", "Message content rejected as spam", VERDICT_MESSAGE },
+{ "content refused, no enhanced code", DOT, 550, "", "Message rejected", VERDICT_MESSAGE },
+{ "policy in place of 354", DATA, 554, "5.7.1", "Rejected", VERDICT_MESSAGE },
+{ "a mailbox behind the provider is full", DOT, 552, "5.2.2", "Over quota", VERDICT_MESSAGE },
+{ "content: later", DOT, 451, "4.3.0", "Error: queue file write error", VERDICT_MESSAGE_TEMP },
+{ "greylisted at the dot", DOT, 451, "4.7.1", "Greylisted", VERDICT_MESSAGE_TEMP },
+	/* clang-format on */
+};
+
+static struct outcome
+reply(enum outcome_stage stage, uint16_t code, const char *enhanced,
+    const char *text)
+{
+	struct outcome o = {
+		.stage = stage, .io = OUTCOME_REPLY, .code = code
+	};
+
+	snprintf(o.enhanced, sizeof o.enhanced, "%s", enhanced);
+	snprintf(o.text, sizeof o.text, "%s", text);
+	return o;
+}
+
+static void
+expect(const char *why, const struct outcome *o,
+    const struct verdict_context *ctx, enum verdict_class class)
+{
+	struct verdict v = verdict_of(o, ctx);
+
+	if (v.class != class)
+		fail_msg("%s: %s, not %s", why, verdict_row(v.class)->name,
+		    verdict_row(class)->name);
+}
+
+static void
+each_known_reply_has_its_class(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+		struct outcome o = reply(replies[i].stage, replies[i].code,
+		    replies[i].enhanced, replies[i].text);
+
+		expect(replies[i].why, &o, &used, replies[i].class);
+	}
+}
+
+/* What bounces, or counts as the message's own, is in no way a provider's. */
+static void
+no_reply_about_the_account_bounces(void **state)
+{
+	static const char *const words[] = { "quota", "rate ", "credit",
+		"login", "uthenticat", "suspended", "frequency", "hrottl",
+		"connections", "probation" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+		const struct verdict_row *row = verdict_row(replies[i].class);
+
+		if (row->message != VERDICT_TO_FAIL ||
+		    strstr(replies[i].why, "mailbox") ||
+		    strstr(replies[i].why, "theirs") ||
+		    strstr(replies[i].why, "link"))
+			continue;
+		for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+			if (strstr(replies[i].text, words[k]))
+				fail_msg("bounces: %s", replies[i].why);
+		}
+	}
+}
+
+static const struct {
+	const char *why;
+	enum outcome_stage stage;
+	enum outcome_io io;
+	bool idle, dot;
+	uint32_t messages;
+	enum verdict_class class;
+} silences[] = {
+	/* clang-format off */
+{ "no address", DNS, OUTCOME_LOST, false, false, 0, VERDICT_NET },
+{ "refused", CONNECT, OUTCOME_LOST, false, false, 0, VERDICT_NET },
+{ "connecting took too long", CONNECT, OUTCOME_TIMED_OUT, false, false, 0, VERDICT_NET },
+{ "no banner", BANNER, OUTCOME_TIMED_OUT, false, false, 0, VERDICT_NET },
+{ "rubbish for a banner", BANNER, OUTCOME_NONSENSE, false, false, 0, VERDICT_NET },
+{ "STARTTLS is not offered", STARTTLS, OUTCOME_LOCAL, false, false, 0, VERDICT_TLS },
+{ "the certificate is another's", TLS, OUTCOME_LOCAL, false, false, 0, VERDICT_TLS },
+{ "lost in the handshake", TLS, OUTCOME_LOST, false, false, 0, VERDICT_NET },
+{ "no mechanism we may use", AUTH, OUTCOME_LOCAL, false, false, 0, VERDICT_AUTH },
+{ "lost at AUTH", AUTH, OUTCOME_LOST, false, false, 0, VERDICT_NET },
+{ "a re-used session had died", MAIL, OUTCOME_LOST, true, false, 2, VERDICT_STALE },
+{ "a re-used session does not answer", MAIL, OUTCOME_TIMED_OUT, true, false, 2, VERDICT_STALE },
+{ "closed right between two messages", MAIL, OUTCOME_LOST, false, false, 2, VERDICT_RECYCLE },
+{ "lost at the first MAIL", MAIL, OUTCOME_LOST, false, false, 0, VERDICT_NET },
+{ "lost at RCPT", RCPT, OUTCOME_LOST, false, false, 2, VERDICT_NET },
+{ "overdue at DATA", DATA, OUTCOME_TIMED_OUT, false, false, 2, VERDICT_NET },
+{ "lost in the content", BODY, OUTCOME_LOST, false, false, 2, VERDICT_NET },
+{ "lost after the dot", DOT, OUTCOME_LOST, false, true, 2, VERDICT_UNSURE },
+{ "overdue after the dot", DOT, OUTCOME_TIMED_OUT, false, true, 2, VERDICT_UNSURE },
+{ "rubbish after the dot", DOT, OUTCOME_NONSENSE, false, true, 2, VERDICT_UNSURE },
+{ "lost after the dot of the first since idle", DOT, OUTCOME_LOST, true, true, 2, VERDICT_UNSURE },
+{ "the gate refuses the content", BODY, OUTCOME_LOCAL, false, false, 2, VERDICT_MESSAGE },
+{ "the peer lacks what the message needs", MAIL, OUTCOME_LOCAL, false, false, 2, VERDICT_UNFIT },
+	/* clang-format on */
+};
+
+static void
+each_loss_has_its_class(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof silences / sizeof silences[0]; i++) {
+		struct outcome o = { .stage = silences[i].stage,
+			.io = silences[i].io,
+			.first_since_idle = silences[i].idle,
+			.dot_sent = silences[i].dot };
+		struct verdict_context ctx = { .messages =
+			                           silences[i].messages };
+
+		expect(silences[i].why, &o, &ctx, silences[i].class);
+	}
+}
+
+static void
+what_makes_no_sense_there_is_something_else(void **state)
+{
+	struct verdict_context fresh = { .nrcpts = 2 };
+	struct verdict_context one = { .nrcpts = 1, .messages = 1 };
+	struct outcome o;
+
+	(void)state;
+	o = reply(MAIL, 421, "4.4.2", "Timeout waiting for data from client.");
+	expect("stale on a new session", &o, &fresh, VERDICT_BACKOFF);
+	o = reply(MAIL, 421, "", "too many messages in one session");
+	expect("recycled on a new session", &o, &fresh, VERDICT_RATE);
+	o = reply(RCPT, 452, "4.5.3", "Too many recipients");
+	expect("nobody accepted yet", &o, &fresh, VERDICT_RCPT_TEMP);
+	o = reply(RCPT, 552, "5.5.3", "Too many recipients");
+	expect("nobody accepted yet, 552", &o, &fresh, VERDICT_RCPT_TEMP);
+	o = reply(DOT, 550, "5.5.3", "Too many recipients");
+	expect("one recipient cannot be split", &o, &one, VERDICT_MESSAGE);
+	o = reply(DOT, 452, "4.5.3", "Too many recipients");
+	expect("one recipient, later", &o, &one, VERDICT_MESSAGE_TEMP);
+}
+
+static const struct {
+	const char *text;
+	uint64_t wait_ms;
+} waits[] = {
+	{ "Account will be enabled in 2081 seconds", 2081000 },
+	{ "Too many messages. Try again in 92 seconds.", 92000 },
+	{ "Try again in 5 minutes", 300000 },
+	{ "try again in 1 hour", 3600000 },
+	{ "come back in 99 hours", 24 * 3600000 },
+	{ "in time", 0 },
+	{ "in 12 parts", 0 },
+	{ "Rate limit exceeded", 0 },
+	{ "try again after Tue, 24 Nov 2026 10:31:12 GMT", 3600000 },
+	{ "try again after Tue, 24 Nov 2026 08:31:12 GMT", 0 },
+	{ "try again after Wed, 25 Nov 2026 23:31:12 GMT", 24 * 3600000 },
+	{ "try again after lunch", 0 },
+	{ "in 99999999999999999999 seconds", 0 },
+	{ "", 0 },
+};
+
+static void
+the_wait_is_read_from_the_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+		struct outcome o = reply(DOT, 450, "", waits[i].text);
+		struct verdict v = verdict_of(&o, &used);
+
+		if (v.wait_ms != waits[i].wait_ms)
+			fail_msg("%s: %llu ms", waits[i].text,
+			    (unsigned long long)v.wait_ms);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_known_reply_has_its_class),
+		cmocka_unit_test(no_reply_about_the_account_bounces),
+		cmocka_unit_test(each_loss_has_its_class),
+		cmocka_unit_test(what_makes_no_sense_there_is_something_else),
+		cmocka_unit_test(the_wait_is_read_from_the_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
