@@ -67,15 +67,46 @@ def answers(port):
         return False
 
 
-class Postfix:
+class Peer:
+    """A server in the foreground, in a mount namespace of its own where `bound`
+    lies over the path that was compiled into it."""
+    made_directory = None
+
+    def main_pid(self):
+        return self.proc.pid
+
+    def run(self, bound, path, command):
+        if not os.path.isdir(path):
+            os.makedirs(path)
+            self.made_directory = path
+        script = "mount --bind '%s' '%s' && exec %s" % (bound, path, command)
+        self.proc = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        self.said = harness.Lines(self.proc.stdout)
+        harness.wait_until(lambda: answers(self.port) or self.proc.poll() is not None, what=type(self).__name__)
+        if self.proc.poll() is not None:
+            self.stop()
+            pytest.skip("%s does not start here: %s" % (type(self).__name__, self.said.text()[-500:]))
+
+    def stop(self):
+        if self.proc.poll() is None:
+            os.kill(self.main_pid(), signal.SIGTERM)
+        self.proc.wait(harness.LONG)
+        self.said.thread.join(10)
+        if self.made_directory:
+            os.rmdir(self.made_directory)
+            self.made_directory = None
+
+
+class Postfix(Peer):
     """Relays everything to the sink; limits raised."""
 
     def __init__(self, directory, sink_port):
         r = unpacked("postfix")
         account("postfix", "postdrop")
-        check_libraries(r / "usr/lib/postfix/sbin/master", str(r / "usr/lib/postfix"))
+        check_libraries(r / "usr/lib/postfix/sbin/smtpd", str(r / "usr/lib/postfix"))
         self.port = free_port()
-        self.conf = directory / "postfix"
+        self.conf, self.queue = directory / "postfix", directory / "queue"
         shutil.copytree(r / "etc/postfix", self.conf)
         for d in ("data", "queue"):
             (directory / d).mkdir()
@@ -104,20 +135,17 @@ class Postfix:
                     "postlog unix-dgram n - n - 1 postlogd"]
         (self.conf / "master.cf").write_text("\n".join(services) + "\n")
         (self.conf / "dynamicmaps.cf").write_text("")
-        self.control = r / "usr/sbin/postfix"
-        self.env = {**os.environ, "LD_LIBRARY_PATH": str(r / "usr/lib/postfix")}
-        subprocess.run([self.control, "-c", self.conf, "set-permissions"], capture_output=True, env=self.env)
-        out = subprocess.run([self.control, "-c", self.conf, "start"], capture_output=True, text=True, env=self.env)
-        if out.returncode != 0:
-            pytest.skip("Postfix does not start here: " + (out.stdout + out.stderr)[-500:])
-        harness.wait_until(lambda: answers(self.port), what="Postfix")
-
-    def stop(self):
-        subprocess.run([self.control, "-c", self.conf, "stop"], capture_output=True, env=self.env)
+        self.run(r / "usr/lib/postfix", "/usr/lib/postfix",
+                 "'%s' -c '%s' start-fg" % (r / "usr/sbin/postfix", self.conf))
 
 
-class Exim:
-    """Its configuration's path is compiled in: a mount namespace of its own."""
+    def main_pid(self):
+        """The master's: the command that started it only waits for it."""
+        return int((self.queue / "pid/master.pid").read_text())
+
+
+class Exim(Peer):
+    """Relays everything to the sink; limits raised."""
 
     def __init__(self, directory, sink_port):
         r = unpacked("exim4-daemon-light")
@@ -145,7 +173,6 @@ daemon_smtp_ports = %(port)d
 local_interfaces = 127.0.0.1
 notifier_socket =
 acl_smtp_rcpt = accept
-acl_smtp_data =
 qualify_domain = upstream.test
 tls_advertise_hosts =
 message_size_limit = 100M
@@ -166,13 +193,4 @@ remote:
 begin retry
 * * F,2h,1m
 """ % dict(binary=binary, spool=spool, log=log, port=self.port, sink=sink_port))
-        script = "mkdir -p /etc/exim4 && mount --bind '%s' /etc/exim4 && exec '%s' -bdf -q1m" % (etc, binary)
-        self.proc = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL,
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        harness.wait_until(lambda: answers(self.port) or self.proc.poll() is not None, what="Exim")
-        if self.proc.poll() is not None:
-            pytest.skip("Exim does not start here")
-
-    def stop(self):
-        os.killpg(self.proc.pid, signal.SIGTERM)
-        self.proc.wait()
+        self.run(etc, "/etc/exim4", "'%s' -bdf -q1m" % binary)
