@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "smtp/client.h"
+#include "smtp/smtp_client_state.h"
 
 /* The server has said no: good bye, and the owner learns why. */
 static void

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "postern/smtp/smtp_server.h"
-#include "smtp/client.h"
+#include "smtp/smtp_client_state.h"
 
 static bool
 pipelines(const struct smtp_client *c)

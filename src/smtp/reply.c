@@ -193,9 +193,3 @@ reply_feed(struct reply *r, const char *p, size_t n, size_t *taken)
 	*taken = at;
 	return res;
 }
-
-bool
-reply_is_partial(const struct reply *r)
-{
-	return !r->over;
-}

@@ -49,7 +49,5 @@ void reply_init(struct reply *r, reply_line_fn *on_line, void *arg);
  * next reply's, which begins with the next call.  REPLY_BAD sticks. */
 enum reply_result reply_feed(
     struct reply *r, const char *p, size_t n, size_t *taken);
-/* Is a reply begun and not yet whole? */
-bool reply_is_partial(const struct reply *r);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
-#include "smtp/client.h"
+#include "smtp/smtp_client_state.h"
 
 static void
 on_quit(struct smtp_client *c, const struct reply *r)

@@ -380,7 +380,7 @@ act(struct world *w, const char *verb, const char *rest, int line)
 static void
 play_line(struct world *w, const char *p, int line)
 {
-	char verb[16], text[512];
+	char verb[16], text[2048];
 	size_t n;
 
 	n = strcspn(p, " ");
@@ -412,7 +412,7 @@ play(const struct world_scene *s, enum world_cut cut)
 {
 	struct world w = { .scene = s, .cut = cut };
 	const char *p = s->script;
-	char line[512];
+	char line[2000];
 	int at = 0;
 
 	buf_init(&w.wrote, 1 << 20);

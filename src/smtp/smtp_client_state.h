@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp/client - the inside of smtp_client, shared by its files: smtp_client.c
- * (the object, replies to steps, loss), client_hello.c (banner to ready) and
- * client_txn.c (transactions).
+ * smtp/smtp_client_state - the inside of smtp_client, shared by its files:
+ * smtp_client.c (the object, replies to steps, loss), client_hello.c (banner to
+ * ready) and client_txn.c (transactions).
  *
  * What is sent and what is awaited: each command sent adds an awaited reply;
  * replies are matched in order.  A transaction in hand knows what it sends
@@ -18,8 +18,8 @@
  * Hooks may free the client: the memory lives until the outermost call into it
  * has returned (busy, dead).
  */
-#ifndef SMTP_CLIENT_H
-#define SMTP_CLIENT_H
+#ifndef SMTP_CLIENT_STATE_H
+#define SMTP_CLIENT_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
