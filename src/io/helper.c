@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -57,6 +58,7 @@ struct helper *
 helper_new(const char *name, unsigned threads, size_t queue_max)
 {
 	struct helper *h;
+	sigset_t all, old;
 
 	assert(threads > 0 && queue_max > 0);
 	h = mem_new(sizeof *h + threads * sizeof h->thread[0]);
@@ -66,11 +68,14 @@ helper_new(const char *name, unsigned threads, size_t queue_max)
 	h->max = queue_max;
 	h->name = mem_str(name);
 	h->nthreads = threads;
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (unsigned i = 0; i < threads; i++) {
 		int rc = pthread_create(&h->thread[i], NULL, work, h);
 
 		assert(rc == 0); /* at start: as good as out of memory */
 	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return h;
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,16 +37,24 @@ struct tls_context {
 	size_t sessions_n;
 };
 
-/* err_set() with OpenSSL's own reason behind; empties its queue. */
+/* err_set() with OpenSSL's own reason behind; empties its queue.  What the
+ * system said is told rather than what was made of it. */
 static int
 fail(struct err *err, const char *what, const char *of)
 {
-	unsigned long e = ERR_peek_last_error();
-	const char *why = e ? ERR_reason_error_string(e) : NULL;
+	const char *why = NULL;
+	unsigned long e;
 
-	err_set(err, ERR_TLS, "%s %s: %s", what, of, why ? why : "no reason");
-	ERR_clear_error();
-	return -1;
+	while ((e = ERR_get_error()) != 0) {
+		if (ERR_SYSTEM_ERROR(e)) {
+			errno = ERR_GET_REASON(e);
+			ERR_clear_error();
+			return err_sys(err, "%s %s", what, of);
+		}
+		why = ERR_reason_error_string(e);
+	}
+	return err_set(
+	    err, ERR_TLS, "%s %s: %s", what, of, why ? why : "no reason");
 }
 
 static int
@@ -270,6 +279,8 @@ set_peer(struct tls_context *t, SSL *ssl, const char *name)
 		n--;
 	memcpy(host, name, n);
 	host[n] = '\0';
+	if (n == 0) /* nobody in particular */
+		return !t->verify;
 	resume(t, ssl, name);
 	if (is_numeric(host))
 		return X509_VERIFY_PARAM_set1_ip_asc(

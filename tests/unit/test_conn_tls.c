@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+
+#include "postern/base/clock.h"
+#include "postern/io/tls.h"
+
+#include "certs.h"
+#include "conn_world.h"
+#include "io/conn_priv.h"
+
+#define BIG ((size_t)3 * 1024 * 1024)
+
+static char big[BIG];
+static struct cert ca, good, expired, stranger;
+
+static void
+make_certificates(void)
+{
+	const char *names = "DNS:mx.example.com,IP:127.0.0.1,IP:::1";
+
+	certs_setup();
+	certs_make(&ca, "ca", "DNS:ca", 100, NULL);
+	certs_make(&good, "good", names, 100, &ca);
+	certs_make(&expired, "expired", names, -1, &ca);
+	certs_make(&stranger, "stranger", names, 100, NULL);
+	for (size_t i = 0; i < BIG; i++)
+		big[i] = (char)(i * 17 + i / 253);
+}
+
+static struct tls_context *
+server_of(const struct cert *c, const char *min_version)
+{
+	struct tls_server_settings s = { c->certificate, c->key, min_version };
+	struct tls_context *t = NULL;
+	struct err err = { 0 };
+
+	if (tls_server_new(&t, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return t;
+}
+
+static struct tls_context *
+client_of(enum tls_verify verify, const char *min_version)
+{
+	struct tls_client_settings s = { verify, ca.certificate, min_version };
+	struct tls_context *t = NULL;
+	struct err err = { 0 };
+
+	if (tls_client_new(&t, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return t;
+}
+
+struct both {
+	struct side server, client;
+	struct tls_context *s, *c;
+};
+
+static void
+start_both(struct both *b, const char *name)
+{
+	int fd[2];
+
+	world_tcp_pair(fd);
+	world_adopt(&b->server, fd[0]);
+	world_adopt(&b->client, fd[1]);
+	conn_secure_server(b->server.c, b->s);
+	conn_secure_client(b->client.c, b->c, name);
+}
+
+/* Both ends secured with the good certificate. */
+static void
+secure_both(struct both *b)
+{
+	b->s = server_of(&good, NULL);
+	b->c = client_of(TLS_VERIFY_FULL, NULL);
+	start_both(b, "mx.example.com");
+	world_until_event(&b->server, 'S');
+	world_until_event(&b->client, 'S');
+}
+
+static void
+done_both(struct both *b)
+{
+	world_done(&b->server);
+	world_done(&b->client);
+	tls_free(&b->s);
+	tls_free(&b->c);
+}
+
+static bool
+has_big(void *arg)
+{
+	return ((struct side *)arg)->got.len >= BIG;
+}
+
+static void
+both_sides_talk(void **state)
+{
+	struct both b = { 0 };
+
+	(void)state;
+	secure_both(&b);
+	assert_true(conn_is_secure(b.client.c));
+	assert_string_equal(conn_tls_version(b.client.c), "TLSv1.3");
+	assert_non_null(strstr(conn_tls_cipher(b.server.c), "AES"));
+	conn_write(b.client.c, big, BIG);
+	conn_write(b.server.c, big, BIG);
+	world_until(has_big, &b.server, "the client's bytes");
+	world_until(has_big, &b.client, "the server's bytes");
+	assert_memory_equal(buf_at(&b.server.got), big, BIG);
+	assert_memory_equal(buf_at(&b.client.got), big, BIG);
+	assert_true(b.client.most_held <= 64 * 1024);
+	assert_null(b.client.c->out.mem);
+	assert_int_equal(b.client.c->events, EV_READ);
+	done_both(&b);
+}
+
+static void
+clear_text_goes_before_the_handshake(void **state)
+{
+	struct side s = { 0 };
+	struct tls_context *t = server_of(&good, NULL);
+	char in[64];
+	int fd[2];
+
+	(void)state;
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	conn_write(s.c, "220 go\r\n", 8);
+	conn_secure_server(s.c, t);
+	conn_write(s.c, "never in clear", 14);
+	world_turns(3);
+	assert_int_equal(world_drain(fd[1], in, sizeof in), 8);
+	assert_memory_equal(in, "220 go\r\n", 8);
+	conn_close_after(&s.c, 1000); /* no handshake: nothing more to send */
+	assert_int_equal(world_drain(fd[1], in, sizeof in), 0);
+	close(fd[1]);
+	world_done(&s);
+	tls_free(&t);
+}
+
+static void
+a_lot_of_clear_text_goes_before_the_handshake(void **state)
+{
+	struct both b = { .s = server_of(&good, NULL),
+		.c = client_of(TLS_VERIFY_FULL, NULL) };
+	int fd[2];
+
+	(void)state;
+	world_tcp_pair(fd);
+	world_adopt(&b.server, fd[0]);
+	world_adopt(&b.client, fd[1]);
+	for (int i = 0; i < 4; i++) /* more than the kernel takes at once */
+		conn_write(b.server.c, big, BIG);
+	conn_secure_server(b.server.c, b.s);
+	conn_write(b.server.c, "x", 1);
+	while (b.client.got.len < 4 * BIG)
+		world_turns(1);
+	conn_secure_client(b.client.c, b.c, "mx.example.com");
+	world_until_event(&b.client, 'S');
+	while (b.client.got.len < 4 * BIG + 1)
+		world_turns(1);
+	done_both(&b);
+}
+
+static void
+secure_on_starttls(struct side *s, enum conn_event ev)
+{
+	if (ev == CONN_DATA && !conn_is_secure(s->c))
+		conn_secure_server(s->c, s->arg);
+}
+
+static void
+what_was_injected_before_tls_is_thrown_away(void **state)
+{
+	struct tls_context *t = server_of(&good, NULL);
+	struct side s = { .leave = true, .on = secure_on_starttls, .arg = t };
+	struct both b = { .c = client_of(TLS_VERIFY_FULL, NULL) };
+	int fd[2];
+
+	(void)state;
+	world_tcp_pair(fd);
+	world_adopt(&s, fd[0]);
+	assert_int_equal(write(fd[1], "STARTTLS\r\nRSET\r\n", 16), 16);
+	world_until_event(&s, 'D');
+	assert_int_equal(conn_input(s.c).len, 0);
+	world_adopt(&b.client, fd[1]);
+	conn_secure_client(b.client.c, b.c, "mx.example.com");
+	world_until_event(&s, 'S');
+	s.leave = false;
+	conn_write(b.client.c, "EHLO", 4);
+	world_turns(10);
+	assert_int_equal(s.got.len, 4);
+	assert_memory_equal(buf_at(&s.got), "EHLO", 4);
+	world_done(&s);
+	done_both(&b);
+	tls_free(&t);
+}
+
+static const struct {
+	const char *why;
+	const struct cert *cert;
+	enum tls_verify verify;
+	const char *name, *client_min;
+	const char *sentence; /* NULL: the handshake succeeds */
+} cases[] = {
+	{ "the right name", &good, TLS_VERIFY_FULL, "mx.example.com", NULL,
+	    NULL },
+	{ "a dot at its end", &good, TLS_VERIFY_FULL, "mx.example.com.", NULL,
+	    NULL },
+	{ "case does not count", &good, TLS_VERIFY_FULL, "MX.Example.com",
+	    "1.3", NULL },
+	{ "an IPv4 address", &good, TLS_VERIFY_FULL, "127.0.0.1", NULL, NULL },
+	{ "an IPv6 address", &good, TLS_VERIFY_FULL, "::1", NULL, NULL },
+	{ "another address", &good, TLS_VERIFY_FULL, "127.0.0.2", NULL,
+	    "certificate of 127.0.0.2: IP address mismatch" },
+	{ "another name", &good, TLS_VERIFY_FULL, "example.com", NULL,
+	    "certificate of example.com: hostname mismatch" },
+	{ "no name at all", &good, TLS_VERIFY_FULL, "", NULL,
+	    "TLS: the server's name cannot be verified" },
+	{ "expired", &expired, TLS_VERIFY_FULL, "mx.example.com", NULL,
+	    "certificate of mx.example.com: certificate has expired" },
+	{ "unknown issuer", &stranger, TLS_VERIFY_FULL, "mx.example.com", NULL,
+	    "certificate of mx.example.com: self-signed certificate" },
+	{ "not verified: expired", &expired, TLS_VERIFY_NONE, "example.com",
+	    NULL, NULL },
+	{ "not verified: no name", &stranger, TLS_VERIFY_NONE, "", NULL, NULL },
+};
+
+static void
+the_certificate_is_verified(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct both b = { .s = server_of(cases[i].cert, NULL),
+			.c = client_of(cases[i].verify, cases[i].client_min) };
+		bool fails = cases[i].sentence != NULL;
+
+		start_both(&b, cases[i].name);
+		world_until_event(&b.client, fails ? 'F' : 'S');
+		if (world_has(&b.client, fails ? 'S' : 'F'))
+			fail_msg("%s", cases[i].why);
+		if (fails && strcmp(b.client.error, cases[i].sentence) != 0)
+			fail_msg("%s: %s", cases[i].why, b.client.error);
+		if (fails) {
+			assert_int_equal(b.client.sys_errno, 0);
+			world_until_event(&b.server, 'F');
+		}
+		done_both(&b);
+	}
+}
+
+static void
+what_is_no_tls_fails(void **state)
+{
+	struct side s = { 0 };
+	struct tls_context *t = client_of(TLS_VERIFY_FULL, NULL);
+	int fd[2];
+
+	(void)state;
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	conn_secure_client(s.c, t, "mx.example.com");
+	assert_int_equal(write(fd[1], "220 plain text\r\n", 16), 16);
+	world_until_event(&s, 'F');
+	assert_string_equal(s.error, "TLS: wrong version number");
+	world_done(&s);
+	close(fd[1]);
+
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	conn_secure_client(s.c, t, "mx.example.com");
+	shutdown(fd[1], SHUT_WR);
+	world_until_event(&s, 'F');
+	assert_string_equal(
+	    s.error, "TLS: the peer closed during the handshake");
+	world_done(&s);
+	close(fd[1]);
+
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	conn_timeout(s.c, 20);
+	conn_secure_client(s.c, t, "mx.example.com");
+	world_until_event(&s, 'T'); /* a silent peer */
+	world_done(&s);
+	close(fd[1]);
+	tls_free(&t);
+}
+
+static void
+versions_below_the_floor_are_refused(void **state)
+{
+	struct both b = { .s = server_of(&good, "1.3"),
+		.c = client_of(TLS_VERIFY_FULL, NULL) };
+	struct tls_client_settings set = { .min_version = "1.1" };
+	struct err err = { 0 };
+	struct tls_context *t = NULL;
+
+	(void)state;
+	assert_int_equal(tls_client_new(&t, &set, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFIG);
+	assert_null(t);
+	start_both(&b, "mx.example.com");
+	world_until_event(&b.client, 'S');
+	assert_string_equal(conn_tls_version(b.client.c), "TLSv1.3");
+	done_both(&b);
+}
+
+static void
+bad_files_are_refused(void **state)
+{
+	struct {
+		const char *certificate, *key, *sentence;
+	} bad[] = {
+		{ "/nonexistent", good.key, "certificate /nonexistent: " },
+		{ good.certificate, "/nonexistent", "key /nonexistent: " },
+		{ good.certificate, ca.key, "key " },
+		{ good.key, good.key, "certificate " },
+	};
+	struct tls_client_settings no_ca = { TLS_VERIFY_FULL, "/nonexistent",
+		NULL };
+	struct tls_context *t = NULL;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct tls_server_settings s = { bad[i].certificate, bad[i].key,
+			NULL };
+
+		err = (struct err){ 0 };
+		assert_int_equal(tls_server_new(&t, &s, &err), -1);
+		assert_null(t);
+		if (strncmp(err.text, bad[i].sentence,
+		        strlen(bad[i].sentence)) != 0)
+			fail_msg("%s", err.text);
+	}
+	assert_int_equal(tls_client_new(&t, &no_ca, &err), -1);
+	assert_string_equal(err.text,
+	    "CA certificates in /nonexistent: No such file or directory");
+}
+
+static void
+a_session_is_resumed(void **state)
+{
+	struct both b = { 0 };
+
+	(void)state;
+	secure_both(&b);
+	assert_false(SSL_session_reused(b.client.c->ssl));
+	conn_write(b.server.c, "hi", 2); /* the tickets come with it */
+	world_until_event(&b.client, 'D');
+	world_done(&b.server);
+	world_done(&b.client);
+	start_both(&b, "mx.example.com");
+	world_until_event(&b.client, 'S');
+	assert_true(SSL_session_reused(b.client.c->ssl));
+	world_done(&b.server);
+	world_done(&b.client);
+	start_both(&b, "127.0.0.1"); /* another name: a session of its own */
+	world_until_event(&b.client, 'S');
+	assert_false(SSL_session_reused(b.client.c->ssl));
+	done_both(&b);
+}
+
+static void
+an_end_with_and_without_a_word(void **state)
+{
+	struct both b = { 0 };
+
+	(void)state;
+	secure_both(&b);
+	conn_write(b.client.c, "QUIT", 4);
+	conn_close_after(&b.client.c, 1000);
+	world_until_event(&b.server, 'C');
+	assert_int_equal(b.server.got.len, 4);
+	assert_string_equal(b.server.events, "SDC");
+	done_both(&b);
+
+	memset(&b, 0, sizeof b);
+	secure_both(&b);
+	conn_write(b.client.c, "QUIT", 4);
+	world_turns(1);
+	shutdown(conn_fd(b.client.c), SHUT_WR); /* no close_notify */
+	world_until_event(&b.server, 'C');
+	assert_string_equal(b.server.events, "SDC");
+	done_both(&b);
+}
+
+static void
+close_after_sends_everything(void **state)
+{
+	struct both b = { 0 };
+
+	(void)state;
+	secure_both(&b);
+	conn_write(b.server.c, big, BIG);
+	conn_close_after(&b.server.c, 10000);
+	world_until_event(&b.client, 'C');
+	assert_int_equal(b.client.got.len, BIG);
+	assert_memory_equal(buf_at(&b.client.got), big, BIG);
+	done_both(&b);
+}
+
+static void
+input_inside_tls_waits_and_is_found(void **state)
+{
+	struct both b = { .s = server_of(&good, NULL),
+		.c = client_of(TLS_VERIFY_FULL, NULL) };
+	int fd[2];
+
+	(void)state;
+	world_tcp_pair(fd);
+	world_adopt_with(&b.server, fd[0], 4096, 0);
+	world_adopt(&b.client, fd[1]);
+	b.server.leave = true;
+	conn_secure_server(b.server.c, b.s);
+	conn_secure_client(b.client.c, b.c, "mx.example.com");
+	world_until_event(&b.client, 'S');
+	conn_write(b.client.c, big, 15000); /* one record */
+	world_turns(20);
+	assert_int_equal(conn_input(b.server.c).len, 4096);
+	/* The rest is in the TLS object: the descriptor is silent. */
+	b.server.leave = false;
+	conn_take(b.server.c, 4096);
+	world_turns(5);
+	assert_int_equal(b.server.got.len, 15000 - 4096);
+
+	conn_pause(b.server.c);
+	conn_write(b.client.c, big, 15000);
+	world_turns(20);
+	assert_int_equal(b.server.got.len, 15000 - 4096);
+	conn_resume(b.server.c);
+	world_turns(10);
+	assert_int_equal(b.server.got.len, 30000 - 4096);
+
+	b.server.leave = true;
+	conn_write(b.client.c, big, 15000);
+	world_turns(20);
+	conn_drop_input(b.server.c); /* also what is inside */
+	b.server.leave = false;
+	b.server.got.len = 0;
+	conn_write(b.client.c, "next", 4);
+	world_turns(10);
+	assert_int_equal(b.server.got.len, 4);
+	done_both(&b);
+}
+
+static void
+a_slow_reader_slows_the_writer(void **state)
+{
+	struct both b = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	secure_both(&b);
+	conn_pause(b.server.c);
+	while (!conn_is_full(b.client.c)) {
+		conn_write(b.client.c, big, 128 * 1024);
+		n += 128 * 1024;
+		world_turns(2);
+	}
+	assert_false(world_has(&b.client, 'R'));
+	conn_resume(b.server.c);
+	world_until_event(&b.client, 'R');
+	while (b.server.got.len < n)
+		world_turns(1);
+	assert_int_equal(b.server.got.len, n);
+	done_both(&b);
+}
+
+static void
+writing_to_one_who_left_fails(void **state)
+{
+	struct both b = { 0 };
+
+	(void)state;
+	secure_both(&b);
+	conn_write(b.server.c, "421 bye", 7);
+	world_turns(0);
+	conn_close_after(&b.server.c, 100);
+	while (b.client.c) {
+		conn_write(b.client.c, big, 1000);
+		world_turns(1);
+	}
+	assert_int_equal(b.client.got.len, 7);
+	done_both(&b);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(both_sides_talk),
+		TEST(clear_text_goes_before_the_handshake),
+		TEST(a_lot_of_clear_text_goes_before_the_handshake),
+		TEST(what_was_injected_before_tls_is_thrown_away),
+		TEST(the_certificate_is_verified),
+		TEST(what_is_no_tls_fails),
+		TEST(versions_below_the_floor_are_refused),
+		TEST(bad_files_are_refused),
+		TEST(a_session_is_resumed),
+		TEST(an_end_with_and_without_a_word),
+		TEST(close_after_sends_everything),
+		TEST(input_inside_tls_waits_and_is_found),
+		TEST(a_slow_reader_slows_the_writer),
+		TEST(writing_to_one_who_left_fails),
+	};
+	int rc;
+
+	make_certificates();
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	certs_remove();
+	return rc;
+}
