@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+
+#include "inlet_rig.h"
+
+#define ENVELOPE "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
+
+static uint64_t
+count(const struct stat_counter *c)
+{
+	return stat_get(c);
+}
+
+static void
+begin_data(int fd)
+{
+	rig_say(fd, ENVELOPE "DATA\r\n");
+	rig_hear(fd, "250 2.1.0");
+	rig_hear(fd, "250 2.1.5");
+	rig_hear(fd, "354 ");
+}
+
+static void
+a_message_is_taken(void **state)
+{
+	static const char text[] = "Subject: x\r\n\r\n.hello\r\n";
+	const struct inlet_counters *n;
+	struct rig r;
+	char *content;
+	size_t len;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_say(fd, "Subject: x\r\n\r\n..hello\r\n.\r\n");
+	rig_hear(fd, "250 2.0.0 queued as ");
+	n = inlet_counters(r.inlet[0]);
+	assert_int_equal(inlet_load(r.inlet[0]), 1);
+	rig_bye(fd);
+	assert_int_equal(inlet_load(r.inlet[0]), 0);
+	assert_int_equal(count(&n->sessions), 1);
+	assert_int_equal(count(&n->accepted), 1);
+	assert_int_equal(count(&n->messages), 1);
+	assert_int_equal(count(&n->refused), 0);
+	assert_int_equal(count(&n->bytes), sizeof text - 1);
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 1);
+	content = rig_content(&r, 0, &len);
+	assert_memory_equal(content, "Received: from client.example", 29);
+	assert_string_equal(strstr(content, "Subject"), text);
+	free(content);
+	rig_end(&r);
+}
+
+#define MANY 100
+
+static void
+many_messages_in_one_write_are_taken(void **state)
+{
+	static const char one[] = ENVELOPE "DATA\r\nx: y\r\n\r\nhello\r\n.\r\n";
+	struct rig r;
+	char *all = mem_new(MANY * sizeof one + 8);
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	for (int i = 0; i < MANY; i++)
+		strcat(all, one);
+	strcat(all, "QUIT\r\n");
+	rig_say(fd, all);
+	for (int i = 0; i < MANY; i++) {
+		rig_hear(fd, "250 2.1.0");
+		rig_hear(fd, "250 2.1.5");
+		rig_hear(fd, "354 ");
+		rig_hear(fd, "250 2.0.0 queued as ");
+	}
+	rig_hear(fd, "221 ");
+	rig_hear_end(fd);
+	free(all);
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), MANY);
+	rig_end(&r);
+}
+
+static void
+a_client_that_closes_its_side_still_hears(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_connect(&r, 0);
+	rig_say(fd, "EHLO x\r\n" ENVELOPE "DATA\r\nhello\r\n.\r\nNOOP\r\nNO");
+	shutdown(fd, SHUT_WR);
+	rig_hear(fd, "220 ");
+	rig_hear(fd, "250 ENHANCEDSTATUSCODES");
+	rig_hear(fd, "250 2.1.0");
+	rig_hear(fd, "250 2.1.5");
+	rig_hear(fd, "354 ");
+	rig_hear(fd, "250 2.0.0 queued as ");
+	rig_hear(fd, "250 2.0.0");
+	rig_hear_end(fd);
+	rig_end(&r);
+}
+
+#define BIG ((size_t)5 << 20)
+
+static void
+a_big_message_is_taken(void **state)
+{
+	struct rig r;
+	char *text = mem_new(BIG + 1), *content;
+	size_t len;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < BIG; i++)
+		text[i] = (char)('a' + i % 26);
+	memcpy(text + BIG - 2, "\r\n", 2);
+	rig_init(&r);
+	r.store.memory_max = 1 << 20;
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_send(fd, text, BIG);
+	rig_say(fd, ".\r\n");
+	rig_hear(fd, "250 2.0.0 queued as ");
+	rig_bye(fd);
+	rig_stop(&r);
+	content = rig_content(&r, 0, &len);
+	assert_in_range(len, BIG + 1, BIG + 2000);
+	assert_memory_equal(content + len - BIG, text, BIG);
+	free(content);
+	free(text);
+	rig_end(&r);
+}
+
+#define CROWD 8
+#define CROWD_EACH ((size_t)1 << 20)
+
+static char
+crowd_byte(size_t who, size_t at)
+{
+	return at >= CROWD_EACH - 2 ? "\r\n"[at - (CROWD_EACH - 2)]
+	                            : (char)('a' + (who + at / 7) % 26);
+}
+
+/* A piece of one client's content, as much as goes; true: all has gone. */
+static bool
+crowd_push(int fd, size_t who, size_t *sent)
+{
+	char part[8192];
+	size_t n = 0;
+	ssize_t put;
+
+	while (n < sizeof part && *sent + n < CROWD_EACH) {
+		part[n] = crowd_byte(who, *sent + n);
+		n++;
+	}
+	put = send(fd, part, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (put < 0)
+		assert_int_equal(errno, EAGAIN);
+	*sent += put > 0 ? (size_t)put : 0;
+	return *sent == CROWD_EACH;
+}
+
+static void
+crowd_send(struct pollfd *p)
+{
+	size_t sent[CROWD] = { 0 };
+	int left = CROWD;
+
+	while (left > 0) {
+		assert_true(poll(p, CROWD, 10000) > 0);
+		for (size_t i = 0; i < CROWD; i++) {
+			if (!(p[i].revents & POLLOUT))
+				continue;
+			if (!crowd_push(p[i].fd, i, &sent[i]))
+				continue;
+			p[i].events = 0;
+			left--;
+		}
+	}
+}
+
+static void
+crowd_check(const char *content, size_t len)
+{
+	const char *p = content + len - CROWD_EACH;
+	size_t who = (size_t)(p[0] - 'a');
+
+	assert_in_range(len, CROWD_EACH + 1, CROWD_EACH + 2000);
+	assert_in_range(who, 0, CROWD - 1);
+	for (size_t i = 0; i < CROWD_EACH; i++) {
+		if (p[i] != crowd_byte(who, i))
+			fail_msg("message %zu differs at %zu", who, i);
+	}
+}
+
+static void
+many_big_ones_at_once_share_little_memory(void **state)
+{
+	struct pollfd p[CROWD];
+	struct rig r;
+	size_t len;
+
+	(void)state;
+	rig_init(&r);
+	r.store.memory_max = 128 << 10;
+	rig_start(&r, 1);
+	for (size_t i = 0; i < CROWD; i++) {
+		p[i].fd = rig_hello(&r, 0);
+		p[i].events = POLLOUT;
+		begin_data(p[i].fd);
+	}
+	crowd_send(p);
+	for (size_t i = 0; i < CROWD; i++)
+		rig_say(p[i].fd, ".\r\n");
+	for (size_t i = 0; i < CROWD; i++) {
+		rig_hear(p[i].fd, "250 2.0.0 queued as ");
+		rig_bye(p[i].fd);
+	}
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), CROWD);
+	for (size_t i = 0; i < CROWD; i++) {
+		char *content = rig_content(&r, i, &len);
+
+		crowd_check(content, len);
+		free(content);
+	}
+	rig_end(&r);
+}
+
+/* --- who may come
+ * --------------------------------------------------------------
+ */
+
+static void
+one_connection_too_many_gets_421(void **state)
+{
+	struct rig r;
+	int fd[2], more;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.connections_max = 2;
+	rig_start(&r, 2); /* the limit is for both inlets */
+	fd[0] = rig_hello(&r, 0);
+	fd[1] = rig_hello(&r, 1);
+	more = rig_connect(&r, 0);
+	rig_hear(more, "421 4.7.0 ");
+	rig_hear_end(more);
+	rig_bye(fd[1]);
+	fd[1] = rig_hello(&r, 0);
+	rig_bye(fd[0]);
+	rig_bye(fd[1]);
+	assert_int_equal(count(&inlet_counters(r.inlet[0])->refused), 1);
+	rig_end(&r);
+}
+
+static void
+a_client_has_its_share(void **state)
+{
+	struct rig r;
+	int fd, more;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.per_client_max = 1;
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	more = rig_connect(&r, 0);
+	rig_hear(more, "421 4.7.0 ");
+	rig_hear_end(more);
+	rig_bye(fd);
+	rig_bye(rig_hello(&r, 0));
+	rig_end(&r);
+}
+
+static void
+another_network_is_refused(void **state)
+{
+	const char *networks[] = { "10.0.0.0/8", "192.0.2.1" };
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.networks = networks;
+	r.listener.nnetworks = 2;
+	rig_start(&r, 1);
+	fd = rig_connect(&r, 0);
+	rig_hear(fd, "554 5.7.1 ");
+	rig_hear_end(fd);
+	rig_end(&r);
+}
+
+static void
+a_network_that_cannot_be_read_is_a_mistake(void **state)
+{
+	const char *networks[] = { "10.0.0.0/99" };
+	struct inlet *in = NULL;
+	struct err err = { 0 };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.networks = networks;
+	r.listener.nnetworks = 1;
+	assert_int_equal(inlet_new(&in, NULL, &r.settings, &err), -1);
+	assert_null(in);
+	assert_non_null(strstr(err.text, "listener local"));
+	sem_destroy(&r.posted);
+}
+
+static void
+other_protocols_are_sent_away(void **state)
+{
+	static const char *const words[] = { "GET / HTTP/1.1\r\n",
+		"POST /x HTTP/1.1\r\nHost: y\r\n\r\nEHLO x\r\n",
+		"\x16\x03\x01" };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		int fd = rig_connect(&r, 0);
+
+		rig_say(fd, words[i]);
+		rig_hear(fd, "220 ");
+		rig_hear(fd, "421 4.7.0 ");
+		rig_hear_end(fd);
+	}
+	rig_end(&r);
+}
+
+static void
+a_full_spool_says_so(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.store.min_free = UINT64_C(1) << 60;
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	rig_say(fd, "MAIL FROM:<a@example.com>\r\n");
+	rig_hear(fd, "452 4.3.1 ");
+	rig_bye(fd);
+	rig_end(&r);
+}
+
+/* --- time --------------------------------------------------------------------
+ */
+
+static void
+a_silent_client_is_told(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.timeouts.command = 50;
+	rig_start(&r, 1);
+	fd = rig_connect(&r, 0);
+	rig_hear(fd, "220 ");
+	rig_hear(fd, "421 4.4.2 ");
+	rig_hear_end(fd);
+	rig_end(&r);
+}
+
+static void
+silence_in_content_is_told(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.timeouts.data = 50;
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_say(fd, "half a li");
+	rig_hear(fd, "421 4.4.2 ");
+	rig_hear_end(fd);
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 0);
+	rig_end(&r);
+}
+
+/* A byte now and then is not a command. */
+static void
+dripping_does_not_help(void **state)
+{
+	uint64_t began = clock_mono_ms();
+	struct pollfd p = { .events = POLLIN };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.timeouts.command = 300;
+	rig_start(&r, 1);
+	p.fd = rig_hello(&r, 0);
+	while (poll(&p, 1, 20) == 0)
+		rig_say(p.fd, "x");
+	rig_hear(p.fd, "421 4.4.2 ");
+	rig_hear_end(p.fd);
+	assert_in_range(clock_mono_ms() - began, 300, 5000);
+	rig_end(&r);
+}
+
+static void
+a_session_has_an_end(void **state)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct rig r;
+	const char *heard;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.timeouts.session = 200;
+	r.listener.idle_commands_max = 100000;
+	rig_start(&r, 1);
+	p.fd = rig_hello(&r, 0);
+	do {
+		rig_say(p.fd, "NOOP\r\n");
+		heard = rig_hear(p.fd, "");
+	} while (strncmp(heard, "250 ", 4) == 0);
+	assert_memory_equal(heard, "421 4.4.2 ", 10);
+	close(p.fd);
+	rig_end(&r);
+}
+
+/* Sends without reading until nothing goes any more: how much went. */
+static size_t
+flood(int fd, const char *text)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	size_t sent = 0, n = strlen(text);
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (poll(&p, 1, 200) == 1) {
+		ssize_t put = send(fd, text, n, MSG_NOSIGNAL);
+
+		if (put < 0 && errno != EAGAIN)
+			break;
+		sent += put > 0 ? (size_t)put : 0;
+		assert_in_range(sent, 0, 16 << 20);
+	}
+	return sent;
+}
+
+/* Its end is seen by who sends on. */
+static void
+hear_cut(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = 0 };
+	uint64_t began = clock_mono_ms();
+
+	while (send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ||
+	       errno == EAGAIN) {
+		poll(&p, 1, 20);
+		assert_in_range(clock_mono_ms() - began, 0, 10000);
+	}
+}
+
+static void
+a_client_that_does_not_read_is_not_read(void **state)
+{
+	struct rig r;
+	int fd, small = 4096;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.timeouts.command = 1000;
+	r.listener.timeouts.linger = 100;
+	r.listener.idle_commands_max = UINT32_MAX;
+	rig_start(&r, 1);
+	fd = rig_connect(&r, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	rig_say(fd, "EHLO x\r\n");
+	assert_true(flood(fd, "NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n") > 10000);
+	rig_bye(rig_hello(&r, 0)); /* others are served */
+	hear_cut(fd);              /* and one day it is cut */
+	assert_int_equal(inlet_load(r.inlet[0]), 0);
+	close(fd);
+	rig_end(&r);
+}
+
+/* So many replies, whatever they say. */
+static void
+hear_lines(int fd, size_t n)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static const char reply[] = "250 2.0.0 Ok\r\n";
+	size_t left = n * (sizeof reply - 1);
+	static char bytes[65536];
+
+	while (left > 0) {
+		ssize_t got;
+
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		got =
+		    read(fd, bytes, left < sizeof bytes ? left : sizeof bytes);
+		assert_true(got > 0);
+		left -= (size_t)got;
+	}
+}
+
+static void
+a_choked_client_that_reads_again_goes_on(void **state)
+{
+	struct rig r;
+	size_t sent;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.idle_commands_max = UINT32_MAX;
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	sent = flood(fd, "NOOP\r\n");
+	fcntl(fd, F_SETFL, 0);
+	hear_lines(fd, sent / 6);
+	if (sent % 6 != 0)
+		rig_say(fd, &"NOOP\r\n"[sent % 6]);
+	else
+		rig_say(fd, "NOOP\r\n");
+	rig_hear(fd, "250 ");
+	rig_bye(fd);
+	rig_end(&r);
+}
+
+/* --- a client that goes
+ * -------------------------------------------------------- */
+
+static void
+gone_before_the_dot_nothing_is_kept(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_say(fd, "hello\r\n.\r");
+	close(fd);
+	rig_bye(rig_hello(&r, 0));
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 0);
+	rig_end(&r);
+}
+
+static void
+gone_after_the_dot_it_is_ours(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_say(fd, "hello\r\n.\r\n");
+	close(fd);
+	rig_bye(rig_hello(&r, 0));
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 1);
+	rig_end(&r);
+}
+
+/* --- reload and stop
+ * ------------------------------------------------------------
+ */
+
+static void
+a_session_keeps_its_settings(void **state)
+{
+	struct inlet_listener other;
+	struct inlet_settings settings;
+	struct rig r;
+	int old, new;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	old = rig_hello(&r, 0);
+	other = r.listener;
+	other.size_max = 1000;
+	settings = r.settings;
+	settings.listeners = &other;
+	inlet_change(r.inlet[0], &settings, rig_post, &r);
+	new = rig_hello(&r, 0);
+	rig_say(old, "MAIL FROM:<a@example.com> SIZE=2000\r\n");
+	rig_hear(old, "250 ");
+	rig_say(new, "MAIL FROM:<a@example.com> SIZE=2000\r\n");
+	rig_hear(new, "552 ");
+	assert_int_equal(sem_trywait(&r.posted), -1);
+	rig_bye(old);
+	rig_wait(&r); /* the old ones are let go */
+	rig_bye(new);
+	rig_end(&r);
+}
+
+static void
+a_network_that_a_change_breaks_lets_nobody_in(void **state)
+{
+	const char *networks[] = { "127.0.0.0/8", "nonsense" };
+	struct inlet_listener other;
+	struct inlet_settings settings;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	other = r.listener;
+	other.networks = networks;
+	other.nnetworks = 2;
+	settings = r.settings;
+	settings.listeners = &other;
+	inlet_change(r.inlet[0], &settings, rig_post, &r);
+	rig_wait(&r);
+	fd = rig_connect(&r, 0);
+	rig_hear(fd, "554 5.7.1 ");
+	rig_hear_end(fd);
+	rig_end(&r);
+}
+
+static void
+a_drain_lets_content_come(void **state)
+{
+	struct rig r;
+	int idle, mail, data, late;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	idle = rig_hello(&r, 0);
+	mail = rig_hello(&r, 0);
+	rig_say(mail, ENVELOPE);
+	rig_hear(mail, "250 2.1.0");
+	rig_hear(mail, "250 2.1.5");
+	data = rig_hello(&r, 0);
+	begin_data(data);
+	inlet_drain(r.inlet[0], 60000, rig_post, &r);
+	rig_hear(idle, "421 4.3.2 ");
+	rig_hear_end(idle);
+	rig_hear(mail, "421 4.3.2 ");
+	rig_hear_end(mail);
+	late = rig_connect(&r, 0);
+	rig_hear(late, "421 4.3.2 ");
+	rig_hear_end(late);
+	assert_int_equal(sem_trywait(&r.posted), -1);
+	rig_say(data, "hello\r\n.\r\n");
+	rig_hear(data, "250 2.0.0 queued as ");
+	rig_hear(data, "421 4.3.2 ");
+	rig_hear_end(data);
+	rig_wait(&r);
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 1);
+	rig_end(&r);
+}
+
+static void
+a_drain_waits_only_so_long(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	begin_data(fd);
+	rig_say(fd, "hello\r\n");
+	inlet_drain(r.inlet[0], 50, rig_post, &r);
+	rig_hear(fd, "421 4.3.2 ");
+	rig_hear_end(fd);
+	rig_wait(&r);
+	rig_stop(&r);
+	assert_int_equal(rig_stored(&r), 0);
+	rig_end(&r);
+}
+
+static void
+an_idle_inlet_is_drained_at_once(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 2);
+	inlet_drain(r.inlet[0], 60000, rig_post, &r);
+	inlet_drain(r.inlet[1], 0, rig_post, &r);
+	rig_wait(&r);
+	rig_wait(&r);
+	rig_end(&r);
+}
+
+static void
+a_stop_cuts_what_is_left(void **state)
+{
+	struct rig r;
+	int idle, data;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	idle = rig_hello(&r, 0);
+	data = rig_hello(&r, 0);
+	begin_data(data);
+	for (int i = 0; i < 40; i++) { /* staged in part */
+		char part[16384];
+
+		memset(part, 'x', sizeof part);
+		rig_send(data, part, sizeof part);
+	}
+	rig_stop(&r);
+	rig_hear_end(idle);
+	close(data);
+	assert_int_equal(rig_stored(&r), 0);
+	rig_end(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_is_taken),
+		cmocka_unit_test(many_messages_in_one_write_are_taken),
+		cmocka_unit_test(a_client_that_closes_its_side_still_hears),
+		cmocka_unit_test(a_big_message_is_taken),
+		cmocka_unit_test(many_big_ones_at_once_share_little_memory),
+		cmocka_unit_test(one_connection_too_many_gets_421),
+		cmocka_unit_test(a_client_has_its_share),
+		cmocka_unit_test(another_network_is_refused),
+		cmocka_unit_test(a_network_that_cannot_be_read_is_a_mistake),
+		cmocka_unit_test(other_protocols_are_sent_away),
+		cmocka_unit_test(a_full_spool_says_so),
+		cmocka_unit_test(a_silent_client_is_told),
+		cmocka_unit_test(silence_in_content_is_told),
+		cmocka_unit_test(dripping_does_not_help),
+		cmocka_unit_test(a_session_has_an_end),
+		cmocka_unit_test(a_client_that_does_not_read_is_not_read),
+		cmocka_unit_test(a_choked_client_that_reads_again_goes_on),
+		cmocka_unit_test(gone_before_the_dot_nothing_is_kept),
+		cmocka_unit_test(gone_after_the_dot_it_is_ours),
+		cmocka_unit_test(a_session_keeps_its_settings),
+		cmocka_unit_test(a_network_that_a_change_breaks_lets_nobody_in),
+		cmocka_unit_test(a_drain_lets_content_come),
+		cmocka_unit_test(a_drain_waits_only_so_long),
+		cmocka_unit_test(an_idle_inlet_is_drained_at_once),
+		cmocka_unit_test(a_stop_cuts_what_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
