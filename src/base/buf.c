@@ -27,7 +27,7 @@ buf_done(struct buf *b)
 char *
 buf_at(struct buf *b)
 {
-	return b->mem + b->start;
+	return b->mem != NULL ? b->mem + b->start : NULL;
 }
 
 struct str

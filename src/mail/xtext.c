@@ -47,6 +47,20 @@ xtext_is_valid(struct str s)
 	return true;
 }
 
+bool
+xtext_is_printable(struct str s)
+{
+	size_t len;
+
+	for (; s.len > 0; s.p += len, s.len -= len) {
+		int byte = byte_of(s, &len);
+
+		if (byte < ' ' || byte >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
 int
 xtext_encode(struct buf *out, struct str s)
 {

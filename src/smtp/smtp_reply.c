@@ -45,7 +45,8 @@ put(char *at, const char *text, size_t max, bool utf8)
 }
 
 size_t
-smtp_reply_line(const struct smtp_reply *r, bool utf8, char out[512])
+smtp_reply_line(const struct smtp_reply *r,
+    const struct smtp_reply_style *style, char out[512])
 {
 	unsigned code = r->code % 1000u;
 	char *at = out;
@@ -54,11 +55,11 @@ smtp_reply_line(const struct smtp_reply *r, bool utf8, char out[512])
 	*at++ = (char)('0' + code / 10 % 10);
 	*at++ = (char)('0' + code % 10);
 	*at++ = ' ';
-	if (r->enhanced[0] != '\0') {
+	if (style->enhanced && r->enhanced[0] != '\0') {
 		at = put(at, r->enhanced, sizeof r->enhanced, false);
 		*at++ = ' ';
 	}
-	at = put(at, r->text, sizeof r->text, utf8);
+	at = put(at, r->text, sizeof r->text, style->utf8);
 	memcpy(at, "\r\n", 2);
 	return (size_t)(at - out) + 2;
 }

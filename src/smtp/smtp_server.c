@@ -165,13 +165,12 @@ finish(struct smtp_server *s)
 static void
 write_reply(struct smtp_server *s, const struct smtp_reply *r)
 {
-	struct smtp_reply plain = *r;
+	struct smtp_reply_style style = { .enhanced = !s->settings.no_enhanced,
+		.utf8 = s->smtputf8 };
 	char line[512];
 
-	if (s->settings.no_enhanced)
-		plain.enhanced[0] = '\0';
-	s->hooks->write(
-	    s->arg, line, smtp_reply_line(&plain, s->smtputf8, line));
+	assert(r->code >= 200 && r->code <= 599); /* a hook forgot to fill it */
+	s->hooks->write(s->arg, line, smtp_reply_line(r, &style, line));
 	if (r->close || r->code == 421)
 		finish(s);
 }

@@ -51,17 +51,28 @@ check_fault(struct smtp_server *s)
 		refuse_with(s, 550, "5.5.2", texts[s->scan.fault]);
 }
 
-/* Bytes of content, dots removed. */
+/* How many of n bytes of content are within the limit? */
+static size_t
+allowed(const struct smtp_server *s, size_t n)
+{
+	uint64_t max = s->settings.size_max;
+	uint64_t room = max - s->scan.size; /* size never passes max */
+
+	return max == 0 || n <= room ? n : (size_t)room;
+}
+
+/* Bytes of content, dots removed.  What is wrong first is what is told. */
 static void
 pass(struct smtp_server *s, const char *p, size_t n)
 {
-	uint64_t max = s->settings.size_max;
+	size_t fits;
 
 	if (n == 0 || s->refusal != NULL)
 		return;
-	message_scan(&s->scan, p, n);
+	fits = allowed(s, n);
+	message_scan(&s->scan, p, fits);
 	check_fault(s);
-	if (s->refusal == NULL && max != 0 && s->scan.size > max)
+	if (s->refusal == NULL && fits < n)
 		refuse_with(s, 552, "5.3.4", "Message size exceeds the limit");
 	if (s->refusal == NULL)
 		s->paused = s->hooks->body(s->arg, p, n);

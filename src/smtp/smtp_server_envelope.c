@@ -118,7 +118,7 @@ take_envid(struct parse *p, const struct command_param *param)
 	p->m->envid = param->value;
 	if (param->value.len == 0 || param->value.len > ENVID_MAX)
 		return &bad_value;
-	return xtext_is_valid(param->value) ? NULL : &bad_value;
+	return xtext_is_printable(param->value) ? NULL : &bad_value;
 }
 
 static uint8_t
@@ -180,7 +180,7 @@ take_orcpt(struct parse *p, const struct command_param *param)
 	p->r->orcpt = param->value;
 	if (param->value.len > ORCPT_MAX || rest.len == 0 || !is_atom(type))
 		return &bad_value;
-	if (xtext_is_valid(rest))
+	if (xtext_is_printable(rest))
 		return NULL;
 	return p->server->smtputf8 && str_is(type, "utf-8") &&
 	               !str_is_ascii(rest)

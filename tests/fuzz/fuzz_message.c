@@ -72,8 +72,7 @@ unstuff(struct input in, struct buf *out, bool *end)
 static void
 check_round(struct input in, const struct buf *stuffed, bool add_crlf)
 {
-	struct input back = { stuffed->mem + stuffed->start, stuffed->len,
-		in.step };
+	struct input back = { buf_str(stuffed).p, stuffed->len, in.step };
 	struct buf content;
 	bool end;
 
@@ -99,7 +98,7 @@ check_stuff(struct input in)
 	if (stuff(in, &a) == MESSAGE_OK)
 		check_round(in, &a, open);
 	assert(str_eq(buf_str(&a), buf_str(&b)));
-	whole = (struct input){ b.mem + b.start, b.len, b.len + 1 };
+	whole = (struct input){ buf_str(&b).p, b.len, b.len + 1 };
 	assert(scan(whole).fault == MESSAGE_OK);
 	buf_done(&a);
 	buf_done(&b);

@@ -381,6 +381,10 @@ P19_parameters_of_8bitmime_smtputf8_and_dsn(void **state)
 		          "RCPT TO:<x@y> ORCPT=;x@y\r\n"
 		          "RCPT TO:<x@y> ORCPT=rfc822;x+y\r\n",
 		    HI_OUT TO_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4" },
+		{ "neither may bring a line end along in its code",
+		    HI "MAIL FROM:<a@b> ENVID=x+0D+0AX:y\r\n" TO
+		       "RCPT TO:<x@y> ORCPT=rfc822;x+0AX:y\r\n",
+		    HI_OUT "501:5.5.4 " TO_OUT "501:5.5.4" },
 		{ "UTF-8 in an address needs the parameter",
 		    HI "MAIL FROM:<\xc3\xa9@b>\r\n" TO
 		       "RCPT TO:<\xc3\xa9@d>\r\n",

@@ -95,7 +95,10 @@ P13_a_real_overrun_is_read_and_refused(void **state)
 		{ "chunks are added up",
 		    HI TO "BDAT 1000\r\n" X1000 "BDAT 1 LAST\r\nxNOOP\r\n",
 		    HI_OUT TO_OUT "data 250:2.0.0 reset 552:5.3.4 250:2.0.0" },
-		{ "a bare LF first: that is what is told",
+		{ "a bare LF beyond the limit is not what is told",
+		    HI TO "DATA\r\n" X1000 "x\n\r\n.\r\n",
+		    HI_OUT TO_OUT "data 354 reset 552:5.3.4" },
+		{ "a bare LF first: that is",
 		    HI TO "DATA\r\n\n" X1000 "\r\n.\r\n",
 		    HI_OUT TO_OUT "data 354 reset 550:5.5.2" },
 	};

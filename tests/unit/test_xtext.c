@@ -70,6 +70,19 @@ what_is_no_xtext_is_not_decoded(void **state)
 }
 
 static void
+only_printable_text_is_printable(void **state)
+{
+	(void)state;
+	assert_true(xtext_is_printable(STR("")));
+	assert_true(xtext_is_printable(STR("a+20b+2B+7E")));
+	assert_false(xtext_is_printable(STR("a+0D+0AX")));
+	assert_false(xtext_is_printable(STR("+00")));
+	assert_false(xtext_is_printable(STR("+7F")));
+	assert_false(xtext_is_printable(STR("+C3+A9")));
+	assert_false(xtext_is_printable(STR("a+2")));
+}
+
+static void
 a_full_buffer_stays_as_it_was(void **state)
 {
 	struct buf b;
@@ -90,6 +103,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_coded_and_decoded),
 		cmocka_unit_test(what_is_no_xtext_is_not_decoded),
+		cmocka_unit_test(only_printable_text_is_printable),
 		cmocka_unit_test(a_full_buffer_stays_as_it_was),
 	};
 

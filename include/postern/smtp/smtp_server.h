@@ -5,7 +5,10 @@
  * connection; a new one after STARTTLS.
  *
  * A hook answers at once (SMTP_NOW, *reply filled) or says SMTP_LATER; then
- * nothing more is taken from the input until smtp_server_answer().
+ * nothing more is taken from the input until smtp_server_answer().  What a hook
+ * is shown is gone when it returns: it copies what it needs.  Inside a hook no
+ * function of this file may be called but the smtp_server_is_... ones and
+ * smtp_server_protocol().
  */
 #ifndef SMTP_SMTP_SERVER_H
 #define SMTP_SMTP_SERVER_H
