@@ -23,15 +23,17 @@ enum inlet_event {
 static const struct log_event inlet_events[] = {
 	/* a client has connected: listener, client */
 	[INLET_CONNECT] = { "connect", LOG_LEVEL_DEBUG },
-	/* a session is over: why, messages, ms */
+	/* a session is over: client, messages, ms, why */
 	[INLET_DISCONNECT] = { "disconnect", LOG_LEVEL_DEBUG },
 	/* turned away with 421, a limit is reached: listener, client, text */
 	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN },
-	/* turned away with 554, not of the listener's networks */
+	/* turned away with 554, not of its networks: listener, client */
 	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN },
-	/* it spoke TLS or HTTP where SMTP is spoken: client, text */
+	/* it spoke TLS or HTTP where SMTP is spoken: listener, client,
+	 * text */
 	[INLET_STRANGER] = { "session.stranger", LOG_LEVEL_INFO },
-	/* ended with 421, the client was silent for too long: client, text */
+	/* ended with 421, the client was silent for too long: listener,
+	 * client, text */
 	[INLET_TIMEOUT] = { "session.timeout", LOG_LEVEL_INFO },
 	/* a command got a 4xx or 5xx reply: client, verb, code */
 	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },

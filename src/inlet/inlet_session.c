@@ -75,7 +75,7 @@ log_disconnect(const struct inlet_session *s, const char *why)
 	log_cstr(&l, "client", s->client);
 	log_num(&l, "messages", s->messages);
 	log_num(&l, "ms", (int64_t)(loop_now_ms(s->in->loop) - s->opened_ms));
-	log_cstr(&l, "text", why);
+	log_cstr(&l, "why", why);
 	log_end(&l);
 }
 
@@ -494,7 +494,7 @@ is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
 	}
 	if (!generation_admits(s->generation, listener, &s->peer)) {
 		smtp_reply_set(r, 554, "5.7.1", "You may not connect here");
-		log_session(s, INLET_NETWORK, r->text);
+		log_session(s, INLET_NETWORK, NULL);
 		return false;
 	}
 	switch (clients_take(s->listener->name, &s->peer, &limits)) {

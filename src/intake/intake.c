@@ -2,7 +2,6 @@
 #include "postern/intake/intake.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "postern/base/clock.h"
@@ -25,6 +24,9 @@
  * octets, an ORCPT in xtext). */
 #define WORDS_BYTES (16u << 10)
 #define WORDS_BYTES_RCPT 1088u
+/* What they take beyond WORDS_FREE comes from the spool's budget. */
+#define WORDS_FREE (16u << 10)
+#define WORDS_STEP (16u << 10)
 
 struct intake {
 	struct content_pool pool;
@@ -49,7 +51,8 @@ struct intake_message {
 	void *arg;
 	uint64_t session;
 	struct draft draft;
-	uint32_t flags; /* enum envelope_flag */
+	size_t words_taken; /* bytes of the budget */
+	uint32_t flags;     /* enum envelope_flag */
 	/* from the content on */
 	uint64_t mid;
 	uint64_t size; /* as the client sent it, without our Received */
@@ -171,6 +174,8 @@ message_free(struct intake_message *m)
 	if (m->phase != MESSAGE_ENVELOPE)
 		content_done(&m->content);
 	draft_done(&m->draft);
+	if (m->words_taken > 0)
+		spool_memory_give(m->in->pool.sp, m->words_taken);
 	rules_drop(&m->rules);
 	m->magic = 0;
 	free(m);
@@ -386,23 +391,51 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	return NULL;
 }
 
+static bool
+has_memory(struct intake_message *m)
+{
+	size_t held = WORDS_FREE + m->words_taken;
+
+	if (m->draft.text.len + WORDS_BYTES_RCPT <= held)
+		return true;
+	if (!spool_memory_take(m->in->pool.sp, WORDS_STEP))
+		return false;
+	m->words_taken += WORDS_STEP;
+	return true;
+}
+
+/* true: it is one of the message's; else *reply is the refusal. */
+static bool
+take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
+    struct smtp_reply *reply)
+{
+	if (draft_has(&m->draft, r->address))
+		return true;
+	if (!has_memory(m)) {
+		smtp_reply_set(reply, 452, "4.3.1", "No memory for it now");
+		return false;
+	}
+	if (m->draft.nrcpts < m->rules->s.recipients_max &&
+	    draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)
+		return true;
+	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
+	return false;
+}
+
 void
 intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
     struct smtp_reply *reply)
 {
-	char address[512];
+	char *address;
 
 	assert(m->phase == MESSAGE_ENVELOPE);
-	if (draft_has(&m->draft, r->address) ||
-	    (m->draft.nrcpts < m->rules->s.recipients_max &&
-	        draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)) {
+	if (take_rcpt(m, r, reply)) {
 		smtp_reply_set(reply, 250, "2.1.5", "Ok");
 		return;
 	}
-	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
-	snprintf(
-	    address, sizeof address, "%.*s", (int)r->address.len, r->address.p);
+	address = mem_strn(r->address.p, r->address.len);
 	log_refused(m, address, reply);
+	free(address);
 }
 
 /* --- the content -------------------------------------------------------------

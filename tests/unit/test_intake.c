@@ -138,6 +138,44 @@ one_recipient_too_many_gets_452(void **state)
 }
 
 static void
+recipients_take_of_the_budget(void **state)
+{
+	struct intake_settings rules = fake_rules;
+	struct intake *i;
+	char address[256];
+	struct fake_client c;
+	unsigned taken = 0;
+
+	(void)state;
+	rules.recipients_max = 1000;
+	i = fake_intake(&rules);
+	fake.memory_max = 16 << 10;
+	memset(address, 'x', sizeof address);
+	memcpy(address + 240, "@example.org", 13);
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	while (taken < 500) {
+		address[0] = (char)('a' + taken % 26);
+		address[1] = (char)('a' + taken / 26);
+		if (fake_rcpt(&c, address) != 250)
+			break;
+		taken++;
+	}
+	assert_in_range(taken, 110, 128); /* what 32 KiB can hold */
+	assert_int_equal(c.reply.code, 452);
+	assert_string_equal(c.reply.enhanced, "4.3.1");
+	assert_int_equal(fake.memory, 16 << 10);
+	fake.memory_max = 32 << 10;
+	assert_int_equal(fake_rcpt(&c, address), 250);
+	assert_int_equal(fake_data(&c), 354);
+	assert_int_equal(fake_end(&c), 0);
+	fake_answer_all(SPOOL_DONE);
+	assert_int_equal(fake.accepted[0].env->nrcpts, taken + 1);
+	assert_int_equal(fake.memory, 0);
+	intake_free(&i);
+	fake_reset();
+}
+
+static void
 no_recipient_no_content(void **state)
 {
 	struct intake *i = fake_intake(&fake_rules);
@@ -413,6 +451,7 @@ main(void)
 		cmocka_unit_test(several_recipients_are_not_told_in_received),
 		cmocka_unit_test(a_recipient_twice_is_one),
 		cmocka_unit_test(one_recipient_too_many_gets_452),
+		cmocka_unit_test(recipients_take_of_the_budget),
 		cmocka_unit_test(no_recipient_no_content),
 		cmocka_unit_test(bad_content_is_refused_at_its_end),
 		cmocka_unit_test(a_nul_is_refused),
