@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/acceptor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "postern/base/log.h"
+#include "postern/base/mem.h"
+#include "postern/conf/conf.h"
+#include "postern/io/listen.h"
+
+#include "daemon/events.h"
+
+struct acceptor {
+	struct acceptor *next;
+	struct acceptors *all;
+	struct listen *listen; /* owned */
+	char *name;            /* owned: the listener's */
+	struct addr wanted;    /* as configured: its port may be 0 */
+	size_t listener;       /* place in the settings in use */
+	size_t coming;         /* place in those that are being opened */
+	bool is_wanted;        /* by those */
+	bool is_new;           /* opened for those */
+	bool is_started;
+};
+
+static void
+tell(const struct acceptor *a, enum daemon_event ev)
+{
+	char text[ADDR_TEXT];
+	struct log_line l;
+
+	addr_text(listen_addr(a->listen), text);
+	log_begin(&l, &daemon_events[ev], 0, 0);
+	log_cstr(&l, "listener", a->name);
+	log_cstr(&l, "address", text);
+	log_end(&l);
+}
+
+static void
+refuse(int fd)
+{
+	static const char text[] =
+	    "421 4.3.2 too many connections, try again later\r\n";
+	ssize_t n = write(fd, text, sizeof text - 1);
+
+	(void)n; /* its buffer is empty; and it is only a word */
+	(void)close(fd);
+}
+
+static void
+on_connection(void *arg, int fd, const struct addr *peer, bool full)
+{
+	struct acceptor *a = arg;
+
+	if (full) {
+		refuse(fd);
+		tell(a, DAEMON_FULL);
+		return;
+	}
+	a->all->fn(a->all->arg, a->listener, fd, peer);
+}
+
+static void
+start(struct acceptor *a)
+{
+	if (a->is_started || a->all->loop == NULL)
+		return;
+	a->is_started = true;
+	listen_start(a->listen, a->all->loop, on_connection, a);
+	tell(a, DAEMON_LISTENING);
+}
+
+static void
+drop(struct acceptor **at)
+{
+	struct acceptor *a = *at;
+
+	*at = a->next;
+	listen_close(&a->listen);
+	free(a->name);
+	free(a);
+}
+
+static bool
+is_same(const struct addr *a, const struct addr *b)
+{
+	char x[ADDR_TEXT], y[ADDR_TEXT];
+
+	addr_text(a, x);
+	addr_text(b, y);
+	return strcmp(x, y) == 0;
+}
+
+/* One that is open already.  Port 0 stands for another port each time: the
+ * name decides then, too. */
+static struct acceptor *
+find(struct acceptors *all, const char *name, const struct addr *wanted)
+{
+	struct acceptor *a = all->first;
+
+	for (; a != NULL; a = a->next) {
+		if (a->is_wanted || !is_same(&a->wanted, wanted))
+			continue;
+		if (is_same(&a->wanted, listen_addr(a->listen)) ||
+		    strcmp(a->name, name) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+static struct acceptor *
+add(struct acceptors *all, const struct addr *wanted, struct err *err)
+{
+	struct acceptor *a, **end = &all->first;
+	struct listen *l;
+
+	if (listen_open(&l, wanted, err) != 0)
+		return NULL;
+	a = mem_new(sizeof *a);
+	a->all = all;
+	a->listen = l;
+	a->wanted = *wanted;
+	a->is_new = true;
+	while (*end != NULL)
+		end = &(*end)->next;
+	return *end = a;
+}
+
+static int
+want(struct acceptors *all, const struct settings *s, size_t listener,
+    const struct addr *wanted, struct err *err)
+{
+	const char *name = s->inlet.listeners[listener].name;
+	struct acceptor *a = find(all, name, wanted);
+
+	if (a == NULL)
+		a = add(all, wanted, err);
+	if (a == NULL && s->listeners_by_default &&
+	    wanted->ss.ss_family == AF_INET6) {
+		/* Nobody asked for it by name: a host may lack IPv6. */
+		log_text(&daemon_events[DAEMON_SKIPPED], "%s", err->text);
+		return 0;
+	}
+	if (a == NULL)
+		return err_wrap(err, "listener \"%s\"", name);
+	free(a->name);
+	a->name = mem_str(name);
+	a->coming = listener;
+	a->is_wanted = true;
+	return 0;
+}
+
+void
+acceptor_forget(struct acceptors *all)
+{
+	struct acceptor **at = &all->first;
+
+	while (*at != NULL) {
+		(*at)->is_wanted = false;
+		if ((*at)->is_new)
+			drop(at);
+		else
+			at = &(*at)->next;
+	}
+}
+
+int
+acceptor_open(struct acceptors *all, const struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < s->inlet.nlisteners; i++) {
+		const struct inlet_listener *l = &s->inlet.listeners[i];
+
+		for (size_t k = 0; k < l->naddresses; k++) {
+			if (want(all, s, i, &l->addresses[k], err) != 0) {
+				acceptor_forget(all);
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+void
+acceptor_use(struct acceptors *all)
+{
+	struct acceptor **at = &all->first;
+
+	while (*at != NULL) {
+		struct acceptor *a = *at;
+
+		if (!a->is_wanted) {
+			tell(a, DAEMON_UNLISTENED);
+			drop(at);
+			continue;
+		}
+		a->listener = a->coming;
+		a->is_wanted = a->is_new = false;
+		start(a);
+		at = &a->next;
+	}
+}
+
+void
+acceptor_start(
+    struct acceptors *all, struct loop *loop, acceptor_fn *fn, void *arg)
+{
+	all->loop = loop;
+	all->fn = fn;
+	all->arg = arg;
+	acceptor_use(all);
+}
+
+void
+acceptor_close(struct acceptors *all)
+{
+	while (all->first != NULL)
+		drop(&all->first);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon/main - posternd: options, privileges, the background.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/crash.h"
+#include "postern/base/str.h"
+#include "postern/conf/conf.h"
+
+#include "daemon/daemon.h"
+#include "daemon/detach.h"
+#include "daemon/privileges.h"
+
+#define CONF_FILE SYSCONFDIR "/postern/postern.conf"
+
+struct options {
+	const char *file;
+	bool foreground, check;
+};
+
+struct start {
+	bool detach, keep_stderr;
+	int ready; /* for detach_ready() */
+};
+
+static void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static void
+complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fputs("posternd: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+}
+
+static int
+exit_code(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_CONFIG:
+		return EX_CONFIG;
+	case ERR_LOCKED:
+	case ERR_FULL:
+		return EX_TEMPFAIL;
+	default:
+		return EX_UNAVAILABLE;
+	}
+}
+
+/* --- options
+ * ------------------------------------------------------------------
+ */
+
+static void
+print_version(void)
+{
+	(void)printf("posternd %s (modules:%s; build: %s)\n", PACKAGE_VERSION,
+	    MODULES[0] != '\0' ? MODULES : " none", crash_build_id());
+}
+
+static _Noreturn void
+usage(void)
+{
+	(void)fputs("usage: posternd [-f] [-c file]\n"
+	            "       posternd -t [-c file]\n"
+	            "       posternd -T | -V\n",
+	    stderr);
+	exit(EX_USAGE);
+}
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:ftTV")) != -1) {
+		switch (c) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		case 't':
+			o->check = true;
+			break;
+		case 'T':
+			conf_keys(stdout);
+			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
+		case 'V':
+			print_version();
+			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
+		default:
+			usage();
+		}
+	}
+	if (optind < argc)
+		usage();
+}
+
+/* --- the configuration
+ * --------------------------------------------------------
+ */
+
+/* From the background on, "/" is where we are; a reload still finds it. */
+static const char *
+absolute(const char *file, char out[PATH_MAX])
+{
+	char cwd[PATH_MAX];
+	int n;
+
+	if (file[0] == '/' || getcwd(cwd, sizeof cwd) == NULL)
+		return file;
+	n = snprintf(out, PATH_MAX, "%s/%s", cwd, file);
+	return n > 0 && n < PATH_MAX ? out : file;
+}
+
+static int
+load(struct settings **s, const char *file, bool warnings)
+{
+	bool root = getuid() == 0;
+	struct conf_report r;
+	int rc = conf_load(s, file, root, &r);
+
+	for (size_t i = 0; i < r.nmistakes; i++)
+		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
+	for (size_t i = 0; i < r.nwarnings && rc == 0 && warnings; i++)
+		(void)fprintf(stderr, "%s\n", r.warnings[i]);
+	conf_report_done(&r);
+	return rc;
+}
+
+/* Read again with the rights that a reload will have: what root alone can read
+ * would be missed then. */
+static int
+load_as_user(struct settings **s, const char *file, const struct privileges *p)
+{
+	struct err err;
+	int rc;
+
+	conf_free(s);
+	if (privileges_assume(p, &err) != 0) {
+		complain("%s", err.text);
+		return -1;
+	}
+	rc = load(s, file, true);
+	if (privileges_resume(p, &err) != 0) {
+		complain("%s", err.text);
+		return -1;
+	}
+	return rc;
+}
+
+/* The configuration and who runs it.  0 or an exit code, told. */
+static int
+configure(struct settings **s, const char *file, struct privileges *p)
+{
+	struct settings *found = NULL;
+	struct err err;
+
+	*p = (struct privileges){ 0 };
+	if (load(&found, file, getuid() != 0) != 0)
+		return EX_CONFIG;
+	if (privileges_find(p, found->user, found->group, &err) != 0) {
+		complain("%s", err.text);
+		conf_free(&found);
+		return EX_CONFIG;
+	}
+	*s = found;
+	if (getuid() != 0)
+		return 0;
+	/* p->user points into the first reading until drop: hold it. */
+	(void)conf_ref(found);
+	if (load_as_user(s, file, p) != 0) {
+		conf_free(&found);
+		return EX_CONFIG;
+	}
+	p->user = (*s)->user;
+	conf_free(&found);
+	return 0;
+}
+
+/* --- the start
+ * ----------------------------------------------------------------
+ */
+
+static void
+tell_starting(const struct settings *s)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	struct log_line l;
+
+	log_begin(&l, &daemon_events[DAEMON_STARTING], 0, 0);
+	log_cstr(&l, "version", PACKAGE_VERSION);
+	log_str(&l, "modules", str_trim(str_of(MODULES)));
+	log_cstr(&l, "build", crash_build_id());
+	log_cstr(&l, "file", s->file);
+	log_num(&l, "pid", getpid());
+	log_cstr(&l, "user", pw != NULL ? pw->pw_name : "unknown");
+	log_cstr(&l, "hostname", s->hostname);
+	log_end(&l);
+	if (s->relay.nproviders == 0)
+		log_text(&daemon_events[DAEMON_CONFIG],
+		    "no provider configured: mail is accepted and held");
+}
+
+static void
+on_ready(void *arg)
+{
+	struct start *st = arg;
+
+	if (st->detach)
+		detach_ready(st->ready, st->keep_stderr);
+}
+
+/* Sockets as root, everything else as the user. */
+static int
+prepare(struct daemon *d, const struct settings *s, const struct privileges *p,
+    struct err *err)
+{
+	if (acceptor_open(&d->acceptors, s, err) != 0 ||
+	    privileges_drop(p, err) != 0) {
+		acceptor_close(&d->acceptors);
+		return -1;
+	}
+	privileges_confine();
+	if (log_start(&s->log, err) != 0) {
+		acceptor_close(&d->acceptors);
+		return err_wrap(err, "log.to");
+	}
+	return 0;
+}
+
+static int
+run(struct settings *s, const struct privileges *p, struct start *st)
+{
+	struct daemon d = { .began_ms = clock_mono_ms() };
+	struct err err;
+
+	log_thread("main");
+	if (prepare(&d, s, p, &err) != 0) {
+		conf_free(&s);
+		complain("%s", err.text);
+		return exit_code(err.kind);
+	}
+	tell_starting(s);
+	st->keep_stderr = str_is(str_of(s->log.to), "stderr");
+	if (daemon_open(&d, s, &err) != 0) {
+		log_stop();
+		complain("%s", err.text);
+		return exit_code(err.kind);
+	}
+	daemon_run(&d, on_ready, st);
+	log_stop();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .file = CONF_FILE };
+	char path[PATH_MAX];
+	struct settings *s = NULL;
+	struct privileges p;
+	struct start st = { 0 };
+	struct err err;
+	int rc;
+
+	parse(&o, argc, argv);
+	if (!o.foreground && !o.check)
+		o.file = absolute(o.file, path);
+	rc = configure(&s, o.file, &p);
+	if (rc != 0)
+		return rc;
+	if (o.check) {
+		(void)printf("%s: ok\n", o.file);
+		conf_free(&s);
+		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	}
+	st.detach = !o.foreground;
+	if (st.detach && detach_fork(&st.ready, &err) != 0) {
+		complain("%s", err.text);
+		conf_free(&s);
+		return EX_OSERR;
+	}
+	(void)umask(027);
+	crash_install(-1);
+	return run(s, &p, &st);
+}

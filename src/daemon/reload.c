@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/reload.h"
+
+#include "postern/conf/conf.h"
+#include "postern/inlet/inlet.h"
+#include "postern/relay/relay.h"
+#include "postern/spool/spool.h"
+
+#include "daemon/daemon.h"
+#include "daemon/notify.h"
+
+/* Any thread: an inlet or the relay has let its generation go. */
+static void
+on_old(void *arg)
+{
+	struct settings *old = arg;
+
+	conf_free(&old);
+}
+
+static void
+failed(const char *text)
+{
+	log_text(&daemon_events[DAEMON_RELOAD_FAILED],
+	    "%s; the settings stay as they are", text);
+}
+
+static void
+needs_restart(void *arg, const char *key)
+{
+	struct log_line l;
+
+	(void)arg;
+	log_begin(&l, &daemon_events[DAEMON_RESTART_NEEDED], 0, 0);
+	log_cstr(&l, "key", key);
+	log_end(&l);
+}
+
+/* What can fail, all of it, before anything is changed. */
+static int
+prepare(struct daemon *d, struct settings *s)
+{
+	struct err err;
+
+	if (acceptor_open(&d->acceptors, s, &err) != 0) {
+		failed(err.text);
+		return -1;
+	}
+	if (log_change(&s->log, &err) != 0) {
+		acceptor_forget(&d->acceptors);
+		failed(err.text);
+		return -1;
+	}
+	return 0;
+}
+
+/* From here on nothing fails.  The inlets hear of the new listeners before the
+ * first connection with a new number can reach them. */
+static void
+use(struct daemon *d, struct settings *s)
+{
+	struct settings *old = d->settings;
+
+	conf_set_route(s, d->route);
+	conf_needs_restart(old, s, needs_restart, NULL);
+	spool_change(d->spool, &s->spool);
+	for (size_t i = 0; i < d->ninlets; i++)
+		inlet_change(d->inlet[i], &conf_ref(s)->inlet, on_old, old);
+	relay_change(d->relay, &conf_ref(s)->relay, on_old, old);
+	acceptor_use(&d->acceptors);
+	d->settings = s;
+	conf_free(&old);
+}
+
+static void
+tell_reloaded(const struct settings *s)
+{
+	struct log_line l;
+
+	daemon_tell_providers(s);
+	log_begin(&l, &daemon_events[DAEMON_RELOADED], 0, 0);
+	log_num(&l, "listeners", (int64_t)s->inlet.nlisteners);
+	log_num(&l, "providers", (int64_t)s->relay.nproviders);
+	log_end(&l);
+}
+
+static void
+tell_report(const struct conf_report *r)
+{
+	for (size_t i = 0; i < r->nmistakes; i++)
+		failed(r->mistakes[i]);
+	for (size_t i = 0; i < r->nwarnings && r->nmistakes == 0; i++)
+		log_text(&daemon_events[DAEMON_CONFIG], "%s", r->warnings[i]);
+}
+
+void
+reload_all(struct daemon *d)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+
+	notify_reloading();
+	if (conf_load(&s, d->settings->file, false, &r) != 0)
+		reload_log(d->settings); /* it may have been rotated */
+	tell_report(&r);
+	conf_report_done(&r);
+	if (s != NULL && prepare(d, s) != 0)
+		conf_free(&s);
+	if (s != NULL) {
+		use(d, s);
+		tell_reloaded(s);
+	}
+	notify_ready();
+}
+
+void
+reload_log(const struct settings *s)
+{
+	struct err err;
+
+	if (log_change(&s->log, &err) != 0)
+		failed(err.text);
+}
