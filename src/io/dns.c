@@ -4,6 +4,9 @@
  * timer.  A look-up is an object in `asked` until its answer was handed out;
  * answers go out from loop_later(), never from inside c-ares, so a hook may
  * cancel, ask again or free the whole thing.
+ * c-ares reads resolv.conf when a channel is made.  A daemon lives longer than
+ * that file (it may start before the network is there), so when the file has
+ * changed a new channel is made, and what was asked is asked there again.
  */
 #include "postern/io/dns.h"
 
@@ -14,15 +17,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/list.h"
 #include "postern/base/mem.h"
 #include "postern/io/loop.h"
 
+#include "io/dns_priv.h"
+
 #define CACHE_MAX 256
 #define TTL_MAX 300 /* s */
 #define TTL_FAILED 5
+#define TIMEOUT_MS 2000 /* of the first try; c-ares doubles it */
+#define TRIES 3
+#define LOOK_MS 5000 /* so often at most resolv.conf is looked at */
 
 struct lookup {
 	struct list node; /* in asked or ready */
@@ -51,6 +60,10 @@ struct socket_watch {
 
 struct dns {
 	struct loop *loop;
+	struct dns_source source;
+	struct stat seen;      /* of resolv.conf when the channel was made */
+	uint64_t next_look_ms; /* at the file */
+	bool moving;           /* to another channel */
 	ares_channel channel;
 	struct timer *timer;
 	struct list asked, ready, cache, sockets;
@@ -253,6 +266,8 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *res)
 	struct dns *d = l->dns;
 
 	(void)timeouts;
+	if (status == ARES_EDESTRUCTION && d->moving)
+		return; /* asked again by move() */
 	if (status == ARES_EDESTRUCTION) {
 		if (res != NULL)
 			ares_freeaddrinfo(res);
@@ -309,6 +324,36 @@ numeric(struct lookup *l)
 	return l->answer.n > 0;
 }
 
+/* RFC 6761 6.3: needs no server, and no /etc/hosts. */
+static bool
+is_localhost(const char *host)
+{
+	static const char tail[] = ".localhost";
+	size_t n = strlen(host);
+
+	if (n && host[n - 1] == '.')
+		n--;
+	return (n == sizeof tail - 2 && !strncasecmp(host, tail + 1, n)) ||
+	       (n >= sizeof tail && !strncasecmp(host + n - (sizeof tail - 1),
+	                                tail, sizeof tail - 1));
+}
+
+static bool
+localhost(struct lookup *l)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+
+	if (!is_localhost(l->host))
+		return false;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	add_addr(&l->answer, (struct sockaddr *)&in, sizeof in);
+	add_addr(&l->answer, (struct sockaddr *)&in6, sizeof in6);
+	l->answer.ttl = TTL_MAX;
+	return true;
+}
+
 static bool
 from_cache(struct dns *d, struct lookup *l)
 {
@@ -326,16 +371,93 @@ from_cache(struct dns *d, struct lookup *l)
 	return true;
 }
 
-uint64_t
-dns_lookup(struct dns *d, const char *host, uint16_t port,
-    enum dns_prefer prefer, dns_fn *fn, void *arg)
+static void
+ask(struct dns *d, struct lookup *l)
 {
 	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
 		.ai_flags = ARES_AI_NOSORT };
+
+	ares_getaddrinfo(d->channel, l->host, NULL, &hints, on_answer, l);
+}
+
+static int
+new_channel(struct dns *d, ares_channel *channel)
+{
+	struct ares_options o = { .sock_state_cb = on_state,
+		.sock_state_cb_data = d,
+		.timeout = TIMEOUT_MS,
+		.tries = TRIES,
+		.udp_port = d->source.port,
+		.tcp_port = d->source.port };
+	int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS |
+	           ARES_OPT_TRIES | ARES_OPT_RESOLVCONF;
+
+	if (d->source.port)
+		mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+	o.resolvconf_path = (char *)(uintptr_t)d->source.resolv_conf;
+	if (stat(d->source.resolv_conf, &d->seen) < 0)
+		d->seen = (struct stat){ 0 };
+	return ares_init_options(channel, &o, mask);
+}
+
+/* To a new channel, with everything that is asked. */
+static void
+move(struct dns *d)
+{
+	ares_channel old = d->channel, channel;
+	struct list again = { 0 }, *n;
+
+	if (new_channel(d, &channel) != ARES_SUCCESS) {
+		d->seen = (struct stat){ 0 }; /* try again next time */
+		return;
+	}
+	d->channel = channel;
+	d->moving = true;
+	ares_destroy(old);
+	d->moving = false;
+	while (!list_empty(&d->cache)) /* of another network, perhaps */
+		cached_drop(d, LIST_OF(d->cache.next, struct cached, node));
+	list_init(&again);
+	while ((n = list_pop(&d->asked)))
+		list_push(&again, n);
+	while ((n = list_pop(&again))) {
+		list_push(&d->asked, n);
+		ask(d, LIST_OF(n, struct lookup, node));
+	}
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Never called from inside c-ares. */
+static void
+look_at_file(struct dns *d)
+{
+	uint64_t now_ms = clock_mono_ms();
+	struct stat st;
+
+	if (now_ms < d->next_look_ms)
+		return;
+	d->next_look_ms = now_ms + d->source.look_ms;
+	if (stat(d->source.resolv_conf, &st) == 0 &&
+	    !is_same_file(&st, &d->seen))
+		move(d);
+}
+
+uint64_t
+dns_lookup(struct dns *d, const char *host, uint16_t port,
+    enum dns_prefer prefer, dns_fn *fn, void *arg)
+{
 	struct lookup *l = mem_new(sizeof *l);
 	uint64_t id = l->answer.id = ++d->last_id;
 
+	look_at_file(d);
 	l->dns = d;
 	l->fn = fn;
 	l->arg = arg;
@@ -343,11 +465,11 @@ dns_lookup(struct dns *d, const char *host, uint16_t port,
 	l->port = port;
 	l->prefer = prefer;
 	list_push(&d->asked, &l->node);
-	if (numeric(l) || from_cache(d, l)) {
+	if (numeric(l) || localhost(l) || from_cache(d, l)) {
 		make_ready(d, l);
 		return id;
 	}
-	ares_getaddrinfo(d->channel, l->host, NULL, &hints, on_answer, l);
+	ask(d, l);
 	arm(d);
 	return id;
 }
@@ -371,24 +493,21 @@ dns_cancel(struct dns *d, uint64_t id)
 }
 
 int
-dns_new(struct dns **dp, struct loop *l, struct err *err)
+dns_open(struct dns **dp, struct loop *l, const struct dns_source *source,
+    struct err *err)
 {
-	struct ares_options o = {
-		.sock_state_cb = on_state, .timeout = 2000, .tries = 3
-	};
 	struct dns *d = mem_new(sizeof *d);
 	int rc = ares_library_init(ARES_LIB_INIT_ALL);
 
 	d->loop = l;
+	d->source = *source;
+	d->next_look_ms = clock_mono_ms() + source->look_ms;
 	list_init(&d->asked);
 	list_init(&d->ready);
 	list_init(&d->cache);
 	list_init(&d->sockets);
-	o.sock_state_cb_data = d;
 	if (rc == ARES_SUCCESS)
-		rc = ares_init_options(&d->channel, &o,
-		    ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS |
-		        ARES_OPT_TRIES);
+		rc = new_channel(d, &d->channel);
 	if (rc != ARES_SUCCESS) {
 		free(d);
 		return err_set(
@@ -397,6 +516,15 @@ dns_new(struct dns **dp, struct loop *l, struct err *err)
 	d->timer = timer_new(l, on_timer, d);
 	*dp = d;
 	return 0;
+}
+
+int
+dns_new(struct dns **d, struct loop *l, struct err *err)
+{
+	static const struct dns_source source = { "/etc/resolv.conf", 0,
+		LOOK_MS };
+
+	return dns_open(d, l, &source, err);
 }
 
 void
