@@ -95,6 +95,8 @@ static const struct {
 	    0 },
 	{ "P11: one with a literal", "<@[192.0.2.1]:user@x>", 0, "user@x", 0 },
 	{ "P11: to Postmaster", "<@a:postmaster>", P, "postmaster", 0 },
+	{ "a route with a bad domain", "<@-a:user@x>", 0, NULL,
+	    ADDRESS_SYNTAX },
 	{ "a route without a colon", "<@a,@b>", 0, NULL, ADDRESS_SYNTAX },
 	{ "a route without at signs", "<@a,b:user@x>", 0, NULL,
 	    ADDRESS_SYNTAX },
@@ -201,6 +203,26 @@ P6_a_path_has_256_octets_at_most(void **state)
 }
 
 static void
+P6_a_quoted_local_part_has_an_end(void **state)
+{
+	struct address a;
+	char text[400];
+	size_t took;
+
+	(void)state;
+	for (int n = 240; n < 280; n++) {
+		int len = snprintf(
+		    text, sizeof text, "<\"%.*s \"@x>", n, L63 L63 L63 L63 L63);
+		enum address_fault fault = address_path(
+		    &a, (struct str){ text, (size_t)len }, 0, &took);
+
+		/* two quotes, the space, "@x" */
+		assert_int_equal(fault,
+		    n + 5 <= ADDRESS_MAX ? ADDRESS_OK : ADDRESS_TOO_LONG);
+	}
+}
+
+static void
 mailboxes_and_domains_are_whole(void **state)
 {
 	struct address a;
@@ -228,6 +250,7 @@ main(void)
 		cmocka_unit_test(what_follows_a_path_is_left),
 		cmocka_unit_test(a_nul_ends_nothing),
 		cmocka_unit_test(P6_a_path_has_256_octets_at_most),
+		cmocka_unit_test(P6_a_quoted_local_part_has_an_end),
 		cmocka_unit_test(mailboxes_and_domains_are_whole),
 	};
 

@@ -41,6 +41,8 @@ static const struct {
 	{ "nor is one with two words before it", "From x: y\r\n", 0, "", "" },
 	{ "no header at all", "\r\nFrom: x\r\n", 0, "o", "" },
 	{ "nothing at all", "", 0, "", "" },
+	{ "a bare CR is no empty line", "\rDate: x\r\nFrom: y\r\n", 0, "f",
+	    "" },
 	{ "a colon first", ": x\r\nFrom: y\r\n", 0, "f", "" },
 	{ "a name too long to matter",
 	    "Received-Received-Received: x\r\nFrom: y\r\n", 0, "f", "" },
