@@ -153,6 +153,21 @@ put_decoded(struct dsn_out *o, const char *name, struct str xtext, bool utf8)
 	buf_done(&b);
 }
 
+static bool
+is_address_type(struct str type)
+{
+	if (type.len == 0 || type.len > 40)
+		return false;
+	for (size_t i = 0; i < type.len; i++) {
+		char c = type.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return true;
+}
+
 /* "rfc822;a+2Bb@c" is the address type and xtext; type utf-8 has its own
  * escapes (RFC 6533 3), which are right here as they are. */
 static void
@@ -161,8 +176,7 @@ put_orcpt(struct dsn_out *o, struct str orcpt, bool global)
 	struct str rest = orcpt, type = str_cut(&rest, ';');
 	char name[96];
 
-	if (orcpt.len == 0 || rest.len == 0 || type.len > 40 ||
-	    !str_is_ascii(type))
+	if (rest.len == 0 || !is_address_type(type))
 		return;
 	if (str_is(type, "utf-8")) {
 		put_field(o, "Original-Recipient: utf-8;", rest, global);
