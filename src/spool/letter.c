@@ -8,7 +8,6 @@
 #include "spool/store.h"
 
 #define CHUNKS_AT_ONCE 64 /* of content deleted in the settling transaction */
-#define MARGIN 32         /* bytes that numbers in msg may still grow by */
 
 void
 letter_init(
@@ -34,19 +33,36 @@ letter_open(struct letter *l)
 	return 0;
 }
 
-int
-letter_save(struct letter *l)
+static int
+save(struct letter *l, bool new)
 {
 	struct record_out o;
 	struct keys k;
+	struct str v;
+	int rc;
 
 	record_begin(&o, arena_get(l->a, l->value_max), l->value_max);
 	record_put_msg(&o, &l->msg);
 	if (o.full)
 		return store_damaged(l->x);
 	keys_mid(&k, l->mid);
-	return store_put(
-	    l->x, STORE_MSG, keys_str(&k), (struct str){ (char *)o.p, o.n });
+	v = (struct str){ (char *)o.p, o.n };
+	if (!new)
+		return store_put(l->x, STORE_MSG, keys_str(&k), v);
+	rc = store_put_new(l->x, STORE_MSG, keys_str(&k), v);
+	return rc > 0 ? store_damaged(l->x) : rc;
+}
+
+int
+letter_save(struct letter *l)
+{
+	return save(l, false);
+}
+
+int
+letter_save_new(struct letter *l)
+{
+	return save(l, true);
 }
 
 /* --- deliveries --- */
@@ -182,18 +198,18 @@ letter_rcpts(struct letter *l, uint16_t n, struct letter_rcpts *r)
 static bool
 rcpts_fit(struct letter *l, const struct letter_rcpts *r)
 {
-	struct record_out o, rest;
+	struct record_out o;
+	size_t rest;
 
-	record_begin(&o, arena_get(l->a, l->value_max), l->value_max);
+	l->msg.rcpts = (struct str){ "", 0 };
+	rest = record_msg_room(&l->msg);
+	if (rest >= l->value_max)
+		return false;
+	record_begin(&o, arena_get(l->a, l->value_max), l->value_max - rest);
 	for (size_t i = 0; i < r->n && !o.full; i++)
 		record_put_rcpt(&o, &r->v[i], i ? &r->v[i - 1] : NULL);
-	l->msg.rcpts = (struct str){ "", 0 };
-	record_begin(&rest, arena_get(l->a, l->value_max), l->value_max);
-	record_put_msg(&rest, &l->msg);
-	if (o.full || rest.full || o.n + rest.n + MARGIN > l->value_max)
-		return false;
 	l->msg.rcpts = (struct str){ (char *)o.p, o.n };
-	return true;
+	return !o.full;
 }
 
 static int

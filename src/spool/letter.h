@@ -41,6 +41,8 @@ void letter_init(
     struct letter *l, struct store_txn *x, struct arena *a, uint64_t mid);
 MUST_CHECK int letter_open(struct letter *l); /* fills msg */
 MUST_CHECK int letter_save(struct letter *l); /* writes msg */
+/* The id must not be in use. */
+MUST_CHECK int letter_save_new(struct letter *l);
 /* Delivery n: of msg, or of dlv. */
 MUST_CHECK int letter_delivery(
     struct letter *l, uint16_t n, struct record_delivery *d);

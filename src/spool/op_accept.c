@@ -220,21 +220,6 @@ tell(struct batch *b, const struct envelope *e)
 	}
 }
 
-static int
-is_new(struct batch *b, const struct op_new *new)
-{
-	struct keys k;
-	struct str v;
-	int rc;
-
-	keys_mid(&k, new->env->mid);
-	rc = store_get(&b->x, STORE_MSG, keys_str(&k), &v);
-	if (rc)
-		return rc < 0 ? -1 : 0;
-	err_set(new->err, ERR_STORE, "the message's id is in use");
-	return store_damaged(&b->x);
-}
-
 int
 op_accept_new(struct batch *b, const struct op_new *new)
 {
@@ -244,13 +229,17 @@ op_accept_new(struct batch *b, const struct op_new *new)
 		return store_damaged(&b->x);
 	letter_init(&l, &b->x, &b->arena, new->env->mid);
 	fill_msg(&l.msg, new);
-	if (is_new(b, new) || take_content(b, &l, new))
+	if (take_content(b, &l, new))
 		return -1;
 	for (uint32_t n = 0; n < new->ndeliveries; n++)
 		if (put_delivery(b, &l, new, (uint16_t)n))
 			return -1;
 	tell(b, new->env);
-	return letter_save(&l);
+	if (letter_save_new(&l) == 0)
+		return 0;
+	if (store_fault(&b->x) == STORE_DAMAGED)
+		err_set(new->err, ERR_STORE, "the message's id is in use");
+	return -1;
 }
 
 int

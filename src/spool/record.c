@@ -231,6 +231,17 @@ record_put_msg(struct record_out *o, const struct record_msg *m)
 		record_text(o, m->body);
 }
 
+/* Numbers of a message and of its delivery, lengths of ten texts. */
+#define MSG_NUMBERS 160u
+
+size_t
+record_msg_room(const struct record_msg *m)
+{
+	return MSG_NUMBERS + m->sender.len + m->envid.len + m->client.len +
+	       m->helo.len + m->listener.len + m->user.len + m->message_id.len +
+	       m->first.provider.len + m->rcpts.len + m->body.len;
+}
+
 static void
 get_msg_numbers(struct record_in *in, struct record_msg *m)
 {

@@ -87,6 +87,7 @@ struct record_msg {
 	struct str body;  /* when inline */
 };
 void record_put_msg(struct record_out *o, const struct record_msg *m);
+size_t record_msg_room(const struct record_msg *m); /* it takes no more */
 MUST_CHECK int record_read_msg(struct str v, struct record_msg *m);
 
 /* --- recipients: a run of records, in msg or in chunks of rcpt --- */

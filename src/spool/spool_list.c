@@ -126,16 +126,19 @@ spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
 uint16_t
 spool_fingerprint(struct str s)
 {
+	char lower[256];
 	uint32_t crc = 0;
-	char c;
+	size_t n;
 
 	if (s.len == 0)
 		return 0;
-	for (size_t i = 0; i < s.len; i++) {
-		c = s.p[i];
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c + ('a' - 'A'));
-		crc = crc32c(crc, &c, 1);
+	for (; s.len; s.p += n, s.len -= n) {
+		n = s.len < sizeof lower ? s.len : sizeof lower;
+		for (size_t i = 0; i < n; i++)
+			lower[i] = s.p[i] >= 'A' && s.p[i] <= 'Z'
+			               ? (char)(s.p[i] + ('a' - 'A'))
+			               : s.p[i];
+		crc = crc32c(crc, lower, n);
 	}
 	crc = (crc ^ crc >> 16) & 0xffff;
 	return crc ? (uint16_t)crc : 1;
