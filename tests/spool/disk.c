@@ -39,10 +39,13 @@ disk_watch(disk_moment_fn *fn, void *arg)
 	disk.arg = arg;
 }
 
-size_t
-disk_unflushed(void)
+void
+disk_done(void)
 {
-	return disk.n;
+	free(disk.flushed);
+	free(disk.written);
+	free(disk.pending);
+	memset(&disk, 0, sizeof disk);
 }
 
 static void

@@ -19,6 +19,6 @@ void disk_watch(disk_moment_fn *fn, void *arg);
 /* Writes an image of what may be left to path. */
 enum disk_left { DISK_NONE, DISK_ALL, DISK_HALF, DISK_LAST, DISK_LEFTS };
 void disk_image(const char *path, enum disk_left left);
-size_t disk_unflushed(void); /* sectors */
+void disk_done(void);
 
 #endif

@@ -60,7 +60,8 @@ struct world {
 	struct message *all;
 	size_t n;
 	size_t under_way;
-	long cuts, want, next;
+	_Atomic long cuts; /* made in the writer's thread */
+	long want, next;
 	long bad, missing, back, unreadable;
 	bool stop;
 };
@@ -465,8 +466,8 @@ live(struct world *w)
 	spool_start(w->sp);
 	go_on(w);
 	loop_run(w->loop);
-	disk_watch(NULL, NULL);
 	spool_stop(w->sp);
+	disk_watch(NULL, NULL);
 	mailbox_free(&w->mb);
 	loop_free(&w->loop);
 	spool_close(&w->sp);
@@ -490,8 +491,13 @@ main(int argc, char **argv)
 	if (mkdir(w.dir, 0700))
 		die(w.dir, strerror(errno));
 	live(&w);
+	pthread_mutex_destroy(&w.lock);
+	free(w.dir);
+	free(w.image);
+	free(w.all);
+	disk_done();
 	printf("%ld cuts among %zu messages: %ld bad (%ld unreadable, %ld with "
 	       "a message missing, %ld with one come back)\n",
-	    w.cuts, w.n, w.bad, w.unreadable, w.missing, w.back);
+	    (long)w.cuts, w.n, w.bad, w.unreadable, w.missing, w.back);
 	return w.bad ? 1 : w.cuts < w.want ? 2 : 0;
 }
