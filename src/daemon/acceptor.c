@@ -103,10 +103,10 @@ find(struct acceptors *all, const char *name, const struct addr *wanted)
 	struct acceptor *a = all->first;
 
 	for (; a != NULL; a = a->next) {
-		if (a->is_wanted || !is_same(&a->wanted, wanted))
+		if (a->is_wanted)
 			continue;
-		if (is_same(&a->wanted, listen_addr(a->listen)) ||
-		    strcmp(a->name, name) == 0)
+		if (is_same(listen_addr(a->listen), wanted) ||
+		    (is_same(&a->wanted, wanted) && strcmp(a->name, name) == 0))
 			return a;
 	}
 	return NULL;
