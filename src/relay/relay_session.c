@@ -538,11 +538,14 @@ try_address(struct relay_session *s)
 static void
 not_connected(struct relay_session *s, enum outcome_io io, const char *text)
 {
+	char why[256]; /* text may be the connection's own */
+
+	snprintf(why, sizeof why, "%s", text);
 	conn_close(&s->conn);
 	if (s->next_addr < s->addrs->n)
 		try_address(s);
 	else
-		fail(s, OUTCOME_CONNECT, io, text);
+		fail(s, OUTCOME_CONNECT, io, why);
 }
 
 static void
