@@ -50,6 +50,7 @@ static struct {
 	int fd;
 	enum target_kind kind;
 	uint64_t lost_told;
+	bool gave_up; /* on a stuck target, when stopping */
 	char *batch, *sorted;
 } w = {
 	.wake = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .next_fd = -1
@@ -213,7 +214,7 @@ deliver(const char *p, size_t n)
 {
 	int tries = 0;
 
-	while (n) {
+	while (n && !w.gave_up) {
 		ssize_t put;
 
 		adopt_target();
@@ -231,7 +232,7 @@ deliver(const char *p, size_t n)
 		} else if (tries++ < STOP_TRIES) {
 			wait_for(true, STOP_WAIT_MS);
 		} else {
-			break;
+			w.gave_up = true;
 		}
 	}
 	log_writer_lost(count_lines(p, n));
@@ -347,6 +348,7 @@ run(void *arg)
 			if (!stopping)
 				wait_for(false, PAUSE_MS);
 		} else if (stopping) {
+			tell_all_drops();
 			return NULL;
 		} else if (!atomic_exchange(&w.sleeping, true)) {
 			continue; /* look once more before sleeping */
@@ -372,6 +374,7 @@ log_writer_start(int fd, struct err *err)
 	w.sorted = mem_resize(NULL, BATCH_BYTES);
 	atomic_store(&w.stop, false);
 	atomic_store(&w.sleeping, false);
+	w.gave_up = false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&w.thread, NULL, run, NULL);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "postern/base/clock.h"
+
+static void
+both_clocks_go_on(void **state)
+{
+	uint64_t mono = clock_mono_us(), ms = clock_mono_ms();
+	int64_t wall = clock_wall_us();
+
+	(void)state;
+	assert_true(wall / 1000000 - time(NULL) < 1000000);
+	assert_true(wall / 1000 <= clock_wall_ms());
+	assert_true(ms <= clock_mono_ms() && mono <= clock_mono_us());
+}
+
+static void
+a_span_has_its_real_length(void **state)
+{
+	(void)state;
+	assert_int_equal(clock_real_ms(0), 1);
+	assert_true(clock_real_ms(UINT64_MAX) > 0);
+#ifdef TEST_CLOCK
+	assert_int_equal(clock_real_ms(6000), 100);
+	assert_int_equal(clock_real_ms(6001), 101);
+	assert_int_equal(clock_real_ms(1), 1);
+#else
+	assert_int_equal(clock_real_ms(6000), 6000);
+#endif
+}
+
+#ifdef TEST_CLOCK
+static void
+the_test_clock_runs_faster(void **state)
+{
+	uint64_t mono = clock_mono_ms();
+	int64_t wall = clock_wall_ms();
+
+	(void)state;
+	usleep(20000);
+	assert_true(clock_mono_ms() - mono >= 20 * 60);
+	assert_true(clock_wall_ms() - wall >= 20 * 60);
+}
+#endif
+
+static const struct {
+	const char *why, *zone;
+	int64_t ms;
+	const char *text;
+} dates[] = {
+	{ "UTC", "UTC0", 1795512672000, "Tue, 24 Nov 2026 09:31:12 +0000" },
+	{ "one digit", "UTC0", 0, "Thu, 1 Jan 1970 00:00:00 +0000" },
+	{ "east", "XXX-05:30", 1795512672000,
+	    "Tue, 24 Nov 2026 15:01:12 +0530" },
+	{ "west, the day before", "XXX11", 1795512672000,
+	    "Mon, 23 Nov 2026 22:31:12 -1100" },
+};
+
+static void
+dates_follow_rfc_5322(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+		char out[40];
+
+		setenv("TZ", dates[i].zone, 1);
+		tzset();
+		clock_rfc5322(dates[i].ms, out);
+		if (strcmp(out, dates[i].text) != 0)
+			fail_msg("%s: %s", dates[i].why, out);
+	}
+}
+
+static void
+dates_follow_rfc_3339(void **state)
+{
+	char out[40];
+
+	(void)state;
+	clock_rfc3339(1795512672123456, out);
+	assert_string_equal(out, "2026-11-24T09:31:12.123456Z");
+	clock_rfc3339(1795512672000007, out);
+	assert_string_equal(out, "2026-11-24T09:31:12.000007Z");
+	clock_rfc3339(1795512673999999, out);
+	assert_string_equal(out, "2026-11-24T09:31:13.999999Z");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_clocks_go_on),
+		cmocka_unit_test(a_span_has_its_real_length),
+#ifdef TEST_CLOCK
+		cmocka_unit_test(the_test_clock_runs_faster),
+#endif
+		cmocka_unit_test(dates_follow_rfc_5322),
+		cmocka_unit_test(dates_follow_rfc_3339),
+	};
+
+#ifdef TEST_CLOCK
+	if (!getenv("POSTERN_TEST_CLOCK")) { /* it is read at the start */
+		setenv("POSTERN_TEST_CLOCK", "60", 1);
+		execv("/proc/self/exe", (char *[]){ "test_clock", NULL });
+	}
+#endif
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
