@@ -136,6 +136,7 @@ def test_a_tls_hello_and_http_do_no_harm(up):
             c.send(junk)
             assert c.reply()[0] == 220
             try:
+                c.sock.shutdown(socket.SHUT_WR)
                 while c.sock.recv(4096):
                     pass
             except OSError:
