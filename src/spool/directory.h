@@ -16,7 +16,7 @@
 MUST_CHECK int directory_take(int *fd, const char *path, struct err *err);
 /* The name of a file system on which a mapped file is not safe, or NULL. */
 const char *directory_unsafe_fs(unsigned long magic);
-/* Median of 16 flushes of 4 KiB. */
+/* Median of 16 flushes of 4 KiB; 0 where the disk is too full to try. */
 MUST_CHECK int directory_flush_us(
     const char *path, uint64_t *us, struct err *err);
 MUST_CHECK int directory_sync(const char *path, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/flight.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "postern/base/map.h"
 #include "postern/base/mem.h"
+
+#define FULL (-1)
 
 static const char magic[8] = { 'P', 'o', 's', 't', 'F', 'l', 't', '1' };
 
@@ -29,16 +32,33 @@ struct flight {
 	size_t nfree;
 };
 
+/* Its blocks are reserved: a write to a mapped hole of a full disk would end
+ * the process. */
+static int
+reserve(int fd)
+{
+	int rc =
+	    fd < 0 ? errno : posix_fallocate(fd, 0, sizeof(struct flight_file));
+
+	return rc == ENOSPC || rc == EDQUOT ? FULL : rc;
+}
+
 static int
 file_open(struct flight *f, const char *directory, struct err *err)
 {
 	char *path = mem_printf("%s/flight", directory);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int full = reserve(fd);
 	void *p = MAP_FAILED;
 
-	if (fd >= 0 && ftruncate(fd, sizeof *f->file) == 0)
+	if (full == 0)
 		p = mmap(NULL, sizeof *f->file, PROT_READ | PROT_WRITE,
 		    MAP_SHARED, fd, 0);
+	else if (full == FULL)
+		p = mmap(NULL, sizeof *f->file, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	else
+		errno = full;
 	if (p == MAP_FAILED)
 		err_sys(err, "%s cannot be opened", path);
 	else

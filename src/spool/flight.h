@@ -3,7 +3,8 @@
  * spool/flight - the ids of the messages that are being handled right now, in
  * a small mapped file that is never synced: what is in it after an unclean
  * stop was in flight then.  It survives the end of the process, not always a
- * power cut.  The relay thread's after the open.
+ * power cut.  On a disk too full for it nothing is remembered.  The relay
+ * thread's after the open.
  */
 #ifndef SPOOL_FLIGHT_H
 #define SPOOL_FLIGHT_H

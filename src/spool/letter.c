@@ -33,6 +33,24 @@ letter_open(struct letter *l)
 	return 0;
 }
 
+bool
+letter_try(struct letter *l, uint16_t n, struct record_delivery *d)
+{
+	struct keys k;
+	struct str v;
+
+	keys_mid(&k, l->mid);
+	if (store_get(l->x, STORE_MSG, keys_str(&k), &v) ||
+	    record_read_msg(arena_copy(l->a, v), &l->msg))
+		return false;
+	*d = l->msg.first;
+	if (n == 0)
+		return true;
+	keys_dlv(&k, l->mid, n);
+	return store_get(l->x, STORE_DLV, keys_str(&k), &v) == 0 &&
+	       record_read_delivery(arena_copy(l->a, v), d) == 0;
+}
+
 static int
 save(struct letter *l, bool new)
 {

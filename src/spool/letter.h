@@ -40,6 +40,9 @@ struct letter_rcpts { /* of one delivery */
 void letter_init(
     struct letter *l, struct store_txn *x, struct arena *a, uint64_t mid);
 MUST_CHECK int letter_open(struct letter *l); /* fills msg */
+/* As letter_open() and letter_delivery(), but what cannot be read does no harm
+ * to the transaction. */
+bool letter_try(struct letter *l, uint16_t n, struct record_delivery *d);
 MUST_CHECK int letter_save(struct letter *l); /* writes msg */
 /* The id must not be in use. */
 MUST_CHECK int letter_save_new(struct letter *l);

@@ -253,17 +253,17 @@ op_settle(struct batch *b, struct spool_op *op)
 	return put_child(&t);
 }
 
-/* How long it is nobody knows: its bytes stay counted as queued. */
-int
-op_settle_damaged(struct batch *b, struct spool_op *op)
+/* The key alone.  How long the message is nobody knows: its bytes stay counted
+ * as queued. */
+static int
+park_key(struct batch *b, const struct spool_key *key)
 {
-	struct spool_settle *s = (struct spool_settle *)op;
-	struct counts_of of = { s->key.route, s->key.priority, COUNTS_QUEUED };
+	struct counts_of of = { key->route, key->priority, COUNTS_QUEUED };
 	struct keys sched, park;
 	int rc;
 
-	keys_sched(&sched, &s->key);
-	keys_park(&park, SPOOL_HOLD_DAMAGED, &s->key);
+	keys_sched(&sched, key);
+	keys_park(&park, SPOOL_HOLD_DAMAGED, key);
 	rc = store_del(&b->x, STORE_SCHED, keys_str(&sched));
 	if (rc)
 		return rc < 0 ? -1 : 0;
@@ -271,4 +271,26 @@ op_settle_damaged(struct batch *b, struct spool_op *op)
 	of.class = COUNTS_HELD;
 	counts_add(&b->sp->counts, of, 0);
 	return store_put(&b->x, STORE_PARK, keys_str(&park), STR(""));
+}
+
+int
+op_settle_damaged(struct batch *b, struct spool_op *op)
+{
+	struct spool_settle *s = (struct spool_settle *)op;
+	uint16_t n = s->key.n;
+	struct record_delivery d;
+	struct letter l;
+
+	letter_init(&l, &b->x, &b->arena, s->key.mid);
+	if (!letter_try(&l, n, &d))
+		return park_key(b, &s->key);
+	if (d.place != RECORD_SCHEDULED)
+		return 0;
+	if (batch_unplace(b, &l, n, &d))
+		return -1;
+	d.place = RECORD_PARKED;
+	d.hold = SPOOL_HOLD_DAMAGED;
+	if (batch_place(b, &l, n, &d) || letter_set_delivery(&l, n, &d))
+		return -1;
+	return letter_save(&l);
 }

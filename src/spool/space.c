@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/space.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -158,7 +157,7 @@ space_tick(struct spool *sp)
 }
 
 void
-space_open(struct spool *sp)
+space_find(struct spool *sp)
 {
 	struct stat st;
 	char *path = mem_printf("%s/ballast", sp->directory);
@@ -171,7 +170,6 @@ space_open(struct spool *sp)
 			ballast_drop(sp);
 	}
 	free(path);
-	space_tick(sp);
 }
 
 bool

@@ -36,7 +36,7 @@ struct space_disk {
 struct space_marks space_marks(
     uint64_t disk_total, uint64_t min_free, uint64_t ballast);
 
-void space_open(struct spool *sp); /* the first look, the ballast */
+void space_find(struct spool *sp); /* is there a ballast from before? */
 void space_tick(struct spool *sp);
 /* A write failed: is the disk full?  Then the ballast goes, and nothing is
  * accepted until there is room again. */

@@ -131,6 +131,23 @@ check_format(struct spool *sp, struct err *err)
 }
 
 static int
+try_begin_life(struct batch *b, bool fresh, struct poison_check *c)
+{
+	int rc = batch_begin(b);
+
+	c->parked = 0;
+	if (rc == 0 && fresh)
+		rc = cfg_make(&b->x, b->now_ms);
+	if (rc == 0)
+		rc = first_batch(b, c);
+	if (rc == 0)
+		return batch_commit(b);
+	batch_abort(b);
+	return -1;
+}
+
+/* On a full disk it takes the ballast's room: what is queued wants out. */
+static int
 begin_life(
     struct spool *sp, bool fresh, struct poison_check *c, struct err *err)
 {
@@ -138,15 +155,12 @@ begin_life(
 	int rc;
 
 	batch_init(&b, sp);
-	rc = batch_begin(&b);
-	if (rc == 0 && fresh)
-		rc = cfg_make(&b.x, b.now_ms);
-	if (rc == 0)
-		rc = first_batch(&b, c);
-	if (rc == 0)
-		rc = batch_commit(&b);
-	else
-		batch_abort(&b);
+	rc = try_begin_life(&b, fresh, c);
+	if (rc &&
+	    (store_fault(&b.x) == STORE_NO_SPACE ||
+	        store_fault(&b.x) == STORE_IO) &&
+	    space_is_full(sp, store_fault(&b.x) == STORE_NO_SPACE))
+		rc = try_begin_life(&b, fresh, c);
 	if (rc)
 		err_set(err, ERR_STORE, "%s: %s", sp->directory,
 		    store_fault_text(&b.x));
@@ -182,6 +196,7 @@ open_all(struct spool *sp, const struct spool_settings *s, struct err *err)
 	sp->inline_max =
 	    (unsigned)(store_page_size(sp->store) * INLINE_MAX / 4096);
 	journal_init(&sp->journal, store_value_max(sp->store));
+	space_find(sp);
 	if (directory_flush_us(sp->directory, &sp->flush_us, err))
 		return -1;
 	return take_flight(sp, fresh, err);
@@ -200,7 +215,7 @@ spool_open(struct spool **sp, const struct spool_settings *s, struct err *err)
 		return -1;
 	}
 	x->writer = writer_new(x);
-	space_open(x);
+	space_tick(x);
 	*sp = x;
 	return 0;
 }
@@ -462,7 +477,7 @@ spool_route(struct spool *sp, const char *name, uint32_t *id, struct err *err)
 	}
 	if (r.op.result != SPOOL_DONE)
 		return err_set(err, r.op.err.kind,
-		    "the route \"%s\" cannot be stored: %s", name,
+		    "the route \"%.64s\" cannot be stored: %s", name,
 		    r.op.err.text);
 	*id = r.id;
 	return 0;

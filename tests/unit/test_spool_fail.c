@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The spool when writing fails: the n-th write or sync of the store fails, the
+ * map is full, the disk is full.  Nothing that was answered is lost.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+
+#include "spool_audit.h"
+#include "spool_kit.h"
+
+/* --- in the place of the system's calls --- */
+
+enum call { DATA, META, SYNC, CALLS };
+
+static struct {
+	_Atomic long after[CALLS]; /* calls until it fails; < 0: never */
+	_Atomic bool for_good;     /* and every one behind it */
+	_Atomic int error;         /* 0: a short write */
+	_Atomic long failed;
+} fault;
+
+static void
+fail_at(enum call call, long after, int error, bool for_good)
+{
+	fault.error = error;
+	fault.for_good = for_good;
+	fault.failed = 0;
+	fault.after[call] = after;
+}
+
+static void
+heal(void)
+{
+	for (int i = 0; i < CALLS; i++)
+		fault.after[i] = -1;
+}
+
+static bool
+is_data(int fd)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path);
+	return n > 9 && memcmp(path + n - 9, "/data.mdb", 9) == 0;
+}
+
+static bool
+fails(int fd, enum call call)
+{
+	if (fault.after[call] < 0 || !is_data(fd))
+		return false;
+	if (call == DATA && (fcntl(fd, F_GETFL) & O_DSYNC))
+		return false;
+	if (fault.after[call] > 0) {
+		fault.after[call]--;
+		return false;
+	}
+	if (!fault.for_good)
+		fault.after[call] = -1;
+	fault.failed++;
+	errno = fault.error;
+	return true;
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+	bool meta = fault.after[META] >= 0 && (fcntl(fd, F_GETFL) & O_DSYNC);
+
+	if (fails(fd, meta ? META : DATA)) {
+		if (fault.error)
+			return -1;
+		return syscall(SYS_pwrite64, fd, p, n / 2, offset);
+	}
+	return syscall(SYS_pwrite64, fd, p, n, offset);
+}
+
+ssize_t
+writev(int fd, const struct iovec *v, int count)
+{
+	if (fails(fd, DATA)) {
+		if (fault.error)
+			return -1;
+		return syscall(SYS_writev, fd, v, 1);
+	}
+	return syscall(SYS_writev, fd, v, count);
+}
+
+int
+fdatasync(int fd)
+{
+	return fails(fd, SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+/* --- the tests' world --- */
+
+static struct kit *kit;
+static char fatal_text[256];
+
+static void
+on_fatal(void *arg, const struct err *err)
+{
+	(void)arg;
+	memcpy(fatal_text, err->text, sizeof fatal_text);
+}
+
+static int
+setup(void **state)
+{
+	struct kit *k = mem_new(sizeof *k);
+
+	heal();
+	fatal_text[0] = 0;
+	kit_init(k);
+	kit = *state = k;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	heal();
+	kit_done(*state);
+	free(*state);
+	return 0;
+}
+
+static void
+open_with_hook(struct kit *k)
+{
+	kit_open(k);
+	spool_on_fatal(k->sp, on_fatal, NULL);
+}
+
+static bool
+is_there(struct kit *k, uint64_t mid)
+{
+	struct spool_key key;
+
+	return spool_deliveries(k->r, mid, &key, 1) > 0;
+}
+
+static void
+pause_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL); /* the writer looks again once a second */
+}
+
+/* A life with a failing call in it; then everything that was answered with
+ * "done" is there, and everything that was not may be or not. */
+static void
+live_through(struct kit *k, enum call call, long after, int error)
+{
+	struct kit_message m = { .bytes = 30000, .nrcpts = 1 };
+	enum spool_result r[30];
+	uint64_t mids[30];
+	bool fatal;
+
+	fatal_text[0] = 0;
+	open_with_hook(k);
+	fail_at(call, after, error, false);
+	for (int i = 0; i < 30; i++) {
+		struct spool_accept *a = mem_new(sizeof *a);
+
+		kit_op(k, &a->op);
+		a->op.arg = &r[i];
+		a->env = kit_envelope(k, &m);
+		mids[i] = a->env->mid;
+		a->ndeliveries = 1;
+		spool_accept(k->sp, a);
+		if (i % 7 == 6)
+			kit_wait(k);
+	}
+	kit_wait(k);
+	fatal = fatal_text[0] != 0;
+	heal();
+	kit_reopen(k);
+	kit_audit(k);
+	for (int i = 0; i < 30; i++)
+		if (r[i] == SPOOL_DONE)
+			assert_true(is_there(k, mids[i]));
+		else if (!fatal)
+			assert_false(is_there(k, mids[i]));
+	for (int i = 0; i < 30; i++)
+		if (is_there(k, mids[i]))
+			assert_int_equal(
+			    kit_deliver(k, mids[i], 0), SPOOL_DONE);
+	kit_audit(k);
+	kit_close(k);
+}
+
+static void
+any_write_may_fail(void **state)
+{
+	struct kit *k = *state;
+
+	for (long n = 0; n < 12; n++) {
+		live_through(k, DATA, n, EIO);
+		live_through(k, DATA, n, ENOSPC);
+		live_through(k, DATA, n, ENOMEM);
+		live_through(k, DATA, n, 0);
+	}
+}
+
+static void
+any_sync_may_fail(void **state)
+{
+	struct kit *k = *state;
+
+	for (long n = 0; n < 6; n++)
+		live_through(k, SYNC, n, EIO);
+}
+
+static void
+any_meta_write_may_fail(void **state)
+{
+	struct kit *k = *state;
+
+	for (long n = 0; n < 6; n++)
+		live_through(k, META, n, EIO);
+}
+
+static void
+an_io_error_with_room_on_the_disk_ends_it(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+	uint64_t mid;
+
+	open_with_hook(k);
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	fail_at(SYNC, 0, EIO, false);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_FAILED);
+	assert_non_null(strstr(fatal_text, "cannot be written"));
+	assert_non_null(strstr(fatal_text, k->dir));
+	assert_true(spool_is_stuck(k->sp));
+	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
+	assert_int_equal(kit_deliver(k, mid, 0), SPOOL_FAILED);
+	kit_reopen(k);
+	assert_true(is_there(k, mid));
+}
+
+/* --- a full disk, as the system says it --- */
+
+static void
+on_a_full_disk_deliveries_are_kept_until_they_are_written(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 20000, .nrcpts = 1 };
+	struct spool_key keys[2];
+	enum spool_result settled = SPOOL_FAILED, accepted = SPOOL_DONE;
+	struct spool_settle *s;
+	struct spool_accept *a;
+	int64_t next;
+
+	open_with_hook(k);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	assert_int_equal(spool_due(k->r, 0, 1, 0, NULL, 1, keys, 2, &next), 1);
+	fail_at(DATA, 0, ENOSPC, true);
+	a = mem_new(sizeof *a);
+	kit_op(k, &a->op);
+	a->op.arg = &accepted;
+	a->env = kit_envelope(k, &m);
+	a->ndeliveries = 1;
+	spool_accept(k->sp, a);
+	s = kit_settle_new(k, &keys[0], 1);
+	s->op.arg = &settled;
+	spool_settle(k->sp, s);
+	while (!spool_is_stuck(k->sp))
+		pause_ms(2);
+	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
+	heal();
+	kit_wait(k); /* tried again after a second */
+	assert_int_equal(settled, SPOOL_DONE);
+	assert_int_equal(accepted, SPOOL_FULL);
+	assert_false(spool_is_stuck(k->sp));
+	assert_string_equal(fatal_text, "");
+	assert_false(is_there(k, keys[0].mid));
+	kit_audit(k);
+	while (spool_room(k->sp, 0) != SPOOL_DONE)
+		pause_ms(5);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+}
+
+static void
+settlings_keep_their_order_while_they_wait(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+	struct spool_settle *s;
+	struct spool_key key;
+	uint64_t mids[5];
+
+	open_with_hook(k);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(kit_accept(k, &m, &mids[i]), SPOOL_DONE);
+	fail_at(DATA, 0, ENOSPC, true);
+	for (int round = 1; round <= 2; round++)
+		for (int i = 0; i < 5; i++) {
+			key = kit_key(k, mids[i], 0);
+			key.due_ms = round - 1;
+			s = kit_settle_new(k, &key, 1);
+			s->results[0].state = ENVELOPE_QUEUED;
+			s->next_due_ms = round;
+			spool_settle(k->sp, s);
+		}
+	while (!spool_is_stuck(k->sp))
+		pause_ms(2);
+	heal();
+	kit_wait(k);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(kit_key(k, mids[i], 0).due_ms, 2);
+	kit_audit(k);
+}
+
+static void
+a_stop_does_not_wait_for_ever(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+	struct spool_key key;
+	uint64_t mid;
+
+	open_with_hook(k);
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	key = kit_key(k, mid, 0);
+	fail_at(DATA, 0, ENOSPC, true);
+	spool_settle(k->sp, kit_settle_new(k, &key, 1));
+	kit_close(k);
+	assert_int_equal(k->waiting, 0);
+	assert_int_equal(k->last, SPOOL_FULL);
+	heal();
+	kit_open(k);
+	assert_true(is_there(k, mid));
+	kit_audit(k);
+}
+
+/* --- a full map --- */
+
+static void
+a_full_map_is_drained_and_taken_up_again(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 20000, .nrcpts = 1 };
+	uint64_t mids[500];
+	size_t n = 0;
+
+	k->settings.map_max = 2 << 20;
+	open_with_hook(k);
+	while (n < 500 && kit_accept(k, &m, &mids[n]) == SPOOL_DONE)
+		n++;
+	assert_in_range(n, 20, 499);
+	assert_int_equal(k->last, SPOOL_FULL);
+	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
+	assert_string_equal(fatal_text, "");
+	kit_audit(k);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(kit_deliver(k, mids[i], 0), SPOOL_DONE);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	while (spool_room(k->sp, 0) != SPOOL_DONE)
+		pause_ms(5);
+	kit_audit(k);
+}
+
+/* --- a small disk, really full --- */
+
+static void
+a_full_disk_loses_nothing_and_drains(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 50000, .nrcpts = 1 };
+	uint64_t mids[1000];
+	size_t n = 0;
+
+	if (mount("tmpfs", k->dir, "tmpfs", 0, "size=12m,mode=0700"))
+		skip();
+	k->settings.map_max = 64 << 20;
+	k->settings.min_free = 1; /* so that a write finds it out */
+	k->settings.ballast = 512 << 10;
+	open_with_hook(k);
+	while (n < 1000 && kit_accept(k, &m, &mids[n]) == SPOOL_DONE)
+		n++;
+	assert_in_range(n, 50, 400);
+	assert_int_equal(k->last, SPOOL_FULL);
+	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
+	assert_string_equal(fatal_text, "");
+	kit_reopen(k); /* also a start on a full disk works */
+	kit_audit(k);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(kit_deliver(k, mids[i], 0), SPOOL_DONE);
+	while (spool_room(k->sp, 0) != SPOOL_DONE)
+		pause_ms(5);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	kit_audit(k);
+	kit_close(k);
+	assert_int_equal(umount(k->dir), 0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(any_write_may_fail),
+		T(any_sync_may_fail),
+		T(any_meta_write_may_fail),
+		T(an_io_error_with_room_on_the_disk_ends_it),
+		T(on_a_full_disk_deliveries_are_kept_until_they_are_written),
+		T(settlings_keep_their_order_while_they_wait),
+		T(a_stop_does_not_wait_for_ever),
+		T(a_full_map_is_drained_and_taken_up_again),
+		T(a_full_disk_loses_nothing_and_drains),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
