@@ -180,6 +180,9 @@ start_watchers(struct loop *l)
 {
 	ev_prepare_init(&l->prepare, on_prepare);
 	ev_check_init(&l->check, on_check);
+	/* Before what other threads have sent: libev feeds that while it calls
+	 * the watchers of the highest priority. */
+	ev_set_priority(&l->check, EV_MAXPRI);
 	ev_idle_init(&l->idle, on_idle);
 	ev_async_init(&l->wake, on_wake);
 	l->prepare.data = l->check.data = l;

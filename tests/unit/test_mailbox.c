@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/io/mailbox.h"
 
@@ -174,10 +176,62 @@ a_call_runs_in_the_receivers_loop(void **state)
 	loop_free(&o.loop);
 }
 
+struct idler {
+	struct loop *loop;
+	struct mailbox *box;
+	pthread_t thread;
+	uint64_t late_ms; /* the loop's time behind the clock's */
+};
+
+static void
+compare_clocks(void *arg)
+{
+	struct idler *i = arg;
+
+	i->late_ms = clock_mono_ms() - loop_now_ms(i->loop);
+}
+
+static void
+stop_it(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void *
+let_it_idle(void *arg)
+{
+	struct idler *i = arg;
+	struct timespec idle = { .tv_nsec = 300000000 };
+
+	mailbox_call(i->box, compare_clocks, i, 1);
+	nanosleep(&idle, NULL); /* the loop sleeps; time is what is tested */
+	mailbox_call(i->box, compare_clocks, i, 1);
+	mailbox_call(i->box, stop_it, i->loop, 0);
+	return NULL;
+}
+
+static void
+what_arrives_after_a_long_sleep_sees_the_time(void **state)
+{
+	struct idler i = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(loop_new(&i.loop, &err), 0);
+	i.box = mailbox_new(i.loop, NULL);
+	pthread_create(&i.thread, NULL, let_it_idle, &i);
+	loop_run(i.loop);
+	pthread_join(i.thread, NULL);
+	assert_true(i.late_ms < 200);
+	mailbox_free(&i.box);
+	loop_free(&i.loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_arrives_after_a_long_sleep_sees_the_time),
 		cmocka_unit_test(everything_arrives_in_each_senders_order),
 		cmocka_unit_test(what_is_undelivered_is_delivered_at_the_end),
 		cmocka_unit_test(a_call_runs_in_the_receivers_loop),
