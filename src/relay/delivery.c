@@ -209,6 +209,19 @@ sender_for(const struct delivery *d, const struct provider *p)
 	return str_of(d->env->sender);
 }
 
+/* Needed, or said by the client and welcome: what stands deeper in the content
+ * is not looked at. */
+static bool
+says_utf8(const struct delivery *d, const struct provider *p)
+{
+	uint32_t caps = p->caps & ~p->set->disable;
+
+	if (d->needs & DELIVERY_NEEDS_UTF8)
+		return true;
+	return (d->env->flags & ENVELOPE_SMTPUTF8) != 0 &&
+	       (caps & SMTP_CAP_SMTPUTF8) != 0;
+}
+
 struct smtp_txn *
 delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
 {
@@ -219,7 +232,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
 		.envid = str_of(e->envid),
 		.eight_bit = (d->needs & DELIVERY_NEEDS_8BIT) != 0 ||
 		             (e->flags & ENVELOPE_8BITMIME) != 0,
-		.smtputf8 = (d->needs & DELIVERY_NEEDS_UTF8) != 0,
+		.smtputf8 = says_utf8(d, p),
 		.ret_full = (e->flags & ENVELOPE_RET_FULL) != 0,
 		.ret_hdrs = (e->flags & ENVELOPE_RET_HDRS) != 0,
 		.size = e->size };

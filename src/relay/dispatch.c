@@ -344,14 +344,6 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 	relay_kick(r);
 }
 
-void
-dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max)
-{
-	if (provider_learn(p, caps, size_max))
-		park_look(p->relay);
-	relay_kick(p->relay);
-}
-
 static void
 take_all(struct provider *p, struct list *all)
 {
@@ -360,6 +352,33 @@ take_all(struct provider *p, struct list *all)
 	list_init(all);
 	while ((d = pop(p)) != NULL)
 		list_push(all, &d->node);
+}
+
+/* What came to wait before it was known what the provider takes. */
+static void
+refit(struct provider *p)
+{
+	struct list all;
+	struct list *node;
+
+	take_all(p, &all);
+	while ((node = list_pop(&all)) != NULL) {
+		struct delivery *d = LIST_OF(node, struct delivery, node);
+
+		if (balance_lacks(d, p) == SPOOL_HOLD_NONE)
+			wait_at(p, d, false);
+		else
+			dispatch_place(d);
+	}
+}
+
+void
+dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max)
+{
+	if (provider_learn(p, caps, size_max))
+		park_look(p->relay);
+	refit(p);
+	relay_kick(p->relay);
 }
 
 void
