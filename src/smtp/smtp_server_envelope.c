@@ -305,7 +305,7 @@ smtp_server_envelope_mail(struct smtp_server *s, struct str argument)
 	if (s->settings.messages_max != 0 &&
 	    s->messages >= s->settings.messages_max) {
 		smtp_server_say(s, 421, "4.7.0",
-		    "Enough messages for this session, closing");
+		    "Too many messages in one session, closing");
 		return;
 	}
 	w = parse_path(&p, &mail_command, argument, &a, &rest);
