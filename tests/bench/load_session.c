@@ -15,7 +15,7 @@
 
 #include "postern/base/mem.h"
 
-#define PAUSE_US 20000 /* before a session that failed is opened again */
+#define PAUSE_US 20000 /* after a failure, or a "not now" */
 #define COMMAND_MAX 512
 
 enum step {
@@ -201,6 +201,9 @@ next_message(struct load_session *s)
 	const struct load_settings *set = s->run->set;
 
 	s->step = STEP_READY;
+	if (s->not_before_us != 0 && load_now_us() < s->not_before_us)
+		return; /* load_session_kick() comes back */
+	s->not_before_us = 0;
 	if (set->per_connection != 0 && s->sent >= set->per_connection) {
 		say(s, STEP_QUIT, "QUIT");
 	} else if (load_take(s->run, &s->number, &s->due_us)) {
@@ -249,10 +252,12 @@ load_session_kick(struct load_session *s, uint64_t now_us)
 static void
 refused(struct load_session *s)
 {
-	if (s->worst >= 500)
+	if (s->worst >= 500) {
 		load_settle(s->run, s->number, LOAD_REFUSED);
-	else
+	} else {
 		load_again(s->run, s->number);
+		s->not_before_us = load_now_us() + PAUSE_US;
+	}
 	s->has_message = false;
 	s->sent--;
 	say(s, STEP_RSET, "RSET");

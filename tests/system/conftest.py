@@ -18,6 +18,8 @@ def made():
     for x in reversed(stack):
         if isinstance(x, harness.Postern):
             x.clean_up()
+            for run in x.runs:  # shown where the test failed
+                print("--- posternd %d said:\n%s" % (run.pid, run.err.text()[-6000:]))
         elif isinstance(x, harness.Program):
             if x.is_running():
                 x.proc.kill()

@@ -462,6 +462,7 @@ class Client:
 
     def __init__(self, port, timeout=LONG):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
 
     def send(self, data):

@@ -30,13 +30,14 @@ def free_port():
         return s.getsockname()[1]
 
 
-QUICK = dict(breaker={"failures": 3, "open": "300ms", "open_max": "1s"})
+QUICK = dict(breaker={"failures": 3, "open": "100ms", "open_max": "300ms"})
 
 
 def fill(p, load):
     job = load(p.port, 30000, 10, "-s", "8192", "-g", "3").result()
     assert job["replies"].get("452", 0) > 0, job
-    assert set(job["replies"]) <= {"452"}, job
+    # 421: so many tries without a message on one session
+    assert set(job["replies"]) <= {"452", "421"}, job
     assert job["unknown"] == 0 and job["nonsense"] == 0
     return job
 
@@ -49,7 +50,7 @@ def drained(s, job):
     s.out.wait(all_there, harness.LONG * 2, what="all that was acknowledged")
 
 
-@pytest.mark.parametrize("spool", [{}, {"min_free": "64K"}], ids=["low-water-mark", "to-the-last-page"])
+@pytest.mark.parametrize("spool", [{}, {"min_free": "1M", "ballast": "1M"}], ids=["low-water-mark", "to-the-last-page"])
 def test_full_and_drained(spool, small_disk, sink, postern, load):
     port = free_port()
     p = postern(harness.provider(port, **QUICK), spool_directory=small_disk / "spool", spool=spool,

@@ -17,7 +17,7 @@ def need(program):
 
 def by_swaks(port, content, tmp_path):
     file = tmp_path / "mail"
-    file.write_bytes(content.replace(b"\r\n", b"\n"))
+    file.write_bytes(content.replace(b"\r\n", b"\n")[:-1])  # swaks ends the last line itself
     subprocess.run(["swaks", "--silent", "1", "--server", "127.0.0.1:%d" % port, "--from", "app@example.com",
                     "--to", "ann@example.net", "--data", "@%s" % file], check=True, timeout=harness.LONG)
 
@@ -106,7 +106,7 @@ def test_many_messages_on_few_upstream_sessions(sink, postern, load):
     s.wait_messages(200)
     p.stop()
     n = s.stop()
-    assert n["most_open"] <= 2
+    assert n["most_open"] <= 4, "two, and two that have said QUIT and are not yet gone"
     assert max(m["nth"] for m in s.messages()) <= 20
     assert n["connections"] >= 10
     assert n["duplicates"] == 0

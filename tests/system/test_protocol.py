@@ -133,7 +133,7 @@ def test_a_tls_hello_and_http_do_no_harm(up):
     for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
                  b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(256)) * 64):
         with harness.Client(up.port) as c:
-            c.send(junk)
+            c.send(junk + b"\r\nQUIT\r\n")
             assert c.reply()[0] == 220
             try:
                 c.sock.shutdown(socket.SHUT_WR)

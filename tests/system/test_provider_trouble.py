@@ -10,10 +10,10 @@ import mails
 
 # Times that a test can wait for.
 QUICK = dict(
-    retry={"quick": ["100ms", "200ms"], "min": "1s", "max": "2s"})
+    retry={"quick": ["100ms", "200ms"], "min": "100ms", "max": "400ms"})
 SHORT = dict(
     timeouts={"connect": "2s", "banner": "1s", "command": "1s", "data": "1s", "dot": "1s"},
-    breaker={"failures": 3, "open": "300ms", "open_max": "1s"})
+    breaker={"failures": 3, "open": "100ms", "open_max": "300ms"})
 
 # The content has not been accepted in these, so it must arrive exactly once.
 BEFORE_THE_DOT = [
@@ -162,7 +162,7 @@ def test_sessions_that_went_stale_cost_nothing(sink, postern):
 def test_a_provider_that_recycles_sessions_under_load(sink, postern, load):
     """421 after each tenth message, in the middle of a chain."""
     s = sink("--max-messages", "10")
-    p = postern(s.port, retry={"quick": ["100ms"], "min": "1s", "max": "2s"})
+    p = postern(s.port, retry={"quick": ["100ms"], "min": "100ms", "max": "400ms"})
     assert load(p.port, 500, 10).result()["acked"] == 500
     s.wait_messages(500)
     p.stop()
