@@ -392,6 +392,16 @@ dispatch_evict(struct provider *p)
 		dispatch_place(LIST_OF(node, struct delivery, node));
 }
 
+/* What waits was placed before it was known what the provider can do. */
+void
+dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max)
+{
+	if (provider_learn(p, caps, size_max))
+		park_look(p->relay);
+	dispatch_evict(p);
+	relay_kick(p->relay);
+}
+
 void
 dispatch_not_connected(
     struct provider *p, const struct verdict *v, const struct outcome *o)
@@ -539,9 +549,21 @@ set_wake(struct relay *r)
 	timer_set(r->wake, wait);
 }
 
+/* Those whose time out is over say so, even when nothing is for them yet. */
+static void
+look_at_providers(struct relay *r)
+{
+	for (size_t i = 0; i < r->nproviders; i++) {
+		if (r->providers[i]->told_down)
+			(void)provider_is_usable(
+			    r->providers[i], relay_now_ms(r));
+	}
+}
+
 void
 dispatch_pump(struct relay *r)
 {
+	look_at_providers(r);
 	end_quick(r);
 	while (may_take(r) && take_one(r))
 		;

@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trouble of providers: it costs time, never a message, and writes nothing to
+ * the spool.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "postern/base/secret.h"
+#include "postern/smtp/smtp_client.h"
+#include "postern/spool/envelope.h"
+
+#include "relay_world.h"
+
+/* What has been written since: commits beyond these. */
+static void
+nothing_written(struct world *w, const struct spool_stats *before)
+{
+	assert_int_equal(world_stats(w).operations, before->operations);
+}
+
+/* --- one provider ----------------------------------------------------------
+ */
+
+static const struct {
+	const char *why, *stage, *reply;
+	bool unsure; /* it may arrive twice */
+} troubles[] = {
+	{ "no banner: closed", "BANNER", "close", false },
+	{ "421 for a banner", "BANNER", "421 4.3.2 busy", false },
+	{ "554 for a banner", "BANNER", "554 5.3.2 no service", false },
+	{ "rubbish for a banner", "BANNER", "hello", false },
+	{ "EHLO: 421", "EHLO", "421 4.3.2 busy", false },
+	{ "MAIL: 421", "MAIL", "421 4.3.2 busy", false },
+	{ "MAIL: lost", "MAIL", "close", false },
+	{ "MAIL: rubbish", "MAIL", "what", false },
+	{ "RCPT: 421", "RCPT", "421 4.3.2 busy", false },
+	{ "RCPT: lost", "RCPT", "close", false },
+	{ "DATA: 421", "DATA", "421 4.3.2 busy", false },
+	{ "DATA: lost", "DATA", "close", false },
+	{ "dot: 421", "DOT", "421 4.3.2 busy", false },
+	{ "dot: lost", "DOT", "close", true },
+	{ "session after the message: lost", "END", "close", false },
+};
+
+static void
+it_is_tried_again_and_arrives(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+		struct fake_rule rules[] = { { .stage = troubles[i].stage,
+			                         .times = 2,
+			                         .reply = troubles[i].reply },
+			{ NULL } };
+		struct world w;
+
+		world_init(&w);
+		world_provider(&w, rules);
+		world_start(&w);
+		world_send(&w, &(struct world_mail){ 0 });
+		fake_wait_mails(w.fake[0], 1);
+		world_wait(&w, 0, 0, 0);
+		if (world_stats(&w).operations > 3)
+			fail_msg("%s: %lu operations", troubles[i].why,
+			    world_stats(&w).operations);
+		if (fake_mails(w.fake[0]) != 1)
+			fail_msg("%s: twice", troubles[i].why);
+		if (troubles[i].unsure !=
+		    (world_count_log(&w, "unsure", "duplicate") > 0))
+			fail_msg("%s: said to be unsure", troubles[i].why);
+		world_done(&w);
+	}
+}
+
+static void
+a_provider_that_hangs_is_given_up_in_time(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "BANNER", .conn = 1, .reply = "hang" },
+		{ .stage = "MAIL", .conn = 2, .reply = "hang" },
+		{ .stage = "DATA", .conn = 3, .reply = "hang" }, { NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.provider[0].timeouts = (struct relay_timeouts){ 200, 200, 200, 200,
+		200, 200, 200, 200, 200 };
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(fake_conns(w.fake[0]), 4);
+	world_done(&w);
+}
+
+static void
+an_outage_writes_nothing_and_asks_little(void **state)
+{
+	struct spool_stats before;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	fake_refuse(w.fake[0], true);
+	world_start(&w);
+	for (int i = 0; i < 100; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	world_wait(&w, 100, 0, 0);
+	before = world_stats(&w);
+	world_wait_log(&w, "provider.down", "one");
+	world_wait_log(&w, "provider.up", "half-open");
+	nothing_written(&w, &before);
+	assert_in_range(
+	    world_count_log(&w, "provider.trouble", "refused"), 4, 12);
+	fake_refuse(w.fake[0], false);
+	fake_wait_mails(w.fake[0], 100);
+	world_wait(&w, 0, 0, 0);
+	for (size_t i = 0; i < 100; i++) /* nobody overtakes on one session */
+		assert_int_equal(world_count_log(&w, "bounced", ""), 0);
+	world_done(&w);
+}
+
+static void
+a_stale_session_costs_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	fake_rules(w.fake[0],
+	    (struct fake_rule[]){ { .stage = "MAIL",
+	                              .conn = 1,
+	                              .reply = "451 4.4.2 Timeout waiting for "
+	                                       "data from client." },
+	        { NULL } });
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 2);
+	world_wait(&w, 0, 0, 0);
+	fake_rules(w.fake[0],
+	    (struct fake_rule[]){
+	        { .stage = "MAIL", .conn = 2, .reply = "close" }, { NULL } });
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 3);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(world_count_log(&w, "deferred", ""), 0);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	world_done(&w);
+}
+
+static void
+a_session_that_is_ended_after_some_messages_is_learned(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .message = 4,
+		    .reply = "421 4.7.0 too many messages in one session" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules)->max_connections = 1;
+	world_start(&w);
+	for (int i = 0; i < 30; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 30);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(world_count_log(&w, "provider.trouble", "recycle"), 2);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	world_done(&w);
+}
+
+static void
+a_silent_close_between_messages_is_the_same(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "END", .message = 3, .reply = "close" }, { NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules)->max_connections = 1;
+	world_start(&w);
+	for (int i = 0; i < 20; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 20);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(fake_mails(w.fake[0]), 20);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	assert_int_equal(world_count_log(&w, "unsure", ""), 0);
+	world_done(&w);
+}
+
+static void
+too_many_sessions_become_fewer(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "BANNER",
+		    .conn = 3,
+		    .reply = "421 4.7.0 Too many connections" },
+		{ .stage = "BANNER",
+		    .conn = 4,
+		    .reply = "421 4.7.0 Too many connections" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules)->max_connections = 4;
+	w.provider[0].max_messages_per_connection = 1000;
+	world_start(&w);
+	for (int i = 0; i < 300; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 300);
+	world_wait(&w, 0, 0, 0);
+	assert_in_range(fake_conns(w.fake[0]), 1, 6);
+	assert_int_equal(world_count_log(&w, "bounced", ""), 0);
+	world_done(&w);
+}
+
+static const struct {
+	const char *why, *stage, *reply;
+} closings[] = {
+	{ "quota at the dot", "DOT", "550 5.4.5 Daily sending limit exceeded" },
+	{ "quota at DATA", "DATA",
+	    "421 Domain x is not allowed to send: recipient limit exceeded" },
+	{ "suspended", "MAIL", "550 5.7.1 Your account has been suspended" },
+	{ "rate, for long", "DOT", "454 Throttling failure, in 60 seconds" },
+};
+
+static void
+a_closed_account_holds_its_mail(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
+		struct fake_rule rules[] = { { .stage = closings[i].stage,
+			                         .reply = closings[i].reply },
+			{ NULL } };
+		struct spool_stats before;
+		struct world w;
+
+		world_init(&w);
+		world_provider(&w, rules);
+		world_start(&w);
+		for (int k = 0; k < 10; k++)
+			world_send(&w, &(struct world_mail){ 0 });
+		world_wait_log(&w, "provider.down", "one");
+		world_wait(&w, 10, 0, 0);
+		before = world_stats(&w);
+		world_stop(&w);
+		if (fake_mails(w.fake[0]) > 0)
+			fail_msg("%s", closings[i].why);
+		assert_int_equal(before.operations, 10);
+		assert_int_equal(world_count_log(&w, "deferred", ""), 0);
+		world_done(&w);
+	}
+}
+
+/* --- logins ----------------------------------------------------------------
+ */
+
+static const char *const with_auth[] = { "PIPELINING", "AUTH PLAIN", NULL };
+
+static void
+a_refused_login_never_bounces(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" }, { NULL }
+	};
+	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
+	struct secret *password = secret_new("secret", 6);
+	struct relay_provider *p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	p = world_provider_with(&w, &s);
+	p->user = "user";
+	p->password = password;
+	p->allow_clear_auth = true;
+	world_start(&w);
+	for (int i = 0; i < 20; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	world_wait_log(&w, "provider.alert", "class=auth");
+	world_wait_log(&w, "provider.down", "one");
+	world_wait(&w, 20, 0, 0);
+	assert_int_equal(world_stats(&w).operations, 20);
+	assert_int_equal(fake_count(w.fake[0], "AUTH"), 1);
+	world_done(&w);
+	secret_free(&password);
+}
+
+static void
+nor_does_a_login_that_cannot_be_said(void **state)
+{
+	struct secret *password = secret_new("secret", 6);
+	struct relay_provider *p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	p = world_provider(&w, NULL); /* offers no AUTH */
+	p->user = "user";
+	p->password = password;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait_log(&w, "provider.alert", "class=auth");
+	world_wait(&w, 1, 0, 0);
+	assert_int_equal(fake_count(w.fake[0], "AUTH"), 0);
+	world_done(&w);
+	secret_free(&password);
+}
+
+static void
+no_tls_no_mail(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL)->tls = RELAY_TLS_VERIFY;
+	world_provider(&w, NULL);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[1], 1);
+	world_wait_log(&w, "provider.alert", "class=tls");
+	assert_int_equal(fake_count(w.fake[0], "MAIL"), 0);
+	world_done(&w);
+}
+
+/* --- two providers ---------------------------------------------------------
+ */
+
+static const struct {
+	const char *why, *stage, *reply;
+} failovers[] = {
+	{ "refuses", NULL, NULL },
+	{ "no banner", "BANNER", "close" },
+	{ "421", "MAIL", "421 4.3.2 busy" },
+	{ "busy in words", "MAIL", "451 4.7.500 Server busy" },
+	{ "lost at DATA", "DATA", "close" },
+	{ "quota", "DOT", "550 5.4.5 Daily limit exceeded" },
+	{ "rate", "DOT", "454 Throttling failure" },
+	{ "suspended", "MAIL", "550 5.7.1 account suspended" },
+	{ "sender", "MAIL", "553 5.7.1 Sender address rejected: not owned" },
+	{ "sender at the dot", "DOT", "554 Email address is not verified" },
+	{ "later", "DOT", "451 4.3.0 try later" },
+};
+
+static void
+the_next_one_takes_it_at_once(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof failovers / sizeof failovers[0]; i++) {
+		struct fake_rule rules[] = { { .stage = failovers[i].stage,
+			                         .reply = failovers[i].reply },
+			{ NULL } };
+		struct world w;
+
+		world_init(&w);
+		world_provider(&w, rules);
+		world_provider(&w, NULL);
+		w.settings.retry.nquick = 1;
+		w.settings.retry.quick_ms[0] = 60000;
+		w.settings.retry.min_ms = 60000;
+		if (!failovers[i].stage)
+			fake_refuse(w.fake[0], true);
+		world_start(&w);
+		for (int k = 0; k < 30; k++)
+			world_send(&w, &(struct world_mail){ 0 });
+		fake_wait_mails(w.fake[1], 30);
+		world_wait(&w, 0, 0, 0);
+		if (fake_mails(w.fake[0]) > 0 || fake_mails(w.fake[1]) != 30)
+			fail_msg("%s", failovers[i].why);
+		world_done(&w);
+	}
+}
+
+static void
+the_first_gets_its_mail_again_when_it_is_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	world_provider(&w, NULL);
+	fake_refuse(w.fake[0], true);
+	world_start(&w);
+	for (int i = 0; i < 40; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[1], 40);
+	world_wait_log(&w, "provider.down", "one");
+	fake_refuse(w.fake[0], false);
+	world_wait_log(&w, "provider.up", "one");
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
+static void
+a_sender_that_all_refuse_fails(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .has = "<sender@",
+		    .reply = "553 5.7.1 Sender address rejected" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	world_provider(&w, rules);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1); /* the bounce */
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(fake_count(w.fake[0], "MAIL"), 2);
+	assert_int_equal(fake_count(w.fake[1], "MAIL"), 1);
+	world_done(&w);
+}
+
+static void
+but_not_while_one_has_not_been_asked(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .reply = "553 5.7.1 Sender address rejected" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	world_provider(&w, NULL);
+	fake_refuse(w.fake[1], true);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait_log(&w, "deferred", "rcpt@");
+	assert_int_equal(world_stats(&w).dead, 0);
+	fake_refuse(w.fake[1], false);
+	fake_wait_mails(w.fake[1], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
+/* --- capabilities ----------------------------------------------------------
+ */
+
+static const char *const plain[] = { "PIPELINING", "SIZE 10000", NULL };
+static const char *const able[] = { "PIPELINING", "SIZE 1000000", "8BITMIME",
+	"SMTPUTF8", NULL };
+
+static const struct {
+	const char *why;
+	struct world_mail mail;
+	const char *status;
+	uint64_t dead; /* 2: the bounce cannot be carried either */
+} misfits[] = {
+	{ "address",
+	    { .rcpts = "j\xc3\xb6rg@example.net", .flags = ENVELOPE_SMTPUTF8 },
+	    "5.6.7", 2 },
+	{ "header",
+	    { .content = "Subject: \xc3\xb6\r\n\r\nx\r\n",
+	        .flags = ENVELOPE_SMTPUTF8 | ENVELOPE_HEADER_8BIT },
+	    "5.6.7", 2 },
+	{ "body",
+	    { .content = "Subject: x\r\n\r\n\xc3\xb6\r\n",
+	        .flags = ENVELOPE_8BITMIME | ENVELOPE_BODY_8BIT },
+	    "5.6.3", 1 },
+	{ "size", { .bytes = 20000 }, "5.3.4", 1 },
+};
+
+static void
+what_nobody_can_carry_is_bounced(void **state)
+{
+	struct fake_settings s = { .ehlo = plain };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
+		struct world w;
+
+		world_init(&w);
+		world_provider_with(&w, &s);
+		world_start(&w);
+		world_send(&w, &misfits[i].mail);
+		world_wait(&w, 0, 0, misfits[i].dead);
+		if (world_count_log(&w, "bounced", misfits[i].status) != 1)
+			fail_msg("%s", misfits[i].why);
+		world_done(&w);
+	}
+}
+
+static void
+it_goes_to_the_one_that_can(void **state)
+{
+	struct fake_settings poor = { .ehlo = plain };
+	struct fake_settings rich = { .ehlo = able };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
+		struct world w;
+
+		world_init(&w);
+		world_provider_with(&w, &poor);
+		world_provider_with(&w, &rich);
+		world_start(&w);
+		world_send(&w, &misfits[i].mail);
+		fake_wait_mails(w.fake[1], 1);
+		world_send(&w, &(struct world_mail){ 0 });
+		fake_wait_mails(w.fake[0], 1);
+		world_wait(&w, 0, 0, 0);
+		world_done(&w);
+	}
+}
+
+static void
+it_is_parked_while_the_one_that_might_is_away(void **state)
+{
+	struct fake_settings poor = { .ehlo = plain };
+	struct fake_settings rich = { .ehlo = able };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
+		struct world w;
+
+		world_init(&w);
+		world_provider_with(&w, &poor);
+		world_provider_with(&w, &rich);
+		fake_refuse(w.fake[1], true);
+		world_start(&w);
+		world_send(&w, &misfits[i].mail);
+		world_wait_log(&w, "parked", "reason=");
+		world_send(&w, &(struct world_mail){ 0 });
+		fake_wait_mails(w.fake[0], 1); /* others go on */
+		fake_refuse(w.fake[1], false);
+		fake_wait_mails(w.fake[1], 1);
+		world_wait(&w, 0, 0, 0);
+		world_done(&w);
+	}
+}
+
+static void
+eight_bit_may_be_passed(void **state)
+{
+	struct fake_settings poor = { .ehlo = plain };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &poor)->eight_bit_pass = true;
+	world_start(&w);
+	world_send(&w, &misfits[2].mail);
+	fake_wait_mails(w.fake[0], 1);
+	assert_null(strstr(fake_mail(w.fake[0], 0)->sender, "8BITMIME"));
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
+/* The flag alone is no reason: everything in it is ASCII. */
+static void
+ascii_needs_no_smtputf8(void **state)
+{
+	struct fake_settings poor = { .ehlo = plain };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &poor);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .flags = ENVELOPE_SMTPUTF8 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
+/* --- attempts --------------------------------------------------------------
+ */
+
+static void
+attempts_end_in_a_dead_letter_without_a_bounce(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	w.settings.retry.attempts = 3;
+	fake_refuse(w.fake[0], true);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait(&w, 0, 0, 1);
+	assert_string_equal(world_dead(&w).cause, "attempts");
+	assert_int_equal(world_count_log(&w, "provider.trouble", "refused"), 3);
+	assert_int_equal(world_count_log(&w, "notice", ""), 0);
+	world_done(&w);
+}
+
+/* --- settings --------------------------------------------------------------
+ */
+
+static void
+on_old(void *arg)
+{
+	*(_Atomic bool *)arg = true;
+}
+
+static void
+new_settings_take_hold_of_queued_mail(void **state)
+{
+	_Atomic bool old_gone = false;
+	struct relay_settings next;
+	struct relay_provider p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	world_provider(&w, NULL);
+	w.settings.nproviders = 1;
+	fake_refuse(w.fake[0], true);
+	world_start(&w);
+	for (int i = 0; i < 20; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	world_wait_log(&w, "provider.trouble", "one");
+	next = w.settings;
+	p = w.provider[1];
+	next.providers = &p;
+	relay_change(w.relay, &next, on_old, &old_gone);
+	fake_wait_mails(w.fake[1], 20);
+	world_wait(&w, 0, 0, 0);
+	world_stop(&w);
+	assert_true(old_gone);
+	w.settings.nproviders = 2;
+	world_done(&w);
+}
+
+static void
+a_stop_waits_for_what_is_past_the_dot(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "DOT", .conn = 1, .reply = "hang" }, { NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules)->timeouts.dot = 500;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait(w.fake[0], "DOT", 1);
+	world_stop(&w); /* after the dot's time is over: unsure, and queued */
+	assert_int_equal(world_count_log(&w, "unsure", "duplicate"), 1);
+	fake_rules(w.fake[0], NULL);
+	world_start(&w);
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_tried_again_and_arrives),
+		cmocka_unit_test(a_provider_that_hangs_is_given_up_in_time),
+		cmocka_unit_test(an_outage_writes_nothing_and_asks_little),
+		cmocka_unit_test(a_stale_session_costs_nothing),
+		cmocka_unit_test(
+		    a_session_that_is_ended_after_some_messages_is_learned),
+		cmocka_unit_test(a_silent_close_between_messages_is_the_same),
+		cmocka_unit_test(too_many_sessions_become_fewer),
+		cmocka_unit_test(a_closed_account_holds_its_mail),
+		cmocka_unit_test(a_refused_login_never_bounces),
+		cmocka_unit_test(nor_does_a_login_that_cannot_be_said),
+		cmocka_unit_test(no_tls_no_mail),
+		cmocka_unit_test(the_next_one_takes_it_at_once),
+		cmocka_unit_test(the_first_gets_its_mail_again_when_it_is_back),
+		cmocka_unit_test(a_sender_that_all_refuse_fails),
+		cmocka_unit_test(but_not_while_one_has_not_been_asked),
+		cmocka_unit_test(what_nobody_can_carry_is_bounced),
+		cmocka_unit_test(it_goes_to_the_one_that_can),
+		cmocka_unit_test(it_is_parked_while_the_one_that_might_is_away),
+		cmocka_unit_test(eight_bit_may_be_passed),
+		cmocka_unit_test(ascii_needs_no_smtputf8),
+		cmocka_unit_test(
+		    attempts_end_in_a_dead_letter_without_a_bounce),
+		cmocka_unit_test(new_settings_take_hold_of_queued_mail),
+		cmocka_unit_test(a_stop_waits_for_what_is_past_the_dot),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
