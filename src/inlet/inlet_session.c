@@ -46,6 +46,7 @@ struct inlet_session {
 	bool has_content;  /* 354 was said */
 	bool is_told;      /* intake has logged why the next reply refuses */
 	bool has_replied;  /* since the clock was set */
+	bool has_spoken;   /* in this round */
 };
 
 /* --- the end -------------------------------------------------------------- */
@@ -155,13 +156,19 @@ set_clock(struct inlet_session *s, uint64_t ms)
 	s->has_replied = false;
 }
 
+static bool
+session_wants_more(const struct inlet_session *s)
+{
+	return !smtp_server_is_waiting(s->smtp) && !s->is_paused;
+}
+
 /* A command has so long from the last reply on, whatever drips in meanwhile;
  * content from its last piece.  While we keep the client waiting it has all
  * the time there is. */
 static void
 session_clock(struct inlet_session *s)
 {
-	if (smtp_server_is_waiting(s->smtp) || s->is_paused)
+	if (!session_wants_more(s))
 		conn_timeout(s->conn, 0);
 	else if (smtp_server_in_body(s->smtp))
 		set_clock(s, s->listener->timeouts.data);
@@ -207,8 +214,7 @@ session_look(struct inlet_session *s, struct str input, bool *is_gone)
 static bool
 session_may_read(struct inlet_session *s)
 {
-	if (smtp_server_is_done(s->smtp) || smtp_server_is_waiting(s->smtp) ||
-	    s->is_paused)
+	if (smtp_server_is_done(s->smtp) || !session_wants_more(s))
 		return false;
 	if (!conn_is_full(s->conn))
 		return true;
@@ -246,14 +252,18 @@ session_feed(struct inlet_session *s)
 static void
 session_go_on(struct inlet_session *s)
 {
+	s->has_spoken = false;
 	if (!session_feed(s))
 		return;
-	if (smtp_server_is_done(s->smtp))
+	if (smtp_server_is_done(s->smtp)) {
 		session_finish(s, "done");
-	else if (!s->is_half)
+	} else if (!s->is_half) {
 		session_clock(s);
-	else if (!smtp_server_is_waiting(s->smtp) && !s->is_paused)
+		if (!s->has_spoken && session_wants_more(s))
+			conn_ack(s->conn);
+	} else if (session_wants_more(s)) {
 		session_finish(s, "closed by the client");
+	}
 }
 
 static void
@@ -344,7 +354,7 @@ on_write(void *arg, const char *p, size_t n)
 	struct inlet_session *s = arg;
 
 	conn_write(s->conn, p, n);
-	s->has_replied = true;
+	s->has_replied = s->has_spoken = true;
 }
 
 static void

@@ -295,6 +295,15 @@ conn_write(struct conn *c, const void *p, size_t n)
 	loop_task_later(c->loop, &c->task);
 }
 
+void
+conn_ack(struct conn *c)
+{
+	int on = 1;
+
+	if (c->fd >= 0) /* harmless where it is no TCP */
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 bool
 conn_is_full(const struct conn *c)
 {

@@ -124,6 +124,37 @@ a_client_that_closes_its_side_still_hears(void **state)
 	rig_end(&r);
 }
 
+/* A client with Nagle's algorithm on holds a second piece back until the first
+ * is acknowledged; nobody says anything meanwhile. */
+static void
+a_client_that_writes_in_pieces_does_not_wait(void **state)
+{
+	uint64_t best_ms = UINT64_MAX;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	fd = rig_hello(&r, 0);
+	for (int i = 0; i < 10; i++) {
+		uint64_t began = clock_mono_ms(), ms;
+
+		begin_data(fd);
+		rig_say(fd, "Subject: x\r\n");
+		rig_say(fd, "\r\n");
+		rig_say(fd, "hel");
+		rig_say(fd, "lo\r\n");
+		rig_say(fd, ".\r\n");
+		rig_hear(fd, "250 2.0.0 queued as ");
+		ms = clock_mono_ms() - began;
+		best_ms = ms < best_ms ? ms : best_ms;
+	}
+	assert_in_range(best_ms, 0, 35); /* a delayed one comes after 40 */
+	rig_bye(fd);
+	rig_end(&r);
+}
+
 #define BIG ((size_t)5 << 20)
 
 static void
@@ -758,6 +789,7 @@ main(void)
 		cmocka_unit_test(a_message_is_taken),
 		cmocka_unit_test(many_messages_in_one_write_are_taken),
 		cmocka_unit_test(a_client_that_closes_its_side_still_hears),
+		cmocka_unit_test(a_client_that_writes_in_pieces_does_not_wait),
 		cmocka_unit_test(a_big_message_is_taken),
 		cmocka_unit_test(many_big_ones_at_once_share_little_memory),
 		cmocka_unit_test(one_connection_too_many_gets_421),

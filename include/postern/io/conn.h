@@ -72,6 +72,9 @@ void conn_drop_input(
 void conn_pause(struct conn *c);  /* no more CONN_DATA, no more reading */
 void conn_resume(struct conn *c); /* CONN_DATA in this turn if input is held */
 void conn_write(struct conn *c, const void *p, size_t n); /* copies */
+/* Nothing will be said now: what was read is acknowledged at once.  A peer that
+ * writes in pieces (Nagle's algorithm) waits for that, 40 ms else. */
+void conn_ack(struct conn *c);
 bool conn_is_full(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
 /* CONN_TIMEOUT in so many ms unless set again; 0: never.  Cheap: stores. */
