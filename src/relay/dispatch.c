@@ -392,16 +392,6 @@ dispatch_evict(struct provider *p)
 		dispatch_place(LIST_OF(node, struct delivery, node));
 }
 
-/* What waits was placed before it was known what the provider can do. */
-void
-dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max)
-{
-	if (provider_learn(p, caps, size_max))
-		park_look(p->relay);
-	dispatch_evict(p);
-	relay_kick(p->relay);
-}
-
 void
 dispatch_not_connected(
     struct provider *p, const struct verdict *v, const struct outcome *o)
