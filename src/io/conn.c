@@ -128,7 +128,8 @@ start_connect(struct conn *c, const struct sockaddr *to, socklen_t to_len,
 		conn_fail(c, "bind to the source address", errno);
 		return -1;
 	}
-	if (connect(c->fd, to, to_len) < 0 && errno != EINPROGRESS) {
+	if (connect(c->fd, to, to_len) < 0 && errno != EINPROGRESS &&
+	    errno != EINTR) {
 		conn_fail(c, "connect", errno);
 		return -1;
 	}

@@ -46,11 +46,17 @@ the_test_clock_runs_faster(void **state)
 {
 	uint64_t mono = clock_mono_ms();
 	int64_t wall = clock_wall_ms();
+	struct timespec start, now;
 
 	(void)state;
-	usleep(20000);
-	assert_true(clock_mono_ms() - mono >= 20 * 60);
-	assert_true(clock_wall_ms() - wall >= 20 * 60);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - start.tv_sec) * 1000000000L + now.tv_nsec -
+	           start.tv_nsec <
+	       20000000L);
+	assert_true(clock_mono_ms() - mono >= 20 * 60 - 1);
+	assert_true(clock_wall_ms() - wall >= 20 * 60 - 1);
 }
 #endif
 
@@ -61,9 +67,9 @@ static const struct {
 } dates[] = {
 	{ "UTC", "UTC0", 1795512672000, "Tue, 24 Nov 2026 09:31:12 +0000" },
 	{ "one digit", "UTC0", 0, "Thu, 1 Jan 1970 00:00:00 +0000" },
-	{ "east", "XXX-05:30", 1795512672000,
+	{ "east", "ABC-05:30", 1795512672000,
 	    "Tue, 24 Nov 2026 15:01:12 +0530" },
-	{ "west, the day before", "XXX11", 1795512672000,
+	{ "west, the day before", "ABC11", 1795512672000,
 	    "Mon, 23 Nov 2026 22:31:12 -1100" },
 };
 

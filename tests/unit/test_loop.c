@@ -237,7 +237,6 @@ static void *
 wake_it(void *arg)
 {
 	(void)arg;
-	usleep(10000); /* likely asleep by then; right either way */
 	loop_wake(loop);
 	return NULL;
 }
