@@ -267,9 +267,8 @@ class_of_silence(const struct outcome *o, const struct verdict_context *ctx)
 {
 	/* With CHUNKING all of it leaves at once; where not even MAIL was
 	 * answered, the session had been closed before. */
-	if (o->dot_sent &&
-	    !(o->first_since_idle && o->io == OUTCOME_LOST &&
-	        o->stage == OUTCOME_MAIL))
+	if (o->dot_sent && !(o->first_since_idle && o->io == OUTCOME_LOST &&
+	                       o->stage == OUTCOME_MAIL))
 		return VERDICT_UNSURE;
 	if (o->first_since_idle && o->io != OUTCOME_LOCAL)
 		return VERDICT_STALE;
