@@ -269,6 +269,7 @@ a_connection_that_was_full_within_a_turn_drains(void **state)
 {
 	static char in[sizeof big];
 	struct side s = { 0 };
+	size_t n = 0;
 	int fd[2];
 
 	(void)state;
@@ -278,7 +279,8 @@ a_connection_that_was_full_within_a_turn_drains(void **state)
 	assert_true(conn_is_full(s.c));
 	world_until_event(&s, 'R');
 	assert_false(conn_is_full(s.c));
-	assert_int_equal(world_drain(fd[1], in, sizeof in), 3000);
+	while ((n += world_drain(fd[1], in, sizeof in)) < 3000)
+		world_turns(1);
 	world_done(&s);
 	close(fd[1]);
 }
@@ -321,7 +323,7 @@ static void
 a_time_set_again_moves_and_zero_stops_it(void **state)
 {
 	struct side s = { 0 };
-	uint64_t start = clock_mono_ms(), at = start + 40;
+	uint64_t start = clock_mono_ms(), at;
 	int fd[2];
 
 	(void)state;
@@ -329,8 +331,6 @@ a_time_set_again_moves_and_zero_stops_it(void **state)
 	world_adopt(&s, fd[0]);
 	conn_timeout(s.c, 30);
 	conn_timeout(s.c, 90);
-	world_until(is_later, &at, "the clock");
-	assert_int_equal(s.n, 0);
 	world_until_event(&s, 'T');
 	assert_true(clock_mono_ms() - start >= 89);
 	world_done(&s);
@@ -567,6 +567,7 @@ connecting_succeeds_and_sends_what_waits(void **state)
 	struct side s = { 0 };
 	socklen_t len = sizeof from;
 	int l = listen_on_loopback(&in), fd, nodelay = 0;
+	size_t n = 0;
 	char word[8];
 
 	(void)state;
@@ -581,8 +582,8 @@ connecting_succeeds_and_sends_what_waits(void **state)
 	fd = accept4(
 	    l, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_int_equal(ntohl(from.sin_addr.s_addr), 0x7f000002);
-	world_turns(1);
-	assert_int_equal(world_drain(fd, word, sizeof word), 4);
+	while ((n += world_drain(fd, word, sizeof word)) < 4)
+		world_turns(1);
 	len = sizeof nodelay;
 	getsockopt(conn_fd(s.c), IPPROTO_TCP, TCP_NODELAY, &nodelay, &len);
 	assert_int_equal(nodelay, 1);
