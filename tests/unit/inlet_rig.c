@@ -247,6 +247,15 @@ rig_bye(int fd)
 	rig_hear_end(fd);
 }
 
+void
+rig_begin(int fd)
+{
+	rig_say(fd, RIG_ENVELOPE "DATA\r\n");
+	rig_hear(fd, "250 2.1.0");
+	rig_hear(fd, "250 2.1.5");
+	rig_hear(fd, "354 ");
+}
+
 /* --- what is stored
  * ------------------------------------------------------------
  */

@@ -36,6 +36,9 @@ void rig_wait(struct rig *r);
 int rig_connect(struct rig *r, size_t inlet); /* not greeted yet */
 int rig_hello(struct rig *r, size_t inlet);   /* after EHLO */
 
+/* The envelope of a message to one. */
+#define RIG_ENVELOPE "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
+void rig_begin(int fd); /* as far as 354 */
 void rig_say(int fd, const char *text);
 void rig_send(int fd, const char *p, size_t n);
 /* The next reply's last line begins so; its text, until the next call. */

@@ -17,21 +17,10 @@
 
 #include "inlet_rig.h"
 
-#define ENVELOPE "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
-
 static uint64_t
 count(const struct stat_counter *c)
 {
 	return stat_get(c);
-}
-
-static void
-begin_data(int fd)
-{
-	rig_say(fd, ENVELOPE "DATA\r\n");
-	rig_hear(fd, "250 2.1.0");
-	rig_hear(fd, "250 2.1.5");
-	rig_hear(fd, "354 ");
 }
 
 static void
@@ -48,7 +37,7 @@ a_message_is_taken(void **state)
 	rig_init(&r);
 	rig_start(&r, 1);
 	fd = rig_hello(&r, 0);
-	begin_data(fd);
+	rig_begin(fd);
 	rig_say(fd, "Subject: x\r\n\r\n..hello\r\n.\r\n");
 	rig_hear(fd, "250 2.0.0 queued as ");
 	n = inlet_counters(r.inlet[0]);
@@ -74,7 +63,8 @@ a_message_is_taken(void **state)
 static void
 many_messages_in_one_write_are_taken(void **state)
 {
-	static const char one[] = ENVELOPE "DATA\r\nx: y\r\n\r\nhello\r\n.\r\n";
+	static const char one[] =
+	    RIG_ENVELOPE "DATA\r\nx: y\r\n\r\nhello\r\n.\r\n";
 	struct rig r;
 	char *all = mem_new(MANY * sizeof one + 8);
 	int fd;
@@ -111,7 +101,8 @@ a_client_that_closes_its_side_still_hears(void **state)
 	rig_init(&r);
 	rig_start(&r, 1);
 	fd = rig_connect(&r, 0);
-	rig_say(fd, "EHLO x\r\n" ENVELOPE "DATA\r\nhello\r\n.\r\nNOOP\r\nNO");
+	rig_say(
+	    fd, "EHLO x\r\n" RIG_ENVELOPE "DATA\r\nhello\r\n.\r\nNOOP\r\nNO");
 	shutdown(fd, SHUT_WR);
 	rig_hear(fd, "220 ");
 	rig_hear(fd, "250 ENHANCEDSTATUSCODES");
@@ -140,7 +131,7 @@ a_client_that_writes_in_pieces_does_not_wait(void **state)
 	for (int i = 0; i < 10; i++) {
 		uint64_t began = clock_mono_ms(), ms;
 
-		begin_data(fd);
+		rig_begin(fd);
 		rig_say(fd, "Subject: x\r\n");
 		rig_say(fd, "\r\n");
 		rig_say(fd, "hel");
@@ -173,7 +164,7 @@ a_big_message_is_taken(void **state)
 	r.store.memory_max = 1 << 20;
 	rig_start(&r, 1);
 	fd = rig_hello(&r, 0);
-	begin_data(fd);
+	rig_begin(fd);
 	rig_send(fd, text, BIG);
 	rig_say(fd, ".\r\n");
 	rig_hear(fd, "250 2.0.0 queued as ");
@@ -263,7 +254,7 @@ many_big_ones_at_once_share_little_memory(void **state)
 	for (size_t i = 0; i < CROWD; i++) {
 		p[i].fd = rig_hello(&r, 0);
 		p[i].events = POLLOUT;
-		begin_data(p[i].fd);
+		rig_begin(p[i].fd);
 	}
 	crowd_send(p);
 	for (size_t i = 0; i < CROWD; i++)
@@ -404,228 +395,6 @@ a_full_spool_says_so(void **state)
 	rig_end(&r);
 }
 
-/* --- time --------------------------------------------------------------------
- */
-
-static void
-a_silent_client_is_told(void **state)
-{
-	struct rig r;
-	int fd;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.timeouts.command = 50;
-	rig_start(&r, 1);
-	fd = rig_connect(&r, 0);
-	rig_hear(fd, "220 ");
-	rig_hear(fd, "421 4.4.2 ");
-	rig_hear_end(fd);
-	rig_end(&r);
-}
-
-static void
-silence_in_content_is_told(void **state)
-{
-	struct rig r;
-	int fd;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.timeouts.data = 50;
-	rig_start(&r, 1);
-	fd = rig_hello(&r, 0);
-	begin_data(fd);
-	rig_say(fd, "half a li");
-	rig_hear(fd, "421 4.4.2 ");
-	rig_hear_end(fd);
-	rig_stop(&r);
-	assert_int_equal(rig_stored(&r), 0);
-	rig_end(&r);
-}
-
-/* A byte now and then is not a command. */
-static void
-dripping_does_not_help(void **state)
-{
-	uint64_t began = clock_mono_ms();
-	struct pollfd p = { .events = POLLIN };
-	struct rig r;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.timeouts.command = 300;
-	rig_start(&r, 1);
-	p.fd = rig_hello(&r, 0);
-	while (poll(&p, 1, 20) == 0)
-		rig_say(p.fd, "x");
-	rig_hear(p.fd, "421 4.4.2 ");
-	rig_hear_end(p.fd);
-	assert_in_range(clock_mono_ms() - began, 300, 5000);
-	rig_end(&r);
-}
-
-static void
-a_session_has_an_end(void **state)
-{
-	struct pollfd p = { .events = POLLIN };
-	struct rig r;
-	const char *heard;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.timeouts.session = 200;
-	r.listener.idle_commands_max = 100000;
-	rig_start(&r, 1);
-	p.fd = rig_hello(&r, 0);
-	do {
-		rig_say(p.fd, "NOOP\r\n");
-		heard = rig_hear(p.fd, "");
-	} while (strncmp(heard, "250 ", 4) == 0);
-	assert_memory_equal(heard, "421 4.4.2 ", 10);
-	close(p.fd);
-	rig_end(&r);
-}
-
-/* Sends without reading until nothing goes any more: how much went. */
-static size_t
-flood(int fd, const char *text)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	size_t sent = 0, n = strlen(text);
-
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	while (poll(&p, 1, 200) == 1) {
-		ssize_t put = send(fd, text, n, MSG_NOSIGNAL);
-
-		if (put < 0 && errno != EAGAIN)
-			break;
-		sent += put > 0 ? (size_t)put : 0;
-		assert_in_range(sent, 0, 16 << 20);
-	}
-	return sent;
-}
-
-/* The kernel may tell the client late (its probes of a closed window get
- * rarer), so the server is asked. */
-static void
-wait_for_load(struct rig *r, size_t load)
-{
-	uint64_t began = clock_mono_ms();
-
-	while (inlet_load(r->inlet[0]) != load) {
-		poll(NULL, 0, 20);
-		assert_in_range(clock_mono_ms() - began, 0, 10000);
-	}
-}
-
-static void
-a_client_that_does_not_read_is_not_read(void **state)
-{
-	struct rig r;
-	int fd, small = 4096;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.timeouts.command = 1000;
-	r.listener.timeouts.linger = 100;
-	r.listener.idle_commands_max = UINT32_MAX;
-	rig_start(&r, 1);
-	fd = rig_connect(&r, 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	rig_say(fd, "EHLO x\r\n");
-	assert_true(flood(fd, "NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n") > 10000);
-	rig_bye(rig_hello(&r, 0)); /* others are served */
-	wait_for_load(&r, 0);      /* and one day it is cut */
-	close(fd);
-	rig_end(&r);
-}
-
-/* So many replies, whatever they say. */
-static void
-hear_lines(int fd, size_t n)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	static const char reply[] = "250 2.0.0 Ok\r\n";
-	size_t left = n * (sizeof reply - 1);
-	static char bytes[65536];
-
-	while (left > 0) {
-		ssize_t got;
-
-		assert_int_equal(poll(&p, 1, 10000), 1);
-		got =
-		    read(fd, bytes, left < sizeof bytes ? left : sizeof bytes);
-		assert_true(got > 0);
-		left -= (size_t)got;
-	}
-}
-
-static void
-a_choked_client_that_reads_again_goes_on(void **state)
-{
-	struct rig r;
-	size_t sent;
-	int fd;
-
-	(void)state;
-	rig_init(&r);
-	r.listener.idle_commands_max = UINT32_MAX;
-	rig_start(&r, 1);
-	fd = rig_hello(&r, 0);
-	sent = flood(fd, "NOOP\r\n");
-	fcntl(fd, F_SETFL, 0);
-	hear_lines(fd, sent / 6);
-	if (sent % 6 != 0)
-		rig_say(fd, &"NOOP\r\n"[sent % 6]);
-	else
-		rig_say(fd, "NOOP\r\n");
-	rig_hear(fd, "250 ");
-	rig_bye(fd);
-	rig_end(&r);
-}
-
-/* --- a client that goes
- * -------------------------------------------------------- */
-
-static void
-gone_before_the_dot_nothing_is_kept(void **state)
-{
-	struct rig r;
-	int fd;
-
-	(void)state;
-	rig_init(&r);
-	rig_start(&r, 1);
-	fd = rig_hello(&r, 0);
-	begin_data(fd);
-	rig_say(fd, "hello\r\n.\r");
-	close(fd);
-	rig_bye(rig_hello(&r, 0));
-	rig_stop(&r);
-	assert_int_equal(rig_stored(&r), 0);
-	rig_end(&r);
-}
-
-static void
-gone_after_the_dot_it_is_ours(void **state)
-{
-	struct rig r;
-	int fd;
-
-	(void)state;
-	rig_init(&r);
-	rig_start(&r, 1);
-	fd = rig_hello(&r, 0);
-	begin_data(fd);
-	rig_say(fd, "hello\r\n.\r\n");
-	close(fd);
-	rig_bye(rig_hello(&r, 0));
-	rig_stop(&r);
-	assert_int_equal(rig_stored(&r), 1);
-	rig_end(&r);
-}
-
 /* --- reload and stop
  * ------------------------------------------------------------
  */
@@ -695,11 +464,11 @@ a_drain_lets_content_come(void **state)
 	rig_start(&r, 1);
 	idle = rig_hello(&r, 0);
 	mail = rig_hello(&r, 0);
-	rig_say(mail, ENVELOPE);
+	rig_say(mail, RIG_ENVELOPE);
 	rig_hear(mail, "250 2.1.0");
 	rig_hear(mail, "250 2.1.5");
 	data = rig_hello(&r, 0);
-	begin_data(data);
+	rig_begin(data);
 	inlet_drain(r.inlet[0], 60000, rig_post, &r);
 	rig_hear(idle, "421 4.3.2 ");
 	rig_hear_end(idle);
@@ -729,7 +498,7 @@ a_drain_waits_only_so_long(void **state)
 	rig_init(&r);
 	rig_start(&r, 1);
 	fd = rig_hello(&r, 0);
-	begin_data(fd);
+	rig_begin(fd);
 	rig_say(fd, "hello\r\n");
 	inlet_drain(r.inlet[0], 50, rig_post, &r);
 	rig_hear(fd, "421 4.3.2 ");
@@ -766,7 +535,7 @@ a_stop_cuts_what_is_left(void **state)
 	rig_start(&r, 1);
 	idle = rig_hello(&r, 0);
 	data = rig_hello(&r, 0);
-	begin_data(data);
+	rig_begin(data);
 	for (int i = 0; i < 40; i++) { /* staged in part */
 		char part[16384];
 
@@ -796,14 +565,6 @@ main(void)
 		cmocka_unit_test(a_network_that_cannot_be_read_is_a_mistake),
 		cmocka_unit_test(other_protocols_are_sent_away),
 		cmocka_unit_test(a_full_spool_says_so),
-		cmocka_unit_test(a_silent_client_is_told),
-		cmocka_unit_test(silence_in_content_is_told),
-		cmocka_unit_test(dripping_does_not_help),
-		cmocka_unit_test(a_session_has_an_end),
-		cmocka_unit_test(a_client_that_does_not_read_is_not_read),
-		cmocka_unit_test(a_choked_client_that_reads_again_goes_on),
-		cmocka_unit_test(gone_before_the_dot_nothing_is_kept),
-		cmocka_unit_test(gone_after_the_dot_it_is_ours),
 		cmocka_unit_test(a_session_keeps_its_settings),
 		cmocka_unit_test(a_network_that_a_change_breaks_lets_nobody_in),
 		cmocka_unit_test(a_drain_lets_content_come),
