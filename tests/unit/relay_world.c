@@ -262,8 +262,8 @@ world_wait(struct world *w, uint64_t queued, uint64_t held, uint64_t dead)
 	    st.held, st.dead, queued, held, dead);
 }
 
-size_t
-world_count_log(struct world *w, const char *event, const char *words)
+static size_t
+count_log(struct world *w, const char *event, const char *words)
 {
 	FILE *f = fopen(w->log, "r");
 	char *name = mem_printf("event=%s ", event);
@@ -282,11 +282,34 @@ void
 world_wait_log(struct world *w, const char *event, const char *words)
 {
 	for (int t = 0; t < WAIT_MS; t += LOOK_MS) {
-		if (world_count_log(w, event, words) > 0)
+		if (count_log(w, event, words) > 0)
 			return;
 		poll(NULL, 0, LOOK_MS);
 	}
 	fail_msg("no %s with %s in the log", event, words);
+}
+
+/* What was said before is in the file when a second word of ours is: the
+ * logger has gone round all threads between the two. */
+static void
+settle_log(struct world *w)
+{
+	static const struct log_event mark = { "mark", LOG_LEVEL_INFO };
+	static unsigned n;
+	char word[32];
+
+	for (int i = 0; i < 2 && w->relay; i++) {
+		snprintf(word, sizeof word, "mark-%u-", ++n);
+		log_text(&mark, "%s", word);
+		world_wait_log(w, "mark", word);
+	}
+}
+
+size_t
+world_count_log(struct world *w, const char *event, const char *words)
+{
+	settle_log(w);
+	return count_log(w, event, words);
 }
 
 struct spool_dead
