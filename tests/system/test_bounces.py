@@ -107,6 +107,7 @@ def test_notify_is_heeded(notify, bounced, sink, postern):
         assert c.reply()[0] == 250
     p.wait_event("bounced")
     send(p, "good@example.net")
+    p.wait_event("delivered", n=2 if bounced else 1)
     if bounced:
         got = s.wait_messages(2)
         b = next(m for m in got if not m["sender"])
