@@ -24,8 +24,8 @@ const struct conf_key conf_table[] = {
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
 
 { "listeners", CONF_LIST, ROOT(s), .told = "port 25 of 127.0.0.1 and ::1" },
-{ "listeners.name", CONF_NAME, LISTENER(l.name), .told = "has to be written" },
-{ "listeners.address", CONF_ADDRESSES, LISTENER(l.addresses), COUNTED(conf_listener, l.naddresses), .told = "has to be written" },
+{ "listeners.name", CONF_NAME, LISTENER(l.name), .told = "none: it is required" },
+{ "listeners.address", CONF_ADDRESSES, LISTENER(l.addresses), COUNTED(conf_listener, l.naddresses), .told = "none: it is required" },
 { "listeners.networks", CONF_NETWORKS, LISTENER(l.networks), COUNTED(conf_listener, l.nnetworks), .told = "everybody who can connect" },
 { "listeners.max_size", CONF_SIZE, LISTENER(l.size_max), .def = "\"25M\"", .range = "1K..2G", .unit = "bytes" },
 { "listeners.max_recipients", CONF_COUNT, LISTENER(l.recipients_max), .def = "1000", .range = "1..50000", .unit = "recipients" },
@@ -43,9 +43,9 @@ const struct conf_key conf_table[] = {
 { "listeners.timeouts.linger", CONF_DURATION, LISTENER(l.timeouts.linger), .def = "\"5s\"", .range = "100ms..1m", .unit = "time" },
 
 { "providers", CONF_LIST, ROOT(s), .told = "none: mail is accepted and held" },
-{ "providers.name", CONF_NAME, PROVIDER(p.name), .told = "has to be written" },
+{ "providers.name", CONF_NAME, PROVIDER(p.name), .told = "none: it is required" },
 { "providers.like", CONF_NAME, PROVIDER(like), .told = "none" },
-{ "providers.host", CONF_HOST, PROVIDER(p.host), .told = "has to be written" },
+{ "providers.host", CONF_HOST, PROVIDER(p.host), .told = "none: it is required" },
 { "providers.port", CONF_PORT, PROVIDER(p.port), .told = "587; 465 with tls_mode = \"implicit\"", .range = "1..65535" },
 { "providers.tls", CONF_WORD, PROVIDER(p.tls), .def = "\"verify\"", .range = "off|required|verify" },
 { "providers.tls_mode", CONF_SWITCH, PROVIDER(p.implicit_tls), .def = "\"starttls\"", .range = "starttls|implicit" },

@@ -115,6 +115,8 @@ def test_notify_is_heeded(notify, bounced, sink, postern):
         assert rows[0]["Original-Recipient"].replace(" ", "") == "rfc822;old@example.net"
         assert "env+id" in content(s, b).decode()
         assert b"Hello." not in content(s, b), "only the header was asked for"
+    else:
+        s.wait_messages(1)
     p.stop()
     assert s.stop()["messages"] == (2 if bounced else 1)
 

@@ -863,6 +863,79 @@ the_full_file_says_the_defaults(void **state)
 	conf_free(&none);
 }
 
+/* The files of the examples lie in our directory instead. */
+static char *
+moved(const char *p, size_t n)
+{
+	static const char etc[] = "/etc/postern/";
+	char *text = mem_strn(p, n), *at;
+
+	while ((at = strstr(text, etc)) != NULL) {
+		char *more = mem_printf(
+		    "%.*s%s/%s", (int)(at - text), text, dir, at + strlen(etc));
+
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static void
+the_examples_of_the_man_page_can_be_read(void **state)
+{
+	static const char begin[] = ".Bd -literal -offset indent\n";
+	static char page[1 << 17];
+	const char *top = getenv("top_srcdir");
+	char path[512];
+	unsigned n = 0;
+	FILE *f;
+
+	(void)state;
+	if (top == NULL)
+		skip();
+	(void)snprintf(path, sizeof path, "%s/man/postern.conf.5", top);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	page[fread(page, 1, sizeof page - 1, f)] = '\0';
+	(void)fclose(f);
+	put_file("main.pass", "x");
+	put_file("second.pass", "y");
+	assert_int_equal(chmod(path_of("main.pass"), 0640), 0);
+	assert_int_equal(chmod(path_of("second.pass"), 0640), 0);
+	for (char *p = strstr(page, ".Sh EXAMPLES");
+	     (p = strstr(p, begin)) != NULL; n++) {
+		char *text, *end = strstr(p, ".Ed");
+		struct settings *s;
+
+		assert_non_null(end);
+		p += strlen(begin);
+		text = moved(p, (size_t)(end - p));
+		s = load_good(text);
+		assert_true(s->relay.nproviders > 0);
+		conf_free(&s);
+		free(text);
+	}
+	assert_true(n >= 4);
+}
+
+static void
+the_short_file_can_be_read(void **state)
+{
+	const char *top = getenv("top_srcdir");
+	struct settings *s = NULL;
+	struct conf_report r;
+	char path[512];
+
+	(void)state;
+	if (top == NULL)
+		skip();
+	(void)snprintf(path, sizeof path, "%s/etc/postern.conf", top);
+	assert_int_equal(conf_load(&s, path, false, &r), 0);
+	assert_true(s->listeners_by_default);
+	conf_report_done(&r);
+	conf_free(&s);
+}
+
 static int
 make_dir(void **state)
 {
@@ -875,7 +948,7 @@ remove_dir(void **state)
 {
 	static const char *const names[] = { "main.conf", "pass", "pass2",
 		"conf.d/10.conf", "conf.d/20.conf", "conf.d/not-this",
-		"one.conf", "secret" };
+		"one.conf", "secret", "main.pass", "second.pass" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -904,6 +977,8 @@ main(void)
 		cmocka_unit_test(keys_that_need_a_restart_are_named),
 		cmocka_unit_test(a_generation_lives_until_its_last_reference),
 		cmocka_unit_test(the_full_file_says_the_defaults),
+		cmocka_unit_test(the_short_file_can_be_read),
+		cmocka_unit_test(the_examples_of_the_man_page_can_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
