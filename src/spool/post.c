@@ -96,12 +96,18 @@ put_notice(struct post *p, struct batch *b)
 }
 
 void
-post_send(struct post *p, struct batch *b)
+post_flush(struct post *p)
 {
-	if (b->nready)
-		put_notice(p, b);
 	for (size_t i = 0; i < p->n; i++)
 		mailbox_put_chain(
 		    p->chain[i].to, p->chain[i].first, p->chain[i].last);
 	p->n = 0;
+}
+
+void
+post_send(struct post *p, struct batch *b)
+{
+	if (b->nready)
+		put_notice(p, b);
+	post_flush(p);
 }

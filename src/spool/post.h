@@ -29,7 +29,8 @@ void post_init(struct post *p, struct spool *sp);
 void post_done(struct post *p);
 /* The operation is not ours any more. */
 void post_answer(struct post *p, struct spool_op *op);
-/* The keys made by the batch go along. */
+void post_flush(struct post *p); /* the answers leave */
+/* They leave, and the keys made by the batch with them. */
 void post_send(struct post *p, struct batch *b);
 
 #endif

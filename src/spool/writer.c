@@ -135,30 +135,57 @@ writer_health(struct writer *w)
 
 /* --- submitting --- */
 
+/* The writer has ended: whoever comes so late hears that it was not written. */
+static void
+too_late(struct writer *w, struct spool_op *op)
+{
+	struct post post;
+
+	post_init(&post, w->sp);
+	op->result = SPOOL_FAILED;
+	err_set(&op->err, ERR_STORE, "the spool has been stopped");
+	op_release(op);
+	post_answer(&post, op);
+	post_flush(&post);
+	post_done(&post);
+}
+
+/* Is the writer to be woken?  Under the lock. */
+static bool
+note_hurry(struct writer *w, bool lazy)
+{
+	bool wake = !w->urgent;
+
+	if (!lazy)
+		w->urgent = true;
+	else if (w->lazy_since_us)
+		wake = false;
+	else
+		w->lazy_since_us = real_us();
+	return wake && w->sleeping;
+}
+
 void
 writer_submit(struct writer *w, struct spool_op *op)
 {
 	size_t cost = op_cost(op);
-	bool lazy = op_is_lazy(op), wake;
+	bool lazy = op_is_lazy(op), wake, stopped;
 
 	op->next = NULL;
 	atomic_fetch_add_explicit(&w->queued_ops, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&w->queued_bytes, cost, memory_order_relaxed);
 	pthread_mutex_lock(&w->lock);
-	assert(!w->stop);
-	*w->in_last = op;
-	w->in_last = &op->next;
-	wake = !lazy && !w->urgent;
-	if (!lazy)
-		w->urgent = true;
-	else if (w->lazy_since_us == 0) {
-		w->lazy_since_us = real_us();
-		wake = !w->urgent;
+	stopped = w->stop;
+	wake = !stopped && note_hurry(w, lazy);
+	if (!stopped) {
+		*w->in_last = op;
+		w->in_last = &op->next;
 	}
-	wake = wake && w->sleeping;
 	pthread_mutex_unlock(&w->lock);
 	if (wake)
 		pthread_cond_signal(&w->wake);
+	if (stopped)
+		too_late(w, op);
 }
 
 /* --- waiting --- */

@@ -637,6 +637,21 @@ a_stop_commits_what_was_submitted(void **state)
 }
 
 static void
+what_comes_after_the_stop_fails(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+	uint64_t mid;
+
+	kit_stage(k, spool_mid(k->sp), 70000, 65536);
+	spool_stop(k->sp);
+	spool_abort_staged(k->sp, 4711);
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_FAILED);
+	assert_string_equal(k->err.text, "the spool has been stopped");
+	spool_stop(k->sp); /* twice is harmless */
+}
+
+static void
 the_relay_is_given_content_while_there_is_memory(void **state)
 {
 	struct kit *k = *state;
@@ -837,6 +852,7 @@ main(void)
 		T(what_was_not_staged_as_a_whole_is_refused),
 		T(delivered_rides_with_the_next_commit),
 		T(a_stop_commits_what_was_submitted),
+		T(what_comes_after_the_stop_fails),
 		T(the_relay_is_given_content_while_there_is_memory),
 		T(memory_of_reception_goes_over_to_the_content),
 		T(keys_come_by_route_priority_lane_time_and_id),

@@ -99,7 +99,8 @@ MUST_CHECK int spool_open(
     struct spool **sp, const struct spool_settings *s, struct err *err);
 /* The writer thread; its mailbox-free loop ends with spool_stop(). */
 void spool_start(struct spool *sp);
-/* Commits all that was submitted, marks the stop as clean, joins. */
+/* Commits all that was submitted, marks the stop as clean, joins.  What is
+ * submitted later is answered with SPOOL_FAILED. */
 void spool_stop(struct spool *sp);
 /* After spool_stop(), when no reader and no content charged to this spool
  * (spool_memory_own()) is left. */
