@@ -62,6 +62,8 @@ pool_move(struct relay_session *s, enum pool_phase to)
 		[POOL_IDLE] = 1 << POOL_CONNECTING | 1 << POOL_BUSY,
 		[POOL_BUSY] = 1 << POOL_IDLE,
 		[POOL_DRAINING] = 1 << POOL_BUSY,
+		[POOL_LEAVING] =
+		    1 << POOL_IDLE | 1 << POOL_BUSY | 1 << POOL_DRAINING,
 	};
 
 	assert(from[to] & 1 << s->phase);
@@ -86,12 +88,13 @@ room(struct provider *p)
 	uint64_t now_ms = relay_now_ms(p->relay);
 	size_t max = provider_conns(p, now_ms);
 	size_t ramp = pool->ramp;
+	size_t taken = pool_live(pool) + pool->n[POOL_LEAVING];
 
 	if (p->set->user && provider_logins(p, now_ms) < ramp)
 		ramp = provider_logins(p, now_ms);
-	if (pool_live(pool) >= max || pool->n[POOL_CONNECTING] >= ramp)
+	if (taken >= max || pool->n[POOL_CONNECTING] >= ramp)
 		return 0;
-	max -= pool_live(pool);
+	max -= taken;
 	ramp -= pool->n[POOL_CONNECTING];
 	return max < ramp ? max : ramp;
 }
@@ -149,7 +152,7 @@ end_all(struct provider *p, enum pool_phase phase)
 		struct relay_session *s =
 		    LIST_OF(in->next, struct relay_session, node);
 
-		if (phase == POOL_IDLE)
+		if (phase == POOL_IDLE || phase == POOL_LEAVING)
 			relay_session_quit(s);
 		else
 			relay_session_abort(s, "given up");
@@ -166,6 +169,8 @@ void
 pool_quit_idle(struct provider *p)
 {
 	end_all(p, POOL_IDLE);
+	if (p->relay->draining)
+		end_all(p, POOL_LEAVING);
 }
 
 void
@@ -173,6 +178,7 @@ pool_retire(struct provider *p)
 {
 	end_all(p, POOL_CONNECTING);
 	end_all(p, POOL_IDLE);
+	end_all(p, POOL_LEAVING);
 	while (!list_empty(&p->pool.in[POOL_BUSY]))
 		pool_move(LIST_OF(p->pool.in[POOL_BUSY].next,
 		              struct relay_session, node),

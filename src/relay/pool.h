@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay/pool - a provider's sessions: connecting, idle, busy, draining.
+ * relay/pool - a provider's sessions: connecting, idle, busy, draining,
+ * leaving.  One that has said QUIT is there until the provider has closed it:
+ * else a new one would be one too many for it.
  */
 #ifndef RELAY_POOL_H
 #define RELAY_POOL_H
@@ -20,6 +22,7 @@ enum pool_phase {
 	POOL_IDLE,
 	POOL_BUSY,
 	POOL_DRAINING, /* takes no more */
+	POOL_LEAVING,  /* has said QUIT */
 	POOL_PHASES
 };
 
@@ -30,7 +33,8 @@ struct pool {
 };
 
 void pool_init(struct pool *pool);
-size_t pool_live(const struct pool *pool); /* draining ones not counted */
+/* Draining and leaving ones not counted. */
+size_t pool_live(const struct pool *pool);
 /* Gives what waits at the provider to idle sessions, opens more of them where
  * that is useful. */
 void pool_serve(struct provider *p);

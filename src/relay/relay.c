@@ -99,7 +99,8 @@ drop_retired(struct relay *r)
 
 		node = node->next;
 		if (p->nwaiting == 0 && pool_live(&p->pool) == 0 &&
-		    p->pool.n[POOL_DRAINING] == 0)
+		    p->pool.n[POOL_DRAINING] == 0 &&
+		    p->pool.n[POOL_LEAVING] == 0)
 			provider_free(&p);
 	}
 }

@@ -35,6 +35,7 @@
 #define LINGER_MS 2000 /* for QUIT to leave */
 
 static void on_conn(struct conn *c, enum conn_event ev, void *arg);
+static void arm(struct relay_session *s);
 
 /* --- the end ---------------------------------------------------------------
  */
@@ -78,16 +79,30 @@ relay_session_free_ended(struct relay *r)
 	}
 }
 
-void
-relay_session_quit(struct relay_session *s)
+static void
+say_quit(struct relay_session *s)
 {
-	if (s->over)
-		return;
 	relay_log_session_end(s, "quit");
 	s->judged = true;
 	if (s->client && smtp_client_is_ready(s->client))
 		smtp_client_quit(s->client);
-	finish(s, true);
+}
+
+/* Where nothing will be opened in its place the reply is not waited for. */
+void
+relay_session_quit(struct relay_session *s)
+{
+	if (!s->over && s->phase != POOL_LEAVING)
+		say_quit(s);
+	if (s->over)
+		return;
+	if (s->phase == POOL_LEAVING || s->phase == POOL_CONNECTING ||
+	    s->relay->draining || s->provider->retired) {
+		finish(s, true);
+		return;
+	}
+	pool_move(s, POOL_LEAVING);
+	arm(s);
 }
 
 static struct verdict_context
@@ -131,7 +146,9 @@ lost(struct relay_session *s, const struct outcome *o)
 		return;
 	if (connecting && !verdict_row(v.class)->is_trouble)
 		v.class = VERDICT_BACKOFF; /* nothing there is a message's */
-	if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)
+	if (s->phase == POOL_LEAVING)
+		; /* it was said that it ends */
+	else if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)
 		relay_log_session_end(s, o->text);
 	else
 		judge(s, NULL, &v, o);
@@ -240,8 +257,8 @@ relay_session_may_take(struct relay_session *s)
 static void
 rest(struct relay_session *s)
 {
-	if (s->over || s->phase < POOL_BUSY || s->nin_hand > 0 ||
-	    !smtp_client_is_ready(s->client))
+	if (s->over || s->phase < POOL_BUSY || s->phase == POOL_LEAVING ||
+	    s->nin_hand > 0 || !smtp_client_is_ready(s->client))
 		return;
 	if (s->phase == POOL_DRAINING || s->relay->draining || is_too_old(s)) {
 		relay_session_quit(s);
