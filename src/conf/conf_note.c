@@ -34,6 +34,9 @@ add(struct conf_notes *n, struct conf_place at, bool warning, char *text)
 	n->mistakes += !warning;
 }
 
+static char *sentence(struct conf_place at, const char *key, const char *fmt,
+    va_list ap) PRINTF_LIKE(3, 0);
+
 static char *
 sentence(struct conf_place at, const char *key, const char *fmt, va_list ap)
 {

@@ -132,6 +132,12 @@ is_digit(char c)
 }
 
 static bool
+is_hex(char c)
+{
+	return is_digit(c) || is_one_of(c, "abcdefABCDEF");
+}
+
+static bool
 is_letter(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -262,8 +268,8 @@ literal_of(struct str w)
 	size_t i = w.len > 0 && (w.p[0] == '-' || w.p[0] == '+'), digits = 0;
 
 	if (w.len > 2 && w.p[0] == '0' && (w.p[1] | 0x20) == 'x') {
-		i = 2 + strspn(w.p + 2, "0123456789abcdefABCDEF");
-		digits = 1;
+		for (i = 2; i < w.len && is_hex(w.p[i]); i++)
+			digits++;
 	} else {
 		for (; i < w.len && is_digit(w.p[i]); i++)
 			digits++;
