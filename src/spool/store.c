@@ -235,7 +235,7 @@ int
 store_probe(const char *directory, struct err *err)
 {
 	MDB_env *env = NULL;
-	int rc = env_new(&env, 0);
+	int rc = env_new(&env, MAP_LEAST); /* it takes what the data needs */
 
 	if (!rc)
 		rc = mdb_env_open(

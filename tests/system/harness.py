@@ -255,9 +255,10 @@ class Postern:
     def write_conf(self):
         self.conf.write_text(conf_text(self.settings))
 
-    def start(self, wait=True, env=None):
+    def start(self, wait=True, env=None, under=()):
+        """under: a program that runs it, such as prlimit with its options."""
         self.write_conf()
-        self.proc = Program([POSTERND, "-f", "-c", self.conf],
+        self.proc = Program([*under, POSTERND, "-f", "-c", self.conf],
                             env={**os.environ, **(env or {})})
         self.runs.append(self.proc)
         if wait:

@@ -158,3 +158,15 @@ def test_a_port_that_is_taken(postern, sink):
     q = postern(s.port, start=False, listeners=[{"name": "local", "address": ["127.0.0.1:%d" % p.port]}])
     assert str(p.port) in start_fails(q)
     p.stop()
+
+
+@pytest.mark.skipif(harness.SANITIZED, reason="sanitizers need all the address space there is")
+def test_little_address_space(sink, postern):
+    """A spool that was made with more of it opens where there is less."""
+    s = sink()
+    p = postern(s.port)
+    p.stop()
+    p.start(under=["prlimit", "--as=8000000000"])
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    p.stop()
