@@ -437,13 +437,13 @@ a_bad_message_fails_alone(void **state)
 	struct kit *k = *state;
 	struct kit_message good = { .bytes = 100, .nrcpts = 1 };
 	struct kit_message twin = good;
-	enum spool_result r[5];
+	enum spool_result r[7];
 	struct spool_accept *a;
 	char *name = mem_new(3000);
 
 	memset(name, 'x', 2999);
 	assert_int_equal(kit_accept(k, &good, &twin.mid), SPOOL_DONE);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 7; i++) {
 		a = mem_new(sizeof *a);
 		kit_op(k, &a->op);
 		a->op.arg = &r[i];
@@ -456,11 +456,16 @@ a_bad_message_fails_alone(void **state)
 		if (i == 4)
 			((struct envelope_rcpt *)(uintptr_t)a->env->rcpts)
 			    ->delivery = 1;
+		if (i == 5)
+			((struct envelope_rcpt *)(uintptr_t)a->env->rcpts)
+			    ->address = name;
+		if (i == 6)
+			a->env->nrcpts = 0;
 		spool_accept(k->sp, a);
 	}
 	kit_wait(k);
 	assert_int_equal(r[0], SPOOL_DONE);
-	for (int i = 1; i < 5; i++)
+	for (int i = 1; i < 7; i++)
 		assert_int_equal(r[i], SPOOL_FAILED);
 	assert_string_not_equal(k->err.text, "");
 	kit_audit(k);
@@ -649,6 +654,26 @@ what_comes_after_the_stop_fails(void **state)
 	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_FAILED);
 	assert_string_equal(k->err.text, "the spool has been stopped");
 	spool_stop(k->sp); /* twice is harmless */
+}
+
+static void
+a_writer_with_too_much_to_do_says_so(void **state)
+{
+	struct kit *k = *state;
+	struct spool_key key = { .mid = 1 };
+	struct err err;
+
+	kit_close(k);
+	assert_int_equal(spool_open(&k->sp, &k->settings, &err), 0);
+	for (int i = 0; i < 8192; i++)
+		spool_settle(k->sp, kit_settle_new(k, &key, 1));
+	assert_false(spool_is_busy(k->sp));
+	spool_settle(k->sp, kit_settle_new(k, &key, 1));
+	assert_true(spool_is_busy(k->sp));
+	spool_start(k->sp);
+	k->r = spool_reader_new(k->sp);
+	kit_wait(k);
+	assert_false(spool_is_busy(k->sp));
 }
 
 static void
@@ -853,6 +878,7 @@ main(void)
 		T(delivered_rides_with_the_next_commit),
 		T(a_stop_commits_what_was_submitted),
 		T(what_comes_after_the_stop_fails),
+		T(a_writer_with_too_much_to_do_says_so),
 		T(the_relay_is_given_content_while_there_is_memory),
 		T(memory_of_reception_goes_over_to_the_content),
 		T(keys_come_by_route_priority_lane_time_and_id),

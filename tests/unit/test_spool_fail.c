@@ -3,6 +3,7 @@
  * The spool when writing fails: the n-th write or sync of the store fails, the
  * map is full, the disk is full.  Nothing that was answered is lost.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
@@ -30,7 +32,7 @@
 
 /* --- in the place of the system's calls --- */
 
-enum call { DATA, META, SYNC, CALLS };
+enum call { DATA, META, SYNC, CHANGE, CALLS };
 
 static struct {
 	_Atomic long after[CALLS]; /* calls until it fails; < 0: never */
@@ -112,6 +114,56 @@ int
 fdatasync(int fd)
 {
 	return fails(fd, SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+/* In the place of LMDB's calls that change something: the n-th one in the
+ * writer's thread finds the map full. */
+static bool
+change_fails(void)
+{
+	if (fault.after[CHANGE] < 0)
+		return false;
+	if (fault.after[CHANGE]-- > 0)
+		return false;
+	fault.failed++;
+	return true;
+}
+
+static void *
+real(const char *name)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+int
+mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, MDB_val *v, unsigned flags)
+{
+	int (*fn)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
+
+	*(void **)&fn = real("mdb_put");
+	return change_fails() ? MDB_MAP_FULL : fn(txn, dbi, k, v, flags);
+}
+
+int
+mdb_del(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, MDB_val *v)
+{
+	int (*fn)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
+
+	*(void **)&fn = real("mdb_del");
+	return change_fails() ? MDB_MAP_FULL : fn(txn, dbi, k, v);
+}
+
+int
+mdb_cursor_del(MDB_cursor *c, unsigned flags)
+{
+	int (*fn)(MDB_cursor *, unsigned);
+
+	*(void **)&fn = real("mdb_cursor_del");
+	return change_fails() ? MDB_MAP_FULL : fn(c, flags);
 }
 
 /* --- the tests' world --- */
@@ -264,6 +316,125 @@ an_io_error_with_room_on_the_disk_ends_it(void **state)
 	assert_true(is_there(k, mid));
 }
 
+/* --- any change of any operation --- */
+
+static struct spool_settle *
+results(struct kit *k, uint64_t mid, uint32_t n, enum envelope_rcpt_state state)
+{
+	struct spool_key key = kit_key(k, mid, 0);
+	struct spool_settle *s = kit_settle_new(k, &key, n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		s->results[i].state = state;
+		s->results[i].code = (uint16_t)(400 + i);
+		memset(s->results[i].text, 'x', 300);
+	}
+	s->keep_dead = true;
+	return s;
+}
+
+static void
+move(struct kit *k, uint64_t mid, enum spool_hold hold, bool remove)
+{
+	struct spool_move *m = mem_new(sizeof *m);
+
+	kit_op(k, &m->op);
+	m->mid = mid;
+	m->to.hold = hold;
+	m->to.priority = 1;
+	m->remove = remove;
+	spool_move(k->sp, m);
+	kit_wait(k);
+	assert_int_equal(k->last, SPOOL_DONE);
+}
+
+static void
+reserve(struct kit *k, int64_t hour)
+{
+	struct spool_reserve *r = mem_new(sizeof *r);
+
+	kit_op(k, &r->op);
+	strcpy(r->owner, "ses");
+	r->window_s = 3600;
+	r->start_ms = hour * 3600000;
+	r->reserve = 1;
+	spool_reserve(k->sp, r);
+	kit_wait(k);
+	assert_int_equal(k->last, SPOOL_DONE);
+}
+
+/* Every operation, so that each has each of its changes fail in turn. */
+static void
+do_everything(struct kit *k, long round)
+{
+	struct kit_message small = { .bytes = 100, .nrcpts = 20 },
+	                   big = { .bytes = 9000,
+		                   .nrcpts = 300,
+		                   .ndeliveries = 3 },
+	                   staged = {
+		                   .bytes = 300000, .nrcpts = 1, .staged = true
+	                   };
+	struct spool_settle *s;
+	struct err err;
+	uint32_t id;
+	uint64_t mid;
+	char name[32];
+
+	assert_int_equal(kit_accept(k, &small, &mid), SPOOL_DONE);
+	s = results(k, mid, 20, ENVELOPE_QUEUED); /* out of msg, into rcpt */
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	s = results(k, mid, 20, ENVELOPE_DEAD);
+	small.mid = 0;
+	s->child = kit_envelope(k, &big);
+	for (uint32_t i = 0; i < 300; i++)
+		((struct envelope_rcpt *)(uintptr_t)s->child->rcpts)[i]
+		    .delivery = 0;
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	move(k, mid, SPOOL_HOLD_NONE, false); /* revived */
+	move(k, mid, SPOOL_HOLD_OPERATOR, false);
+	move(k, mid, SPOOL_HOLD_NONE, true);
+	assert_int_equal(kit_accept(k, &big, &mid), SPOOL_DONE);
+	for (uint16_t n = 0; n < 3; n++)
+		assert_int_equal(kit_deliver(k, mid, n), SPOOL_DONE);
+	staged.mid = spool_mid(k->sp);
+	kit_stage(k, staged.mid, staged.bytes, 100000);
+	assert_int_equal(kit_accept(k, &staged, NULL), SPOOL_DONE);
+	assert_int_equal(kit_deliver(k, staged.mid, 0), SPOOL_DONE);
+	staged.mid = spool_mid(k->sp);
+	kit_stage(k, staged.mid, staged.bytes, 100000);
+	kit_wait(k);
+	spool_abort_staged(k->sp, staged.mid);
+	reserve(k, 100 * round);
+	snprintf(name, sizeof name, "route%ld", round);
+	assert_int_equal(spool_route(k->sp, name, &id, &err), 0);
+	spool_health_put(k->sp, "ses", name, 8);
+	reserve(k, 100 * round + 80); /* drops the window before */
+}
+
+static void
+any_change_may_fail(void **state)
+{
+	struct kit *k = *state;
+	long n, every = getenv("POSTERN_ROUNDS") ? 1 : 5; /* the long tier */
+
+	k->settings.journal_max = 20000;
+	open_with_hook(k);
+	for (n = 0; n < 2000; n += every) {
+		fail_at(CHANGE, n, 0, false);
+		do_everything(k, n);
+		if (!fault.failed)
+			break;
+		heal();
+		assert_string_equal(fatal_text, "");
+		if (n % 20 == 0)
+			kit_audit(k);
+	}
+	heal();
+	assert_in_range(n, 100, 1999);
+	kit_reopen(k);
+	kit_audit(k);
+}
+
 /* --- a full disk, as the system says it --- */
 
 static void
@@ -407,6 +578,9 @@ a_full_disk_loses_nothing_and_drains(void **state)
 	assert_in_range(n, 50, 400);
 	assert_int_equal(k->last, SPOOL_FULL);
 	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
+	m.bytes = 10; /* what the ballast left is for deliveries */
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_FULL);
+	m.bytes = 50000;
 	assert_string_equal(fatal_text, "");
 	kit_reopen(k); /* also a start on a full disk works */
 	kit_audit(k);
@@ -428,6 +602,7 @@ main(void)
 		T(any_write_may_fail),
 		T(any_sync_may_fail),
 		T(any_meta_write_may_fail),
+		T(any_change_may_fail),
 		T(an_io_error_with_room_on_the_disk_ends_it),
 		T(on_a_full_disk_deliveries_are_kept_until_they_are_written),
 		T(settlings_keep_their_order_while_they_wait),
