@@ -145,7 +145,7 @@ on_usr1(void *arg)
 {
 	struct daemon *d = arg;
 
-	reload_log(d->settings);
+	reload_log(d, d->settings);
 }
 
 static void

@@ -40,6 +40,7 @@ struct daemon {
 	/* A reference for the daemon, one for each inlet and the relay. */
 	struct settings *settings;
 	uint32_t route; /* id of the default route */
+	bool is_detached;
 	struct loop *loop;
 	struct mailbox *mailbox;
 	struct loop_signal *signal[DAEMON_SIGNALS];

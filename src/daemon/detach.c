@@ -54,7 +54,7 @@ detach_fork(int *ready, struct err *err)
 }
 
 void
-detach_ready(int ready, bool keep_stderr)
+detach_ready(int ready)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char ok = 1;
@@ -62,8 +62,6 @@ detach_ready(int ready, bool keep_stderr)
 	if (null >= 0) {
 		(void)dup2(null, STDIN_FILENO);
 		(void)dup2(null, STDOUT_FILENO);
-		if (!keep_stderr)
-			(void)dup2(null, STDERR_FILENO);
 		if (null > STDERR_FILENO)
 			(void)close(null);
 	}
@@ -71,4 +69,18 @@ detach_ready(int ready, bool keep_stderr)
 	while (write(ready, &ok, 1) < 0 && errno == EINTR)
 		;
 	(void)close(ready);
+}
+
+void
+detach_stderr(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
 }

@@ -32,8 +32,10 @@ struct options {
 };
 
 struct start {
-	bool detach, keep_stderr;
+	bool detach;
 	int ready; /* for detach_ready() */
+	const char *log_to;
+	struct conf_report report; /* warnings, for the log */
 };
 
 static void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -133,24 +135,22 @@ absolute(const char *file, char out[PATH_MAX])
 }
 
 static int
-load(struct settings **s, const char *file, bool warnings)
+load(struct settings **s, const char *file, struct conf_report *r)
 {
-	bool root = getuid() == 0;
-	struct conf_report r;
-	int rc = conf_load(s, file, root, &r);
+	int rc;
 
-	for (size_t i = 0; i < r.nmistakes; i++)
-		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
-	for (size_t i = 0; i < r.nwarnings && rc == 0 && warnings; i++)
-		(void)fprintf(stderr, "%s\n", r.warnings[i]);
-	conf_report_done(&r);
+	conf_report_done(r);
+	rc = conf_load(s, file, getuid() == 0, r);
+	for (size_t i = 0; i < r->nmistakes; i++)
+		(void)fprintf(stderr, "%s\n", r->mistakes[i]);
 	return rc;
 }
 
 /* Read again with the rights that a reload will have: what root alone can read
  * would be missed then. */
 static int
-load_as_user(struct settings **s, const char *file, const struct privileges *p)
+load_as_user(struct settings **s, const char *file, const struct privileges *p,
+    struct conf_report *r)
 {
 	struct err err;
 	int rc;
@@ -160,7 +160,7 @@ load_as_user(struct settings **s, const char *file, const struct privileges *p)
 		complain("%s", err.text);
 		return -1;
 	}
-	rc = load(s, file, true);
+	rc = load(s, file, r);
 	if (privileges_resume(p, &err) != 0) {
 		complain("%s", err.text);
 		return -1;
@@ -170,13 +170,14 @@ load_as_user(struct settings **s, const char *file, const struct privileges *p)
 
 /* The configuration and who runs it.  0 or an exit code, told. */
 static int
-configure(struct settings **s, const char *file, struct privileges *p)
+configure(struct settings **s, const char *file, struct privileges *p,
+    struct conf_report *r)
 {
 	struct settings *found = NULL;
 	struct err err;
 
 	*p = (struct privileges){ 0 };
-	if (load(&found, file, getuid() != 0) != 0)
+	if (load(&found, file, r) != 0)
 		return EX_CONFIG;
 	if (privileges_find(p, found->user, found->group, &err) != 0) {
 		complain("%s", err.text);
@@ -188,7 +189,7 @@ configure(struct settings **s, const char *file, struct privileges *p)
 		return 0;
 	/* p->user points into the first reading until drop: hold it. */
 	(void)conf_ref(found);
-	if (load_as_user(s, file, p) != 0) {
+	if (load_as_user(s, file, p, r) != 0) {
 		conf_free(&found);
 		return EX_CONFIG;
 	}
@@ -202,7 +203,7 @@ configure(struct settings **s, const char *file, struct privileges *p)
  */
 
 static void
-tell_starting(const struct settings *s)
+tell_starting(const struct settings *s, const struct conf_report *r)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 	struct log_line l;
@@ -216,9 +217,8 @@ tell_starting(const struct settings *s)
 	log_cstr(&l, "user", pw != NULL ? pw->pw_name : "unknown");
 	log_cstr(&l, "hostname", s->hostname);
 	log_end(&l);
-	if (s->relay.nproviders == 0)
-		log_text(&daemon_events[DAEMON_CONFIG],
-		    "no provider configured: mail is accepted and held");
+	for (size_t i = 0; i < r->nwarnings; i++)
+		log_text(&daemon_events[DAEMON_CONFIG], "%s", r->warnings[i]);
 }
 
 static void
@@ -226,8 +226,11 @@ on_ready(void *arg)
 {
 	struct start *st = arg;
 
-	if (st->detach)
-		detach_ready(st->ready, st->keep_stderr);
+	if (!st->detach)
+		return;
+	if (!str_is(str_of(st->log_to), "stderr"))
+		detach_stderr(st->log_to);
+	detach_ready(st->ready);
 }
 
 /* Sockets as root, everything else as the user. */
@@ -251,7 +254,8 @@ prepare(struct daemon *d, const struct settings *s, const struct privileges *p,
 static int
 run(struct settings *s, const struct privileges *p, struct start *st)
 {
-	struct daemon d = { .began_ms = clock_mono_ms() };
+	struct daemon d = { .began_ms = clock_mono_ms(),
+		.is_detached = st->detach };
 	struct err err;
 
 	log_thread("main");
@@ -260,8 +264,8 @@ run(struct settings *s, const struct privileges *p, struct start *st)
 		complain("%s", err.text);
 		return exit_code(err.kind);
 	}
-	tell_starting(s);
-	st->keep_stderr = str_is(str_of(s->log.to), "stderr");
+	tell_starting(s, &st->report);
+	st->log_to = s->log.to;
 	if (daemon_open(&d, s, &err) != 0) {
 		log_stop();
 		complain("%s", err.text);
@@ -272,6 +276,31 @@ run(struct settings *s, const struct privileges *p, struct start *st)
 	return 0;
 }
 
+/* -t, after the mistakes: there are none. */
+static int
+tell_checked(const char *file, const struct conf_report *r)
+{
+	for (size_t i = 0; i < r->nwarnings; i++)
+		(void)fprintf(stderr, "%s\n", r->warnings[i]);
+	(void)printf("%s: ok\n", file);
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int
+start(struct settings *s, const struct privileges *p, struct start *st)
+{
+	struct err err;
+
+	if (st->detach && detach_fork(&st->ready, &err) != 0) {
+		complain("%s", err.text);
+		conf_free(&s);
+		return EX_OSERR;
+	}
+	(void)umask(027);
+	crash_install(-1);
+	return run(s, p, st);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -280,27 +309,19 @@ main(int argc, char **argv)
 	struct settings *s = NULL;
 	struct privileges p;
 	struct start st = { 0 };
-	struct err err;
 	int rc;
 
 	parse(&o, argc, argv);
-	if (!o.foreground && !o.check)
-		o.file = absolute(o.file, path);
-	rc = configure(&s, o.file, &p);
-	if (rc != 0)
-		return rc;
-	if (o.check) {
-		(void)printf("%s: ok\n", o.file);
-		conf_free(&s);
-		return fflush(stdout) == 0 ? 0 : EX_IOERR;
-	}
 	st.detach = !o.foreground;
-	if (st.detach && detach_fork(&st.ready, &err) != 0) {
-		complain("%s", err.text);
+	if (st.detach && !o.check)
+		o.file = absolute(o.file, path);
+	rc = configure(&s, o.file, &p, &st.report);
+	if (rc == 0 && o.check) {
+		rc = tell_checked(o.file, &st.report);
 		conf_free(&s);
-		return EX_OSERR;
+	} else if (rc == 0) {
+		rc = start(s, &p, &st);
 	}
-	(void)umask(027);
-	crash_install(-1);
-	return run(s, &p, &st);
+	conf_report_done(&st.report);
+	return rc;
 }

@@ -7,6 +7,7 @@
 #include "postern/spool/spool.h"
 
 #include "daemon/daemon.h"
+#include "daemon/detach.h"
 #include "daemon/notify.h"
 
 /* Any thread: an inlet or the relay has let its generation go. */
@@ -36,6 +37,16 @@ needs_restart(void *arg, const char *key)
 	log_end(&l);
 }
 
+static int
+change_log(const struct daemon *d, const struct settings *s, struct err *err)
+{
+	if (log_change(&s->log, err) != 0)
+		return -1;
+	if (d->is_detached && !str_is(str_of(s->log.to), "stderr"))
+		detach_stderr(s->log.to);
+	return 0;
+}
+
 /* What can fail, all of it, before anything is changed. */
 static int
 prepare(struct daemon *d, struct settings *s)
@@ -46,7 +57,7 @@ prepare(struct daemon *d, struct settings *s)
 		failed(err.text);
 		return -1;
 	}
-	if (log_change(&s->log, &err) != 0) {
+	if (change_log(d, s, &err) != 0) {
 		acceptor_forget(&d->acceptors);
 		failed(err.text);
 		return -1;
@@ -101,7 +112,7 @@ reload_all(struct daemon *d)
 
 	notify_reloading();
 	if (conf_load(&s, d->settings->file, false, &r) != 0)
-		reload_log(d->settings); /* it may have been rotated */
+		reload_log(d, d->settings); /* it may have been rotated */
 	tell_report(&r);
 	conf_report_done(&r);
 	if (s != NULL && prepare(d, s) != 0)
@@ -114,10 +125,10 @@ reload_all(struct daemon *d)
 }
 
 void
-reload_log(const struct settings *s)
+reload_log(const struct daemon *d, const struct settings *s)
 {
 	struct err err;
 
-	if (log_change(&s->log, &err) != 0)
+	if (change_log(d, s, &err) != 0)
 		failed(err.text);
 }

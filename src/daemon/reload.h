@@ -11,6 +11,6 @@ struct settings;
 
 void reload_all(struct daemon *d);
 /* The log's file is opened again (rotation). */
-void reload_log(const struct settings *s);
+void reload_log(const struct daemon *d, const struct settings *s);
 
 #endif

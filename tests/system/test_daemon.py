@@ -69,6 +69,16 @@ def test_a_configuration_that_is_missing(tmp_path):
     assert "none.conf: file: cannot be read: No such file or directory" in r.stderr
 
 
+def test_warnings_are_told_and_logged(sink, postern, tmp_path):
+    p = postern(harness.provider(sink().port, null_sender="refuse"), start=False)
+    p.write_conf()
+    r = run("-t", "-c", p.conf)
+    assert r.returncode == 0 and "bounce.from: is not set" in r.stderr and r.stdout == "%s: ok\n" % p.conf
+    p.start()
+    assert "bounce.from: is not set" in p.wait_event("config.warning")["text"]
+    p.stop()
+
+
 # --- the background ----------------------------------------------------------------
 
 def test_detached_it_returns_when_it_is_ready(sink, postern, tmp_path):
@@ -84,7 +94,8 @@ def test_detached_it_returns_when_it_is_ready(sink, postern, tmp_path):
     pid, port = int(e["pid"]), int(re.search(r"127\.0\.0\.1:(\d+)", log.split("event=listening")[1]).group(1))
     try:
         assert os.readlink("/proc/%d/cwd" % pid) == "/"
-        assert os.readlink("/proc/%d/fd/2" % pid) == "/dev/null"
+        assert os.readlink("/proc/%d/fd/1" % pid) == "/dev/null"
+        assert os.readlink("/proc/%d/fd/2" % pid) == str(path), "a crash is told there"
         assert os.getsid(pid) == pid
         harness.send_raw(port, mails.plain())
         s.wait_messages(1)
