@@ -236,3 +236,60 @@ def test_too_big_for_one_goes_by_the_other(sink, postern):
     assert large.wait_messages(1)[0]["sender"] == "app@example.com"
     p.stop()
     assert small.stop()["messages"] == 0
+
+
+def test_it_expires_while_the_provider_is_away(sink, postern):
+    """Given up in time, told when somebody takes mail again; kept as dead."""
+    import socket
+    with socket.create_server(("127.0.0.1", 0)) as x:
+        port = x.getsockname()[1]
+    p = postern(harness.provider(port, breaker={"open": "100ms", "open_max": "300ms"}),
+                retry={"quick": ["100ms"], "min": "100ms", "max": "200ms", "give_up": "2s"})
+    send(p, "ann@example.net")
+    p.wait_event("bounced")
+    s = sink(port=port)
+    m = s.wait_messages(1)[0]
+    _, rows, _, _ = parse_bounce(s, m)
+    assert rows[0]["Action"] == "failed"
+    assert rows[0]["Status"].startswith(("4.4.", "5.4."))
+    p.stop()
+    assert s.stop()["messages"] == 1
+    p.start()
+    assert p.wait_event("spool.opened")["dead"] == "1"
+    p.stop()
+
+
+def test_delay_is_told_once(sink, postern):
+    s = sink("--reply", "rcpt<busy@example.net>*8=450:4.2.1:try later")
+    p = postern(s.port, retry={"quick": [], "min": "300ms", "max": "400ms", "warn_after": "1s"})
+    send(p, "busy@example.net")
+    got = s.wait_messages(2)
+    notice, mail = got if not got[0]["sender"] else got[::-1]
+    _, rows, _, _ = parse_bounce(s, notice)
+    assert rows[0]["Action"] == "delayed"
+    assert rows[0]["Will-Retry-Until"]
+    assert mail["recipients"] == ["busy@example.net"]
+    p.stop()
+    assert s.stop()["messages"] == 2
+
+
+def test_success_is_told_where_the_provider_cannot(sink, postern):
+    """NOTIFY=SUCCESS goes on where DSN is offered; else a report says that it
+    was relayed (RFC 3461 5.2.2)."""
+    for without, messages in (("DSN", 2), ("CHUNKING", 1)):
+        s = sink("--disable", without)
+        p = postern(s.port)
+        with harness.Client(p.port) as c:
+            c.open()
+            c.cmd("MAIL FROM:<app@example.com>")
+            assert c.cmd("RCPT TO:<ann@example.net> NOTIFY=SUCCESS")[0] == 250
+            c.cmd("DATA")
+            c.send(mails.plain() + b".\r\n")
+            assert c.reply()[0] == 250
+        got = s.wait_messages(messages)
+        if messages == 2:
+            report = next(m for m in got if not m["sender"])
+            _, rows, _, _ = parse_bounce(s, report)
+            assert rows[0]["Action"] == "relayed"
+        p.stop()
+        assert s.stop()["messages"] == messages

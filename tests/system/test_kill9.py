@@ -7,6 +7,7 @@ import random
 import time
 
 import harness
+import mails
 
 ROUNDS = int(os.environ.get("POSTERN_ROUNDS", "5"))
 MESSAGES = 600
@@ -56,3 +57,19 @@ def test_nothing_acknowledged_is_lost(sink, postern, load):
     for run, killed in zip(runs, kills):
         finished = sum(killed - WINDOW <= t <= killed for t in times)
         assert by_round[run] <= SESSIONS + finished, (by_round, finished)
+
+
+def test_a_message_in_flight_at_three_kills_is_held(sink, postern):
+    """It may be what kills the daemon: held as poison; the others go on."""
+    s = sink("--reply", "mail<bad@example.com>=hang")
+    p = postern(s.port)
+    harness.send_raw(p.port, mails.plain(), sender="bad@example.com")
+    for i in range(3):
+        s.wait_event("rule", i + 1)
+        p.kill9()
+        p.start()
+    assert p.wait_event("spool.opened")["held"] == "1"
+    harness.send_raw(p.port, mails.plain())
+    assert s.wait_messages(1)[0]["sender"] == "app@example.com"
+    assert len(s.events("rule")) == 3
+    p.stop()

@@ -4,6 +4,9 @@ sets how often (default 5)."""
 import os
 import random
 import signal
+import time
+
+import pytest
 
 import harness
 import mails
@@ -82,3 +85,19 @@ def test_a_second_sigterm_ends_at_once(sink, postern):
     p.start()
     s.wait_messages(1)
     p.stop()
+
+
+@pytest.mark.parametrize("stage", ["banner", "mail", "data", "body", "dot"])
+def test_a_stop_is_bounded(stage, sink, postern):
+    """A provider that hangs holds a stop for stop_grace at most."""
+    s = sink("--reply", stage + "*1=hang")
+    p = postern(s.port, stop_grace="1s")
+    harness.send_raw(p.port, mails.plain())
+    s.wait_event("rule")
+    begin = time.monotonic()
+    p.stop(20)
+    assert time.monotonic() - begin < 10
+    p.start()
+    s.wait_messages(1)
+    p.stop()
+    assert s.stop()["messages"] == 1
