@@ -16,6 +16,7 @@
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
+#include "daemon/lookout.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
@@ -199,6 +200,11 @@ tell_spool(const struct daemon *d)
 	log_num(&l, "held", (int64_t)st.held);
 	log_num(&l, "dead", (int64_t)st.dead);
 	log_end(&l);
+	if (st.poisoned == 0)
+		return;
+	log_begin(&l, &daemon_events[DAEMON_POISON], 0, 0);
+	log_num(&l, "messages", (int64_t)st.poisoned);
+	log_end(&l);
 }
 
 void
@@ -270,6 +276,7 @@ let_all_go(struct daemon *d)
 		relay_free(&d->relay);
 		conf_free(&s);
 	}
+	lookout_free(&d->lookout);
 	if (d->spool != NULL)
 		spool_close(&d->spool);
 	for (size_t i = 0; i < DAEMON_SIGNALS; i++) {
@@ -340,6 +347,7 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	if (sandbox_enter(&err) != 0)
 		log_text(&daemon_events[DAEMON_SANDBOX], "%s", err.text);
 	start_threads(d);
+	d->lookout = lookout_new(d->loop, d->spool);
 	acceptor_start(&d->acceptors, d->loop, on_connection, d);
 	set_phase(d, DAEMON_PHASE_RUNNING);
 	tell_ms(DAEMON_STARTED, d->began_ms);

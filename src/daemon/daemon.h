@@ -18,6 +18,7 @@
 #include "daemon/events.h"
 
 struct inlet;
+struct lookout;
 struct loop;
 struct loop_signal;
 struct mailbox;
@@ -47,6 +48,7 @@ struct daemon {
 	struct timer *overdue;
 	struct acceptors acceptors;
 	struct spool *spool;
+	struct lookout *lookout;
 	struct relay *relay;
 	size_t ninlets;
 	struct inlet **inlet; /* owned array */

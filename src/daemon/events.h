@@ -11,6 +11,9 @@ enum daemon_event {
 	DAEMON_STARTING,
 	DAEMON_CONFIG,
 	DAEMON_SPOOL,
+	DAEMON_POISON,
+	DAEMON_SPOOL_FULL,
+	DAEMON_SPOOL_ROOM,
 	DAEMON_LISTENING,
 	DAEMON_SKIPPED,
 	DAEMON_UNLISTENED,
@@ -35,6 +38,12 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_CONFIG] = { "config.warning", LOG_LEVEL_WARN },
 	/* directory, flush_us, queued, held, dead */
 	[DAEMON_SPOOL] = { "spool.opened", LOG_LEVEL_INFO },
+	/* messages in flight at three unclean stops are held now: messages */
+	[DAEMON_POISON] = { "spool.poison", LOG_LEVEL_ERROR },
+	/* nothing is accepted: queued, queued_bytes, disk_free */
+	[DAEMON_SPOOL_FULL] = { "spool.full", LOG_LEVEL_ERROR },
+	/* mail is accepted again: the same */
+	[DAEMON_SPOOL_ROOM] = { "spool.room", LOG_LEVEL_INFO },
 	/* a listener's address takes connections: listener, address */
 	[DAEMON_LISTENING] = { "listening", LOG_LEVEL_INFO },
 	/* an address of the default listener that this host lacks: text */

@@ -57,9 +57,11 @@ def test_full_and_drained(spool, small_disk, sink, postern, load):
                 retry={"quick": ["100ms"], "min": "1s", "max": "1s"})
     job = fill(p, load)
     assert job["acked"] > 500
+    p.wait_event("spool.full")
     s = sink(port=port, maildir=None)
     drained(s, job)
     # taken again, without a hand on it
+    p.wait_event("spool.room")
     more = load(p.port, 200, 5, first=100000).result()
     assert more["acked"] == 200, more
     drained(s, more)

@@ -69,6 +69,7 @@ def test_a_message_in_flight_at_three_kills_is_held(sink, postern):
         p.kill9()
         p.start()
     assert p.wait_event("spool.opened")["held"] == "1"
+    assert p.wait_event("spool.poison")["messages"] == "1"
     harness.send_raw(p.port, mails.plain())
     assert s.wait_messages(1)[0]["sender"] == "app@example.com"
     assert len(s.events("rule")) == 3

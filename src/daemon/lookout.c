@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/lookout.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "postern/base/mem.h"
+#include "postern/io/loop.h"
+#include "postern/spool/spool.h"
+
+#include "daemon/events.h"
+
+#define LOOK_MS 1000
+
+struct lookout {
+	struct spool *spool;
+	struct timer *timer;
+	bool was_full;
+};
+
+static void
+tell_room(const struct spool_stats *st)
+{
+	enum daemon_event ev = st->full ? DAEMON_SPOOL_FULL : DAEMON_SPOOL_ROOM;
+	struct log_line l;
+
+	log_begin(&l, &daemon_events[ev], 0, 0);
+	log_num(&l, "queued", (int64_t)st->queued);
+	log_num(&l, "queued_bytes", (int64_t)st->queued_bytes);
+	log_num(&l, "disk_free", (int64_t)st->disk_free);
+	log_end(&l);
+}
+
+static void
+look(void *arg)
+{
+	struct lookout *o = arg;
+	struct spool_stats st;
+
+	spool_stats(o->spool, &st);
+	if (st.full != o->was_full)
+		tell_room(&st);
+	o->was_full = st.full;
+	timer_set(o->timer, LOOK_MS);
+}
+
+struct lookout *
+lookout_new(struct loop *l, struct spool *sp)
+{
+	struct lookout *o = mem_new(sizeof *o);
+
+	o->spool = sp;
+	o->timer = timer_new(l, look, o);
+	timer_set(o->timer, 0);
+	return o;
+}
+
+void
+lookout_free(struct lookout **o)
+{
+	if (*o == NULL)
+		return;
+	timer_free(&(*o)->timer);
+	free(*o);
+	*o = NULL;
+}

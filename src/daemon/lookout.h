@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon/lookout - looks at the spool once a second and logs what an operator
+ * has to know: that it is full, and that it takes mail again.  Main thread.
+ */
+#ifndef DAEMON_LOOKOUT_H
+#define DAEMON_LOOKOUT_H
+
+struct lookout;
+struct loop;
+struct spool;
+
+struct lookout *lookout_new(struct loop *l, struct spool *sp);
+void lookout_free(struct lookout **o); /* NULL is fine; before the spool */
+
+#endif
