@@ -340,7 +340,7 @@ untie(struct relay_session *s, const struct delivery *d)
 		    (s->nin_hand - i) * sizeof s->in_hand[0]);
 		return;
 	}
-	assert(!"a transaction of another session");
+	assert(false && "a transaction of another session");
 }
 
 static void
