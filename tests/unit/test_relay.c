@@ -125,7 +125,7 @@ a_session_carries_no_more_than_its_share(void **state)
 static void
 without_pipelining_it_works_as_well(void **state)
 {
-	static const char *const none[] = { NULL };
+	static const char *const none[] = { .stage = NULL };
 	struct fake_settings s = { .ehlo = none };
 	struct world w;
 
@@ -170,7 +170,7 @@ each_recipient_has_its_own_verdict(void **state)
 		    .has = "<slow@",
 		    .times = 1,
 		    .reply = "450 4.2.0 later" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -219,7 +219,7 @@ a_limit_that_the_provider_tells_is_learned(void **state)
 		    .has = "<d@",
 		    .message = 1,
 		    .reply = "452 4.5.3 too many recipients" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -268,7 +268,7 @@ each_refusal_has_its_consequence(void **state)
 		struct fake_rule rules[] = { { .stage = refusals[i].stage,
 			                         .times = 1,
 			                         .reply = refusals[i].reply },
-			{ NULL } };
+			{ .stage = NULL } };
 		struct world w;
 
 		world_init(&w);
@@ -291,7 +291,7 @@ nobody_accepted_and_354_all_the_same(void **state)
 	static const struct fake_rule rules[] = {
 		{ .stage = "RCPT", .message = 1, .reply = "550 5.1.1 no" },
 		{ .stage = "DATA", .message = 1, .reply = "354 go on" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -313,7 +313,7 @@ what_is_too_old_is_given_up(void **state)
 {
 	static const struct fake_rule rules[] = {
 		{ .stage = "RCPT", .has = "rcpt@", .reply = "450 4.2.0 later" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 

@@ -18,7 +18,7 @@ static const struct fake_rule refusing[] = {
 	{ .stage = "RCPT",
 	    .has = "<later",
 	    .reply = "450 4.2.0 <later> not now" },
-	{ NULL }
+	{ .stage = NULL }
 };
 
 static void
@@ -151,7 +151,7 @@ static void
 a_bounce_that_bounces_is_a_dead_letter_only(void **state)
 {
 	static const struct fake_rule rules[] = {
-		{ .stage = "RCPT", .reply = "550 5.1.1 no" }, { NULL }
+		{ .stage = "RCPT", .reply = "550 5.1.1 no" }, { .stage = NULL }
 	};
 	struct world w;
 

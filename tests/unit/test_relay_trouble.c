@@ -57,7 +57,7 @@ it_is_tried_again_and_arrives(void **state)
 		struct fake_rule rules[] = { { .stage = troubles[i].stage,
 			                         .times = 2,
 			                         .reply = troubles[i].reply },
-			{ NULL } };
+			{ .stage = NULL } };
 		struct world w;
 
 		world_init(&w);
@@ -84,7 +84,8 @@ a_provider_that_hangs_is_given_up_in_time(void **state)
 	static const struct fake_rule rules[] = {
 		{ .stage = "BANNER", .conn = 1, .reply = "hang" },
 		{ .stage = "MAIL", .conn = 2, .reply = "hang" },
-		{ .stage = "DATA", .conn = 3, .reply = "hang" }, { NULL }
+		{ .stage = "DATA", .conn = 3, .reply = "hang" },
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -146,13 +147,14 @@ a_stale_session_costs_nothing(void **state)
 	                              .conn = 1,
 	                              .reply = "451 4.4.2 Timeout waiting for "
 	                                       "data from client." },
-	        { NULL } });
+	        { .stage = NULL } });
 	world_send(&w, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 2);
 	world_wait(&w, 0, 0, 0);
-	fake_rules(w.fake[0],
-	    (struct fake_rule[]){
-	        { .stage = "MAIL", .conn = 2, .reply = "close" }, { NULL } });
+	fake_rules(
+	    w.fake[0], (struct fake_rule[]){
+	                   { .stage = "MAIL", .conn = 2, .reply = "close" },
+	                   { .stage = NULL } });
 	world_send(&w, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 3);
 	world_wait(&w, 0, 0, 0);
@@ -168,7 +170,7 @@ a_session_that_is_ended_after_some_messages_is_learned(void **state)
 		{ .stage = "MAIL",
 		    .message = 4,
 		    .reply = "421 4.7.0 too many messages in one session" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -189,7 +191,8 @@ static void
 a_silent_close_between_messages_is_the_same(void **state)
 {
 	static const struct fake_rule rules[] = {
-		{ .stage = "END", .message = 3, .reply = "close" }, { NULL }
+		{ .stage = "END", .message = 3, .reply = "close" },
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -217,7 +220,7 @@ too_many_sessions_become_fewer(void **state)
 		{ .stage = "BANNER",
 		    .conn = 4,
 		    .reply = "421 4.7.0 Too many connections" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -252,7 +255,7 @@ a_closed_account_holds_its_mail(void **state)
 	for (size_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
 		struct fake_rule rules[] = { { .stage = closings[i].stage,
 			                         .reply = closings[i].reply },
-			{ NULL } };
+			{ .stage = NULL } };
 		struct spool_stats before;
 		struct world w;
 
@@ -282,7 +285,8 @@ static void
 a_refused_login_never_bounces(void **state)
 {
 	static const struct fake_rule rules[] = {
-		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" }, { NULL }
+		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" },
+		{ .stage = NULL }
 	};
 	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
 	struct secret *password = secret_new("secret", 6);
@@ -371,7 +375,7 @@ the_next_one_takes_it_at_once(void **state)
 	for (size_t i = 0; i < sizeof failovers / sizeof failovers[0]; i++) {
 		struct fake_rule rules[] = { { .stage = failovers[i].stage,
 			                         .reply = failovers[i].reply },
-			{ NULL } };
+			{ .stage = NULL } };
 		struct world w;
 
 		world_init(&w);
@@ -423,7 +427,7 @@ a_sender_that_all_refuse_fails(void **state)
 		{ .stage = "MAIL",
 		    .has = "<sender@",
 		    .reply = "553 5.7.1 Sender address rejected" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -446,7 +450,7 @@ but_not_while_one_has_not_been_asked(void **state)
 	static const struct fake_rule rules[] = {
 		{ .stage = "MAIL",
 		    .reply = "553 5.7.1 Sender address rejected" },
-		{ NULL }
+		{ .stage = NULL }
 	};
 	struct world w;
 
@@ -660,7 +664,8 @@ static void
 a_stop_waits_for_what_is_past_the_dot(void **state)
 {
 	static const struct fake_rule rules[] = {
-		{ .stage = "DOT", .conn = 1, .reply = "hang" }, { NULL }
+		{ .stage = "DOT", .conn = 1, .reply = "hang" },
+		{ .stage = NULL }
 	};
 	struct world w;
 
