@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
 #include "postern/relay/relay.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
 
+#include "relay/balance.h"
 #include "relay/cache.h"
 #include "relay/delivery.h"
 #include "relay/dispatch.h"
@@ -27,7 +29,7 @@
 #include "relay/settle.h"
 #include "relay/sweep.h"
 
-#define CACHE_BYTES (32u << 20)
+#define CACHE_BYTES (8u << 20)
 #define CACHE_MS 60000
 #define TICK_MS 1000
 
@@ -163,12 +165,17 @@ static void
 on_ready(void *owner, const struct spool_ready *ready, size_t n)
 {
 	struct relay *r = owner;
+	bool soon = !r->draining && balance_first(r) != NULL;
 
 	assert(r->magic == RELAY_MAGIC);
 	for (size_t i = 0; i < n; i++) {
+		struct envelope *env = ready[i].env;
+
 		scheduler_put(r->sched, &ready[i].key);
-		if (ready[i].env)
-			cache_put(r->cache, ready[i].env, relay_now_ms(r));
+		if (env && soon)
+			cache_put(r->cache, env, relay_now_ms(r));
+		else
+			envelope_free(&env);
 	}
 	relay_kick(r);
 }
@@ -400,6 +407,7 @@ relay_start(struct relay *r)
 	int rc = pthread_create(&handle(r)->thread, NULL, run, r);
 
 	assert(rc == 0); /* as out of memory */
+	(void)pthread_setname_np(handle(r)->thread, "relay");
 	handle(r)->started = true;
 }
 
