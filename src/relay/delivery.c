@@ -32,6 +32,10 @@ void
 delivery_set_phase(struct delivery *d, enum delivery_phase phase)
 {
 	assert(d->phase != DELIVERY_SETTLING);
+	if (d->phase == DELIVERY_SENDING)
+		spool_flight_del(d->relay->spool, d->key.mid);
+	if (phase == DELIVERY_SENDING)
+		spool_flight_add(d->relay->spool, d->key.mid);
 	--*counter(d);
 	d->phase = phase;
 	++*counter(d);
@@ -50,7 +54,6 @@ delivery_new(struct relay *r, const struct spool_key *key)
 	d->inhand.mid = key->mid;
 	d->inhand.n = key->n;
 	keyset_add(r->inhand, &d->inhand);
-	spool_flight_add(r->spool, key->mid);
 	++*counter(d);
 	return d;
 }
@@ -107,7 +110,7 @@ delivery_free(struct delivery **dp)
 	list_remove(&d->node);
 	heap_del(&d->relay->quick, &d->wake);
 	keyset_del(d->relay->inhand, &d->inhand);
-	spool_flight_del(d->relay->spool, d->key.mid);
+	d->relay->nswept -= d->purpose != DELIVERY_SEND;
 	txn_done(d);
 	for (uint32_t i = 0; i < d->nrcpts; i++)
 		delivery_reply_done(&d->rcpts[i].reply);

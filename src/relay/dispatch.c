@@ -35,6 +35,7 @@
 
 #define PER_SESSION 4     /* keys in hand, sent or not */
 #define SETTLING_MAX 4096 /* unanswered: the writer is behind */
+#define HELD_MAX 256      /* waiting for whatever */
 #define NEXT_TRIES 4      /* keys looked at for a session that asks */
 #define WAKE_MAX_MS 60000 /* the wall clock may have been set */
 #define STUCK_MS 1000
@@ -421,6 +422,21 @@ dispatch_not_connected(
 /* --- work from the schedule ------------------------------------------------
  */
 
+/* What is held but not for p: at others, or by the sweeper. */
+static size_t
+held_for_others(struct relay *r, const struct provider *p)
+{
+	size_t n = r->nswept;
+
+	for (size_t i = 0; i < r->nproviders; i++) {
+		if (r->providers[i] != p)
+			n += r->providers[i]->nwaiting;
+	}
+	return n < r->nheld ? n : r->nheld;
+}
+
+/* No more than can be sent soon, so that memory does not depend on the queue.
+ * Those held for other providers do not stop the first one's, up to a bound. */
 static bool
 may_take(struct relay *r)
 {
@@ -434,7 +450,8 @@ may_take(struct relay *r)
 	if (!p)
 		return false;
 	room += PER_SESSION * pool_live(&p->pool);
-	return r->nheld < room && p->nwaiting < room;
+	return r->nheld - held_for_others(r, p) < room &&
+	       r->nheld < HELD_MAX + room;
 }
 
 void

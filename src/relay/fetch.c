@@ -152,7 +152,12 @@ deliver_load(struct mailbox_item *item, void *owner)
 
 	assert(r->magic == RELAY_MAGIC);
 	delivery_set_phase(j->delivery, DELIVERY_TAKEN);
-	loaded(j->delivery, j->result, &j->loaded, &j->err);
+	if (r->ended) {
+		envelope_free(&j->loaded.env);
+		delivery_free(&j->delivery);
+	} else {
+		loaded(j->delivery, j->result, &j->loaded, &j->err);
+	}
 	free(j);
 	relay_kick(r);
 }

@@ -238,6 +238,9 @@ provider_judge(struct provider *p, const struct verdict *v,
 	case VERDICT_HEALTHY:
 		p->delivered++;
 		breaker_ok(&p->health, now_ms);
+		if (p->was_down)
+			park_look(p->relay);
+		p->was_down = false;
 		return;
 	case VERDICT_NEUTRAL:
 		return;

@@ -49,6 +49,7 @@ struct provider {
 	uint64_t conns_at_ms; /* conns_max may grow from here */
 	uint32_t recycle_at;  /* messages when it last ended a session */
 	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
+	char last_addr[64]; /* that it was last reached at, "" none */
 	uint64_t delivered; /* messages and definite answers */
 	bool told_down;     /* it was logged that it cannot be used */
 	bool was_down;      /* since it last connected */

@@ -374,6 +374,7 @@ relay_stop(struct relay *r)
 	mailbox_call(r->box, stop, r, 0);
 	pthread_join(handle(r)->thread, NULL);
 	handle(r)->started = false;
+	r->ended = true;
 }
 
 /* --- life ------------------------------------------------------------------

@@ -64,12 +64,14 @@ struct relay {
 	size_t nheld;     /* keys in hand before they are sent or settled */
 	size_t nsending;  /* deliveries in a transaction */
 	size_t nsettling; /* settlings not yet answered */
+	size_t nswept;    /* deliveries that the sweeper took */
 	size_t nsessions; /* of all providers */
 	uint64_t next_id; /* of providers, sessions */
 	struct timer *wake;
 	struct timer *tick; /* once a second while there is something to do */
 	bool pump_due;
 	bool draining;
+	bool ended; /* the thread is no more: nothing is submitted */
 	void (*drained)(void *arg);
 	void *drained_arg;
 	struct timer *grace;

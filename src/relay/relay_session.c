@@ -250,7 +250,10 @@ relay_session_may_take(struct relay_session *s)
 		return false;
 	if (!provider_is_usable(p, relay_now_ms(s->relay)))
 		return false;
-	return p->health.state != BREAKER_HALF_OPEN || s->nin_hand == 0;
+	if (p->health.state != BREAKER_HALF_OPEN)
+		return true;
+	return s->nin_hand == 0 && /* one at a time */
+	       p->pool.n[POOL_BUSY] == (s->phase == POOL_BUSY);
 }
 
 /* The transactions are over: it becomes idle, or ends. */
@@ -470,6 +473,8 @@ on_ready(void *arg)
 	assert(s->magic == RELAY_SESSION_MAGIC);
 	free(s->addrs);
 	s->addrs = NULL;
+	snprintf(s->provider->last_addr, sizeof s->provider->last_addr, "%s",
+	    s->addr);
 	relay_log_connected(s);
 	pool_move(s, POOL_IDLE);
 	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
@@ -565,6 +570,24 @@ not_connected(struct relay_session *s, enum outcome_io io, const char *text)
 		fail(s, OUTCOME_CONNECT, io, why);
 }
 
+/* The address that worked last time goes before the others. */
+static void
+put_first(struct dns_answer *a, const char *last)
+{
+	char text[ADDR_TEXT];
+
+	for (size_t i = 1; i < a->n; i++) {
+		struct addr at = a->addr[i];
+
+		addr_host_text(&at, text);
+		if (strcmp(text, last) != 0)
+			continue;
+		memmove(&a->addr[1], &a->addr[0], i * sizeof a->addr[0]);
+		a->addr[0] = at;
+		return;
+	}
+}
+
 static void
 on_addresses(void *arg, const struct dns_answer *a)
 {
@@ -577,6 +600,7 @@ on_addresses(void *arg, const struct dns_answer *a)
 		return;
 	}
 	s->addrs = mem_dup(a, sizeof *a);
+	put_first(s->addrs, s->provider->last_addr);
 	try_address(s);
 }
 

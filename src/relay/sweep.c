@@ -31,7 +31,7 @@
 #define INTERVAL_MAX_MS 60000
 #define INTERVAL_MIN_MS 1000
 #define BUSY_MS 20       /* between two pages of a walk */
-#define HELD_MAX 256     /* keys in hand, the scheduler's too: then wait */
+#define SWEPT_MAX 64     /* keys in hand: then wait */
 #define AFRESH 60        /* walks: then from the start, whatever was seen */
 #define WARNED "@warned" /* no provider's name has an @ */
 
@@ -75,6 +75,7 @@ take(struct relay *r, const struct spool_key *key, enum delivery_purpose why)
 	struct delivery *d = delivery_new(r, key);
 
 	d->purpose = why;
+	r->nswept++;
 	fetch_load(d);
 }
 
@@ -103,7 +104,7 @@ page(struct relay *r, struct walk *w, uint64_t until, enum delivery_purpose why)
 	uint64_t seen = w->done;
 	int n;
 
-	if (r->nheld + r->nsettling >= HELD_MAX)
+	if (r->nswept >= SWEPT_MAX)
 		return true;
 	n = spool_sweep(r->reader, w->done, until, mids, PAGE, &seen);
 	for (int i = 0; i < n; i++) {

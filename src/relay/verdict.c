@@ -38,6 +38,7 @@ static const struct verdict_row rows[VERDICT_CLASSES] = {
 [VERDICT_RCPT_TEMP] =    { "rcpt-temp",    VERDICT_TO_WAIT,  VERDICT_HEALTHY,  false, false, 0, 0 },
 [VERDICT_MESSAGE] =      { "message",      VERDICT_TO_FAIL,  VERDICT_HEALTHY,  false, false, 0, 0 },
 [VERDICT_MESSAGE_TEMP] = { "message-temp", VERDICT_TO_LATER, VERDICT_FAILS,    false, false, 0, 0 },
+[VERDICT_DEFERRED] =     { "deferred",     VERDICT_TO_LATER, VERDICT_HEALTHY,  false, false, 0, 0 },
 [VERDICT_UNSURE] =       { "unsure",       VERDICT_TO_SAME,  VERDICT_FAILS,    true,  false, 0, 0 },
 [VERDICT_CORRUPT] =      { "corrupt",      VERDICT_TO_DEAD,  VERDICT_NEUTRAL,  false, true,  0, 0 },
 };
@@ -80,6 +81,8 @@ static const struct verdict_rule generic[] = {
 { AT(RCPT), PERM, "5.1.3",  NULL, NULL,                   VERDICT_RCPT },
 { AT(RCPT), PERM, "5.1.6",  NULL, NULL,                   VERDICT_RCPT },
 { AT(RCPT), 552, 552, NULL, "mailbox", NULL,              VERDICT_RCPT },
+{ CONTENT, TEMP, NULL,      "greylist", NULL,             VERDICT_DEFERRED },
+{ CONTENT, TEMP, NULL,      "graylist", NULL,             VERDICT_DEFERRED },
 /* the session was idle for too long */
 { ANY, TEMP, NULL,          "timeout waiting for", NULL,  VERDICT_STALE },
 { ANY, TEMP, "4.4.2",       NULL, NULL,                   VERDICT_STALE },
@@ -212,6 +215,7 @@ static const struct verdict_rule generic[] = {
 { AT(MAIL), PERM, "5.3.4",  NULL, NULL,                   VERDICT_MESSAGE },
 { AT(MAIL), PERM, "5.6",    NULL, NULL,                   VERDICT_MESSAGE },
 { AT(MAIL), PERM, NULL,     NULL, NULL,                   VERDICT_IDENTITY },
+{ AT(MAIL), TEMP, "4.1",    NULL, NULL,                   VERDICT_DEFERRED },
 { AT(MAIL), TEMP, NULL,     NULL, NULL,                   VERDICT_MESSAGE_TEMP },
 { AT(RCPT), TEMP, NULL,     NULL, NULL,                   VERDICT_RCPT_TEMP },
 { AT(RCPT), PERM, NULL,     NULL, NULL,                   VERDICT_RCPT },

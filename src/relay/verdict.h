@@ -32,7 +32,8 @@ enum verdict_class {
 	VERDICT_RCPT,         /* this recipient: never */
 	VERDICT_RCPT_TEMP,    /* this recipient: later */
 	VERDICT_MESSAGE,      /* this message: never */
-	VERDICT_MESSAGE_TEMP, /* this message: later */
+	VERDICT_MESSAGE_TEMP, /* this message, or all: later */
+	VERDICT_DEFERRED,     /* this message in particular: later */
 	VERDICT_UNSURE,       /* lost after the final dot */
 	VERDICT_CORRUPT,      /* our own store is damaged */
 	VERDICT_CLASSES

@@ -599,6 +599,87 @@ ascii_needs_no_smtputf8(void **state)
 	world_done(&w);
 }
 
+/* Mail that waits for a provider that hangs stops nobody else's. */
+static void
+waiting_for_one_stops_not_the_other(void **state)
+{
+	static const struct fake_rule hang[] = {
+		{ .stage = "BANNER", .reply = "hang" }, { NULL }
+	};
+	struct fake_settings poor = { .ehlo = plain };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &poor);
+	world_provider(&w, hang);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1); /* it is known what it takes */
+	for (int i = 0; i < 50; i++)
+		world_send(&w, &misfits[3].mail);
+	fake_wait_conns(w.fake[1], 1);
+	for (int i = 0; i < 50; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 51);
+	assert_int_equal(world_count_log(&w, "provider.trouble", "two"), 0);
+	world_done(&w);
+}
+
+/* A sender whose domain does not resolve is no trouble of the provider's. */
+static void
+many_bad_senders_stop_not_the_good(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .has = "<bad@",
+		    .reply = "450 4.1.8 Sender address rejected: not found" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.settings.retry.min_ms = w.settings.retry.max_ms = 60000;
+	world_start(&w);
+	for (int i = 0; i < 20; i++)
+		world_send(&w, &(struct world_mail){ .sender = "bad@x" });
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	world_wait(&w, 20, 0, 0);
+	assert_int_equal(world_count_log(&w, "deferred", "4.1.8"), 20);
+	world_done(&w);
+}
+
+/* A message that makes the provider drop the session each time: others pass,
+ * and it waits by the schedule. */
+static void
+one_bad_message_stops_not_the_others(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL", .has = "<poison@", .reply = "close" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.provider[0].breaker_failures = 3;
+	w.settings.retry.min_ms = w.settings.retry.max_ms = 60000;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .sender = "poison@x" });
+	for (int i = 0; i < 60; i++) {
+		world_send(&w, &(struct world_mail){ 0 });
+		fake_wait_mails(w.fake[0], (size_t)i + 1);
+	}
+	world_wait_log(&w, "deferred", "rcpt@");
+	world_wait(&w, 1, 0, 0);
+	world_done(&w);
+}
+
 /* --- attempts --------------------------------------------------------------
  */
 
@@ -709,6 +790,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(it_is_parked_while_the_one_that_might_is_away),
 		cmocka_unit_test(eight_bit_may_be_passed),
 		cmocka_unit_test(ascii_needs_no_smtputf8),
+		cmocka_unit_test(waiting_for_one_stops_not_the_other),
+		cmocka_unit_test(many_bad_senders_stop_not_the_good),
+		cmocka_unit_test(one_bad_message_stops_not_the_others),
 		cmocka_unit_test(
 		    attempts_end_in_a_dead_letter_without_a_bounce),
 		cmocka_unit_test(new_settings_take_hold_of_queued_mail),

@@ -163,7 +163,7 @@ static const struct {
 { "no relaying", RCPT, 554, "5.7.1", "<a@b>: Relay access denied", VERDICT_IDENTITY },
 { "too large at MAIL", MAIL, 552, "5.3.4", "Message size exceeds fixed limit", VERDICT_MESSAGE },
 { "too large at the dot", DOT, 552, "5.3.4", "Message too big", VERDICT_MESSAGE },
-{ "sender: not now", MAIL, 450, "4.1.8", "Sender address rejected: Domain not found", VERDICT_MESSAGE_TEMP },
+{ "sender: not now", MAIL, 450, "4.1.8", "Sender address rejected: Domain not found", VERDICT_DEFERRED },
 { "no room", MAIL, 452, "4.3.1", "Insufficient system storage", VERDICT_MESSAGE_TEMP },
 { "no such user", RCPT, 550, "5.1.1", "No such user here", VERDICT_RCPT },
 { "no such user, no enhanced code", RCPT, 550, "", "No such user here", VERDICT_RCPT },
@@ -181,7 +181,7 @@ static const struct {
 { "policy in place of 354", DATA, 554, "5.7.1", "Rejected", VERDICT_MESSAGE },
 { "a mailbox behind the provider is full", DOT, 552, "5.2.2", "Over quota", VERDICT_MESSAGE },
 { "content: later", DOT, 451, "4.3.0", "Error: queue file write error", VERDICT_MESSAGE_TEMP },
-{ "greylisted at the dot", DOT, 451, "4.7.1", "Greylisted", VERDICT_MESSAGE_TEMP },
+{ "greylisted at the dot", DOT, 451, "4.7.1", "Greylisted", VERDICT_DEFERRED },
 	/* clang-format on */
 };
 
