@@ -125,7 +125,7 @@ a_session_carries_no_more_than_its_share(void **state)
 static void
 without_pipelining_it_works_as_well(void **state)
 {
-	static const char *const none[] = { .stage = NULL };
+	static const char *const none[] = { NULL };
 	struct fake_settings s = { .ehlo = none };
 	struct world w;
 
