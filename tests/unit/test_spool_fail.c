@@ -3,168 +3,26 @@
  * The spool when writing fails: the n-th write or sync of the store fails, the
  * map is full, the disk is full.  Nothing that was answered is lost.
  */
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <lmdb.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 
 #include "spool_audit.h"
+#include "spool_fault.h"
 #include "spool_kit.h"
-
-/* --- in the place of the system's calls --- */
-
-enum call { DATA, META, SYNC, CHANGE, CALLS };
-
-static struct {
-	_Atomic long after[CALLS]; /* calls until it fails; < 0: never */
-	_Atomic bool for_good;     /* and every one behind it */
-	_Atomic int error;         /* 0: a short write */
-	_Atomic long failed;
-} fault;
-
-static void
-fail_at(enum call call, long after, int error, bool for_good)
-{
-	fault.error = error;
-	fault.for_good = for_good;
-	fault.failed = 0;
-	fault.after[call] = after;
-}
-
-static void
-heal(void)
-{
-	for (int i = 0; i < CALLS; i++)
-		fault.after[i] = -1;
-}
-
-static bool
-is_data(int fd)
-{
-	char link[64], path[PATH_MAX];
-	ssize_t n;
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof path);
-	return n > 9 && memcmp(path + n - 9, "/data.mdb", 9) == 0;
-}
-
-static bool
-fails(int fd, enum call call)
-{
-	if (fault.after[call] < 0 || !is_data(fd))
-		return false;
-	if (call == DATA && (fcntl(fd, F_GETFL) & O_DSYNC))
-		return false;
-	if (fault.after[call] > 0) {
-		fault.after[call]--;
-		return false;
-	}
-	if (!fault.for_good)
-		fault.after[call] = -1;
-	fault.failed++;
-	errno = fault.error;
-	return true;
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t offset)
-{
-	bool meta = fault.after[META] >= 0 && (fcntl(fd, F_GETFL) & O_DSYNC);
-
-	if (fails(fd, meta ? META : DATA)) {
-		if (fault.error)
-			return -1;
-		return syscall(SYS_pwrite64, fd, p, n / 2, offset);
-	}
-	return syscall(SYS_pwrite64, fd, p, n, offset);
-}
-
-ssize_t
-writev(int fd, const struct iovec *v, int count)
-{
-	if (fails(fd, DATA)) {
-		if (fault.error)
-			return -1;
-		return syscall(SYS_writev, fd, v, 1);
-	}
-	return syscall(SYS_writev, fd, v, count);
-}
-
-int
-fdatasync(int fd)
-{
-	return fails(fd, SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
-}
-
-/* In the place of LMDB's calls that change something: the n-th one in the
- * writer's thread finds the map full. */
-static bool
-change_fails(void)
-{
-	if (fault.after[CHANGE] < 0)
-		return false;
-	if (fault.after[CHANGE]-- > 0)
-		return false;
-	fault.failed++;
-	return true;
-}
-
-static void *
-real(const char *name)
-{
-	void *p = dlsym(RTLD_NEXT, name);
-
-	if (!p)
-		abort();
-	return p;
-}
-
-int
-mdb_put(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, MDB_val *v, unsigned flags)
-{
-	int (*fn)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
-
-	*(void **)&fn = real("mdb_put");
-	return change_fails() ? MDB_MAP_FULL : fn(txn, dbi, k, v, flags);
-}
-
-int
-mdb_del(MDB_txn *txn, MDB_dbi dbi, MDB_val *k, MDB_val *v)
-{
-	int (*fn)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
-
-	*(void **)&fn = real("mdb_del");
-	return change_fails() ? MDB_MAP_FULL : fn(txn, dbi, k, v);
-}
-
-int
-mdb_cursor_del(MDB_cursor *c, unsigned flags)
-{
-	int (*fn)(MDB_cursor *, unsigned);
-
-	*(void **)&fn = real("mdb_cursor_del");
-	return change_fails() ? MDB_MAP_FULL : fn(c, flags);
-}
 
 /* --- the tests' world --- */
 
@@ -183,7 +41,7 @@ setup(void **state)
 {
 	struct kit *k = mem_new(sizeof *k);
 
-	heal();
+	fault_heal();
 	fatal_text[0] = 0;
 	kit_init(k);
 	kit = *state = k;
@@ -193,7 +51,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	heal();
+	fault_heal();
 	kit_done(*state);
 	free(*state);
 	return 0;
@@ -225,7 +83,7 @@ pause_ms(long ms)
 /* A life with a failing call in it; then everything that was answered with
  * "done" is there, and everything that was not may be or not. */
 static void
-live_through(struct kit *k, enum call call, long after, int error)
+live_through(struct kit *k, enum fault_call call, long after, int error)
 {
 	struct kit_message m = { .bytes = 30000, .nrcpts = 1 };
 	enum spool_result r[30];
@@ -234,7 +92,7 @@ live_through(struct kit *k, enum call call, long after, int error)
 
 	fatal_text[0] = 0;
 	open_with_hook(k);
-	fail_at(call, after, error, false);
+	fault_at(call, after, error, false);
 	for (int i = 0; i < 30; i++) {
 		struct spool_accept *a = mem_new(sizeof *a);
 
@@ -249,7 +107,7 @@ live_through(struct kit *k, enum call call, long after, int error)
 	}
 	kit_wait(k);
 	fatal = fatal_text[0] != 0;
-	heal();
+	fault_heal();
 	kit_reopen(k);
 	kit_audit(k);
 	for (int i = 0; i < 30; i++)
@@ -271,10 +129,10 @@ any_write_may_fail(void **state)
 	struct kit *k = *state;
 
 	for (long n = 0; n < 12; n += 2) {
-		live_through(k, DATA, n, EIO);
-		live_through(k, DATA, n, ENOSPC);
-		live_through(k, DATA, n, ENOMEM);
-		live_through(k, DATA, n, 0);
+		live_through(k, FAULT_DATA, n, EIO);
+		live_through(k, FAULT_DATA, n, ENOSPC);
+		live_through(k, FAULT_DATA, n, ENOMEM);
+		live_through(k, FAULT_DATA, n, 0);
 	}
 }
 
@@ -284,7 +142,7 @@ any_sync_may_fail(void **state)
 	struct kit *k = *state;
 
 	for (long n = 0; n < 6; n++)
-		live_through(k, SYNC, n, EIO);
+		live_through(k, FAULT_SYNC, n, EIO);
 }
 
 static void
@@ -293,7 +151,7 @@ any_meta_write_may_fail(void **state)
 	struct kit *k = *state;
 
 	for (long n = 0; n < 6; n++)
-		live_through(k, META, n, EIO);
+		live_through(k, FAULT_META, n, EIO);
 }
 
 static void
@@ -305,7 +163,7 @@ an_io_error_with_room_on_the_disk_ends_it(void **state)
 
 	open_with_hook(k);
 	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
-	fail_at(SYNC, 0, EIO, false);
+	fault_at(FAULT_SYNC, 0, EIO, false);
 	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_FAILED);
 	assert_non_null(strstr(fatal_text, "cannot be written"));
 	assert_non_null(strstr(fatal_text, k->dir));
@@ -420,16 +278,16 @@ any_change_may_fail(void **state)
 	k->settings.journal_max = 20000;
 	open_with_hook(k);
 	for (n = 0; n < 2000; n += every) {
-		fail_at(CHANGE, n, 0, false);
+		fault_at(FAULT_CHANGE, n, 0, false);
 		do_everything(k, n);
-		if (!fault.failed)
+		if (!fault_happened())
 			break;
-		heal();
+		fault_heal();
 		assert_string_equal(fatal_text, "");
 		if (n % 20 == 0)
 			kit_audit(k);
 	}
-	heal();
+	fault_heal();
 	assert_in_range(n, 100, 1999);
 	kit_reopen(k);
 	kit_audit(k);
@@ -451,7 +309,7 @@ on_a_full_disk_deliveries_are_kept_until_they_are_written(void **state)
 	open_with_hook(k);
 	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
 	assert_int_equal(spool_due(k->r, 0, 1, 0, NULL, 1, keys, 2, &next), 1);
-	fail_at(DATA, 0, ENOSPC, true);
+	fault_at(FAULT_DATA, 0, ENOSPC, true);
 	a = mem_new(sizeof *a);
 	kit_op(k, &a->op);
 	a->op.arg = &accepted;
@@ -464,7 +322,7 @@ on_a_full_disk_deliveries_are_kept_until_they_are_written(void **state)
 	while (!spool_is_stuck(k->sp))
 		pause_ms(2);
 	assert_int_equal(spool_room(k->sp, 0), SPOOL_FULL);
-	heal();
+	fault_heal();
 	kit_wait(k); /* tried again after a second */
 	assert_int_equal(settled, SPOOL_DONE);
 	assert_int_equal(accepted, SPOOL_FULL);
@@ -489,7 +347,7 @@ settlings_keep_their_order_while_they_wait(void **state)
 	open_with_hook(k);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(kit_accept(k, &m, &mids[i]), SPOOL_DONE);
-	fail_at(DATA, 0, ENOSPC, true);
+	fault_at(FAULT_DATA, 0, ENOSPC, true);
 	for (int round = 1; round <= 2; round++)
 		for (int i = 0; i < 5; i++) {
 			key = kit_key(k, mids[i], 0);
@@ -501,7 +359,7 @@ settlings_keep_their_order_while_they_wait(void **state)
 		}
 	while (!spool_is_stuck(k->sp))
 		pause_ms(2);
-	heal();
+	fault_heal();
 	kit_wait(k);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(kit_key(k, mids[i], 0).due_ms, 2);
@@ -519,12 +377,12 @@ a_stop_does_not_wait_for_ever(void **state)
 	open_with_hook(k);
 	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
 	key = kit_key(k, mid, 0);
-	fail_at(DATA, 0, ENOSPC, true);
+	fault_at(FAULT_DATA, 0, ENOSPC, true);
 	spool_settle(k->sp, kit_settle_new(k, &key, 1));
 	kit_close(k);
 	assert_int_equal(k->waiting, 0);
 	assert_int_equal(k->last, SPOOL_FULL);
-	heal();
+	fault_heal();
 	kit_open(k);
 	assert_true(is_there(k, mid));
 	kit_audit(k);
