@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "postern/spool/body.h"
-
 #include "spool/batch.h"
 
 #define COST_SMALL 512
@@ -46,15 +44,24 @@ op_release(struct spool_op *op)
 		envelope_free(&((struct spool_settle *)op)->child);
 }
 
+static size_t
+settle_cost(const struct spool_settle *s)
+{
+	return s->nresults * sizeof s->results[0] +
+	       (s->child ? envelope_memory(s->child) : 0);
+}
+
 size_t
 op_cost(const struct spool_op *op)
 {
-	const struct spool_accept *a = (const struct spool_accept *)op;
-
 	if (op->kind == OP_STAGE)
 		return ((const struct spool_stage *)op)->len;
-	if (op->kind == OP_ACCEPT && a->env->body)
-		return COST_SMALL + body_str(a->env->body).len;
+	if (op->kind == OP_ACCEPT)
+		return COST_SMALL +
+		       envelope_memory(((const struct spool_accept *)op)->env);
+	if (op->kind == OP_SETTLE)
+		return COST_SMALL +
+		       settle_cost((const struct spool_settle *)op);
 	return COST_SMALL;
 }
 

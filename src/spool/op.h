@@ -45,7 +45,8 @@ struct op_route { /* lies on the stack of the one who waits */
 MUST_CHECK int op_apply(struct batch *b, struct spool_op *op);
 /* What it handed over is dropped; the object stays. */
 void op_release(struct spool_op *op);
-size_t op_cost(const struct spool_op *op); /* bytes of a transaction */
+/* Bytes that it holds in memory, and about what it writes. */
+size_t op_cost(const struct spool_op *op);
 bool op_is_lazy(const struct spool_op *op);
 bool op_comes_in(const struct spool_op *op); /* adds to the store */
 /* The message whose slices it must not overtake: true and *mid. */

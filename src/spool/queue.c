@@ -108,37 +108,38 @@ queue_is_empty(const struct queue *q, bool without_settles)
 
 /* --- choosing --- */
 
-struct room {
-	size_t ops, bytes;
+/* What one kind may fill of the batch; one of each kind always goes. */
+struct share {
+	size_t ops, bytes; /* of the whole batch, so far */
+	bool any;          /* one of this kind has gone */
 };
 
 static bool
-fits(const struct queue *q, const struct spool_op *op, const struct room *room)
+fits(const struct queue *q, const struct spool_op *op, const struct share *s)
 {
-	if (q->n == 0)
-		return true; /* one always goes */
-	return q->n < room->ops && op_cost(op) <= room->bytes;
+	if (!s->any)
+		return q->n < QUEUE_BATCH;
+	return q->n < s->ops && q->bytes + op_cost(op) <= s->bytes;
 }
 
 static void
-take(struct queue *q, struct queue_fifo *f, struct room *room)
+take(struct queue *q, struct queue_fifo *f, struct share *s)
 {
-	size_t cost = op_cost(f->first);
-
-	room->bytes -= cost < room->bytes ? cost : room->bytes;
+	s->any = true;
+	q->bytes += op_cost(f->first);
 	q->ops[q->n++] = fifo_take(f);
 }
 
 static void
-take_all(struct queue *q, struct queue_fifo *f, struct room *room)
+take_all(struct queue *q, struct queue_fifo *f, struct share s)
 {
-	while (f->first && fits(q, f->first, room))
-		take(q, f, room);
+	while (f->first && fits(q, f->first, &s))
+		take(q, f, &s);
 }
 
 /* One slice of each in turn, until nothing fits. */
 static void
-take_slices(struct queue *q, struct room *room)
+take_slices(struct queue *q, struct share share)
 {
 	struct list *node;
 	struct stream *s;
@@ -146,9 +147,9 @@ take_slices(struct queue *q, struct room *room)
 	while (!list_empty(&q->round_robin)) {
 		node = q->round_robin.next;
 		s = LIST_OF(node, struct stream, node);
-		if (!fits(q, s->fifo.first, room))
+		if (!fits(q, s->fifo.first, &share))
 			return;
-		take(q, &s->fifo, room);
+		take(q, &s->fifo, &share);
 		list_remove(node);
 		if (s->fifo.first) {
 			list_push(&q->round_robin, node);
@@ -159,19 +160,29 @@ take_slices(struct queue *q, struct room *room)
 	}
 }
 
+/* However much there is of one kind, the next batch takes of the others too. */
 void
 queue_choose(struct queue *q, bool without_settles)
 {
-	bool others = q->comers.first || !list_empty(&q->round_robin);
-	struct room room = { others ? QUEUE_SETTLES_SHARE : QUEUE_BATCH,
-		QUEUE_BYTES };
+	bool slices = !list_empty(&q->round_robin);
+	bool others = q->comers.first || slices;
+	struct share share = { QUEUE_BATCH, QUEUE_BYTES, false };
 
-	q->n = 0;
+	q->n = q->bytes = 0;
+	if (others)
+		share = (struct share){ QUEUE_SETTLES_SHARE, QUEUE_BYTES / 2,
+			false };
 	if (!without_settles)
-		take_all(q, &q->settles, &room);
-	room.ops = QUEUE_BATCH;
-	take_all(q, &q->comers, &room);
-	if (room.bytes > QUEUE_SLICES)
-		room.bytes = QUEUE_SLICES;
-	take_slices(q, &room);
+		take_all(q, &q->settles, share);
+	share = (struct share){ QUEUE_BATCH, QUEUE_BYTES, false };
+	if (slices) {
+		share.ops -= QUEUE_SLICES_SHARE;
+		share.bytes -= QUEUE_SLICES;
+	}
+	take_all(q, &q->comers, share);
+	share.ops = QUEUE_BATCH;
+	share.bytes = q->bytes + QUEUE_SLICES < QUEUE_BYTES
+	                  ? q->bytes + QUEUE_SLICES
+	                  : QUEUE_BYTES;
+	take_slices(q, share);
 }

@@ -19,6 +19,7 @@ struct spool_op;
 #define QUEUE_BYTES (4u << 20)  /* its bytes */
 #define QUEUE_SLICES (1u << 20) /* of these, of slices */
 #define QUEUE_SETTLES_SHARE 768 /* of a batch, while others wait */
+#define QUEUE_SLICES_SHARE 64   /* kept for slices, while there are any */
 
 struct queue_fifo {
 	struct spool_op *first, **last;
@@ -29,7 +30,7 @@ struct queue {
 	struct map *streams;               /* by message id */
 	struct list round_robin;           /* of the streams */
 	struct spool_op *ops[QUEUE_BATCH]; /* the batch chosen */
-	size_t n;
+	size_t n, bytes;                   /* operations of it, their cost */
 };
 
 void queue_init(struct queue *q);

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "postern/base/mem.h"
+#include "postern/spool/body.h"
+#include "postern/spool/spool.h"
 
 #include "spool/journal.h"
 #include "spool/keys.h"
@@ -590,6 +592,95 @@ a_batch_is_bounded_and_settlings_leave_room(void **state)
 	queue_done(&q);
 }
 
+static struct spool_op *
+comer(size_t bytes)
+{
+	struct spool_accept *a = mem_new(sizeof *a);
+	struct envelope env = { .sender = "", .body = body_new(bytes) };
+	char *p = mem_new(bytes);
+
+	assert_int_equal(body_add(env.body, p, bytes), 0);
+	free(p);
+	a->op.kind = OP_ACCEPT;
+	a->env = envelope_new(&env);
+	body_free(&env.body);
+	return &a->op;
+}
+
+static size_t
+drop_kind(struct queue *q, int kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->n; i++) {
+		n += q->ops[i]->kind == kind;
+		op_release(q->ops[i]);
+	}
+	drop_batch(q);
+	return n;
+}
+
+/* A flood of one kind, in number or in bytes, leaves room for the others. */
+static void
+nobody_starves(void **state)
+{
+	static const size_t bytes[] = { 10, 200 << 10 };
+	static struct queue q;
+	struct spool_settle *s;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		queue_init(&q);
+		for (int n = 0; n < 3000 >> (6 * i); n++)
+			queue_put(&q, comer(bytes[i]));
+		queue_put(&q, stage(1, 256 << 10));
+		queue_choose(&q, false);
+		assert_int_equal(drop_kind(&q, OP_STAGE), 1);
+		for (int n = 0; n < 1000; n++) {
+			s = mem_new(sizeof *s + 100 * sizeof s->results[0]);
+			s->op.kind = OP_SETTLE;
+			s->nresults = 100;
+			queue_put(&q, &s->op);
+		}
+		queue_put(&q, stage(1, 256 << 10));
+		queue_choose(&q, false);
+		assert_in_range(q.bytes, 1 << 20, QUEUE_BYTES);
+		assert_true(q.ops[0]->kind == OP_SETTLE);
+		assert_int_equal(q.ops[q.n - 1]->kind, OP_STAGE);
+		assert_in_range(drop_kind(&q, OP_ACCEPT), 2, 999);
+		while (!queue_is_empty(&q, false)) {
+			queue_choose(&q, false);
+			drop_kind(&q, OP_STAGE);
+		}
+		queue_done(&q);
+	}
+}
+
+/* What it holds counts, not the number of operations alone. */
+static void
+an_operation_costs_what_it_carries(void **state)
+{
+	struct envelope_rcpt rcpts[2] = { { .address = "a@example.com" },
+		{ .address = "b@example.com" } };
+	struct envelope env = { .sender = "", .nrcpts = 2, .rcpts = rcpts };
+	struct spool_accept a = { .op.kind = OP_ACCEPT };
+	struct spool_settle *s = mem_new(sizeof *s + 50 * sizeof s->results[0]);
+	size_t alone;
+
+	(void)state;
+	a.env = envelope_new(&env);
+	assert_true(op_cost(&a.op) >= 2 * sizeof rcpts[0]);
+	s->op.kind = OP_SETTLE;
+	alone = op_cost(&s->op);
+	s->nresults = 50;
+	assert_true(op_cost(&s->op) >= alone + 50 * sizeof s->results[0]);
+	alone = op_cost(&s->op);
+	s->child = a.env;
+	assert_int_equal(op_cost(&s->op), alone + envelope_memory(a.env));
+	envelope_free(&a.env);
+	free(s);
+}
+
 int
 main(void)
 {
@@ -608,6 +699,8 @@ main(void)
 		cmocka_unit_test(keys_of_another_length_are_refused),
 		cmocka_unit_test(what_settles_goes_first_and_slices_take_turns),
 		cmocka_unit_test(a_batch_is_bounded_and_settlings_leave_room),
+		cmocka_unit_test(nobody_starves),
+		cmocka_unit_test(an_operation_costs_what_it_carries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
