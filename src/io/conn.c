@@ -75,7 +75,10 @@ on_timer(void *arg)
 static void
 on_loop_end(void *arg)
 {
-	conn_destroy(arg);
+	struct conn *c = arg;
+
+	c->gone = NULL;
+	conn_destroy(c);
 }
 
 static struct conn *
@@ -156,6 +159,8 @@ conn_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
 void
 conn_destroy(struct conn *c)
 {
+	void (*gone)(void *arg) = c->gone;
+
 	assert(c->phase != CONN_PHASE_DEAD);
 	loop_task_cancel(&c->task);
 	loop_task_cancel(&c->again);
@@ -179,6 +184,8 @@ conn_destroy(struct conn *c)
 	c->name = NULL;
 	c->err = NULL;
 	loop_discard(c->loop, c);
+	if (gone)
+		gone(c->gone_arg); /* c is freed after this turn */
 }
 
 void
@@ -191,20 +198,23 @@ conn_close(struct conn **c)
 	*c = NULL;
 }
 
-void
-conn_close_after(struct conn **conn, uint64_t linger_ms)
+bool
+conn_close_told(
+    struct conn **conn, uint64_t linger_ms, void (*gone)(void *arg), void *arg)
 {
 	struct conn *c = *conn;
 
 	if (!c)
-		return;
+		return false;
 	assert(c->magic == CONN_MAGIC && is_open(c));
 	*conn = NULL;
 	if (c->phase == CONN_PHASE_CONNECTING || c->broken ||
 	    (c->phase == CONN_PHASE_HANDSHAKE && c->clear_left == 0)) {
 		conn_destroy(c);
-		return;
+		return false;
 	}
+	c->gone = gone;
+	c->gone_arg = arg;
 	/* Clear text before an unfinished handshake is all that can go. */
 	if (c->phase == CONN_PHASE_HANDSHAKE)
 		c->out.len = c->clear_left;
@@ -218,6 +228,13 @@ conn_close_after(struct conn **conn, uint64_t linger_ms)
 	loop_task_at_end(c->loop, &c->at_end);
 	loop_task_later(c->loop, &c->task);
 	timer_set(&c->timer, linger_ms);
+	return true;
+}
+
+void
+conn_close_after(struct conn **conn, uint64_t linger_ms)
+{
+	(void)conn_close_told(conn, linger_ms, NULL, NULL);
 }
 
 struct str

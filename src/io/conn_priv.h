@@ -65,6 +65,9 @@ struct conn {
 	struct ssl_st *ssl;      /* owned */
 	char *name;              /* owned: SNI and verification; NULL: server */
 
+	void (*gone)(void *arg); /* lingering: who wants to know its end */
+	void *gone_arg;
+
 	struct err *err; /* owned, NULL: none */
 	int sys_errno;
 };

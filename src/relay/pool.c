@@ -62,12 +62,12 @@ pool_move(struct relay_session *s, enum pool_phase to)
 		[POOL_IDLE] = 1 << POOL_CONNECTING | 1 << POOL_BUSY,
 		[POOL_BUSY] = 1 << POOL_IDLE,
 		[POOL_DRAINING] = 1 << POOL_BUSY,
-		[POOL_LEAVING] =
-		    1 << POOL_IDLE | 1 << POOL_BUSY | 1 << POOL_DRAINING,
+		[POOL_LEAVING] = 1 << POOL_CONNECTING | 1 << POOL_IDLE |
+		                 1 << POOL_BUSY | 1 << POOL_DRAINING,
 	};
 
 	assert(from[to] & 1 << s->phase);
-	if (s->phase == POOL_CONNECTING)
+	if (s->phase == POOL_CONNECTING && to == POOL_IDLE)
 		s->provider->pool.ramp++;
 	take_out(s);
 	put(s, to);
@@ -80,6 +80,25 @@ pool_leave(struct relay_session *s)
 	s->relay->nsessions--;
 }
 
+/* All that the provider may see, also of older generations. */
+static size_t
+open_at(const struct provider *p)
+{
+	const struct list *retired = &p->relay->retired;
+	size_t n = 0;
+
+	for (int i = 0; i < POOL_PHASES; i++)
+		n += p->pool.n[i];
+	for (struct list *l = retired->next; l != retired; l = l->next) {
+		const struct provider *old = LIST_OF(l, struct provider, node);
+
+		for (int i = 0; provider_is_same(p, old) && i < POOL_PHASES;
+		     i++)
+			n += old->pool.n[i];
+	}
+	return n;
+}
+
 /* How many more may connect now. */
 static size_t
 room(struct provider *p)
@@ -88,8 +107,13 @@ room(struct provider *p)
 	uint64_t now_ms = relay_now_ms(p->relay);
 	size_t max = provider_conns(p, now_ms);
 	size_t ramp = pool->ramp;
-	size_t taken = pool_live(pool) + pool->n[POOL_LEAVING];
+	size_t taken = open_at(p);
 
+	if (p->health.state == BREAKER_HALF_OPEN) {
+		if (pool_live(pool) > 0)
+			return 0;
+		ramp = 1;
+	}
 	if (p->set->user && provider_logins(p, now_ms) < ramp)
 		ramp = provider_logins(p, now_ms);
 	if (taken >= max || pool->n[POOL_CONNECTING] >= ramp)
@@ -152,7 +176,7 @@ end_all(struct provider *p, enum pool_phase phase)
 		struct relay_session *s =
 		    LIST_OF(in->next, struct relay_session, node);
 
-		if (phase == POOL_IDLE || phase == POOL_LEAVING)
+		if (phase == POOL_IDLE)
 			relay_session_quit(s);
 		else
 			relay_session_abort(s, "given up");
@@ -169,8 +193,6 @@ void
 pool_quit_idle(struct provider *p)
 {
 	end_all(p, POOL_IDLE);
-	if (p->relay->draining)
-		end_all(p, POOL_LEAVING);
 }
 
 void
@@ -178,7 +200,6 @@ pool_retire(struct provider *p)
 {
 	end_all(p, POOL_CONNECTING);
 	end_all(p, POOL_IDLE);
-	end_all(p, POOL_LEAVING);
 	while (!list_empty(&p->pool.in[POOL_BUSY]))
 		pool_move(LIST_OF(p->pool.in[POOL_BUSY].next,
 		              struct relay_session, node),

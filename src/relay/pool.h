@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay/pool - a provider's sessions: connecting, idle, busy, draining,
- * leaving.  One that has said QUIT is there until the provider has closed it:
- * else a new one would be one too many for it.
+ * leaving.  One that ends is there until both sides have closed it (or the time
+ * for that is over): else a new one would be one too many for the provider.  So
+ * are those of a retired provider of the same account.
  */
 #ifndef RELAY_POOL_H
 #define RELAY_POOL_H
@@ -22,7 +23,7 @@ enum pool_phase {
 	POOL_IDLE,
 	POOL_BUSY,
 	POOL_DRAINING, /* takes no more */
-	POOL_LEAVING,  /* has said QUIT */
+	POOL_LEAVING,  /* ended; the provider has not closed yet */
 	POOL_PHASES
 };
 

@@ -88,6 +88,13 @@ same_password(const struct secret *a, const struct secret *b)
 	return a && b ? str_eq(secret_str(a), secret_str(b)) : a == b;
 }
 
+bool
+provider_is_same(const struct provider *a, const struct provider *b)
+{
+	return same(a->set->host, b->set->host) &&
+	       a->set->port == b->set->port && same(a->set->user, b->set->user);
+}
+
 /* A reload is the operator's word that it may be tried again, so what was in
  * the way is forgotten; what protects the account is not. */
 void
@@ -298,8 +305,6 @@ provider_conns(struct provider *p, uint64_t now_ms)
 {
 	uint32_t max = p->set->max_connections;
 
-	if (p->health.state == BREAKER_HALF_OPEN)
-		return 1;
 	if (p->conns_max > 0 && now_ms >= p->conns_at_ms) {
 		p->conns_max++;
 		p->conns_at_ms = now_ms + CONNS_GROW_MS;

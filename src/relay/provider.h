@@ -58,6 +58,8 @@ struct provider {
 struct provider *provider_new(struct relay *r, struct relay_generation *gen,
     const struct relay_provider *set);
 void provider_free(struct provider **p); /* no session, nothing waiting */
+/* Are they the same account? */
+bool provider_is_same(const struct provider *a, const struct provider *b);
 /* What another provider of the same account has learned. */
 void provider_inherit(struct provider *p, const struct provider *old);
 bool provider_is_usable(struct provider *p, uint64_t now_ms);

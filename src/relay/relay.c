@@ -450,9 +450,14 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 static void
 free_providers(struct relay *r)
 {
-	for (size_t i = 0; i < r->nproviders; i++)
+	for (size_t i = 0; i < r->nproviders; i++) {
+		relay_session_forget(r->providers[i]);
 		provider_free(&r->providers[i]);
+	}
 	free(r->providers);
+	for (struct list *l = r->retired.next; l != &r->retired; l = l->next)
+		relay_session_forget(LIST_OF(l, struct provider, node));
+	relay_session_free_ended(r);
 	drop_retired(r);
 	relay_generation_free(&r->gen);
 }

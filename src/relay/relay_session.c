@@ -32,13 +32,33 @@
 #include "relay/relay_log.h"
 #include "relay/verdict.h"
 
-#define LINGER_MS 2000 /* for QUIT to leave */
-
 static void on_conn(struct conn *c, enum conn_event ev, void *arg);
-static void arm(struct relay_session *s);
 
 /* --- the end ---------------------------------------------------------------
  */
+
+static void
+on_gone(void *arg)
+{
+	struct relay_session *s = arg;
+	struct relay *r = s->relay;
+
+	assert(s->magic == RELAY_SESSION_MAGIC && s->over);
+	pool_leave(s);
+	list_push(&r->sessions, &s->node);
+	relay_kick(r);
+}
+
+/* Both ends must have closed before another connection may take its place.
+ * What is unsent of a message must not leave any more. */
+static bool
+is_gone(struct relay_session *s, bool politely)
+{
+	if (s->conn && !politely && conn_unsent(s->conn) > 0)
+		conn_close(&s->conn);
+	return !conn_close_told(
+	    &s->conn, s->provider->set->timeouts.quit, on_gone, s);
+}
 
 static void
 finish(struct relay_session *s, bool politely)
@@ -53,15 +73,12 @@ finish(struct relay_session *s, bool politely)
 		dns_cancel(r->dns, s->lookup);
 	s->lookup = 0;
 	fetch_forget(&s->job);
-	if (s->conn && politely)
-		conn_close_after(&s->conn, LINGER_MS);
-	else if (s->conn)
-		conn_close(&s->conn);
 	smtp_client_free(&s->client);
 	free(s->addrs);
 	s->addrs = NULL;
-	pool_leave(s);
-	list_push(&r->sessions, &s->node);
+	pool_move(s, POOL_LEAVING);
+	if (is_gone(s, politely))
+		on_gone(s);
 	relay_kick(r);
 }
 
@@ -79,30 +96,26 @@ relay_session_free_ended(struct relay *r)
 	}
 }
 
-static void
-say_quit(struct relay_session *s)
+/* The reply is not waited for, but the provider's end of the connection is. */
+void
+relay_session_quit(struct relay_session *s)
 {
+	if (s->over)
+		return;
 	relay_log_session_end(s, "quit");
 	s->judged = true;
 	if (s->client && smtp_client_is_ready(s->client))
 		smtp_client_quit(s->client);
+	finish(s, true);
 }
 
-/* Where nothing will be opened in its place the reply is not waited for. */
 void
-relay_session_quit(struct relay_session *s)
+relay_session_forget(struct provider *p)
 {
-	if (!s->over && s->phase != POOL_LEAVING)
-		say_quit(s);
-	if (s->over)
-		return;
-	if (s->phase == POOL_LEAVING || s->phase == POOL_CONNECTING ||
-	    s->relay->draining || s->provider->retired) {
-		finish(s, true);
-		return;
-	}
-	pool_move(s, POOL_LEAVING);
-	arm(s);
+	struct list *leaving = &p->pool.in[POOL_LEAVING];
+
+	while (!list_empty(leaving))
+		on_gone(LIST_OF(leaving->next, struct relay_session, node));
 }
 
 static struct verdict_context
@@ -146,13 +159,11 @@ lost(struct relay_session *s, const struct outcome *o)
 		return;
 	if (connecting && !verdict_row(v.class)->is_trouble)
 		v.class = VERDICT_BACKOFF; /* nothing there is a message's */
-	if (s->phase == POOL_LEAVING)
-		; /* it was said that it ends */
-	else if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)
+	if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)
 		relay_log_session_end(s, o->text);
 	else
 		judge(s, NULL, &v, o);
-	finish(s, false);
+	finish(s, connecting);
 	if (connecting && !ours)
 		dispatch_not_connected(p, &v, o);
 }
@@ -260,8 +271,8 @@ relay_session_may_take(struct relay_session *s)
 static void
 rest(struct relay_session *s)
 {
-	if (s->over || s->phase < POOL_BUSY || s->phase == POOL_LEAVING ||
-	    s->nin_hand > 0 || !smtp_client_is_ready(s->client))
+	if (s->over || s->phase < POOL_BUSY || s->nin_hand > 0 ||
+	    !smtp_client_is_ready(s->client))
 		return;
 	if (s->phase == POOL_DRAINING || s->relay->draining || is_too_old(s)) {
 		relay_session_quit(s);

@@ -48,7 +48,7 @@ struct relay_session {
 	bool wants;            /* content, as soon as the connection has room */
 	uint64_t want_offset;
 	bool judged; /* its end is accounted for already */
-	bool over;
+	bool over;   /* LEAVING: only its connection's end is waited for */
 };
 
 /* Starts to connect; it is in its provider's pool. */
@@ -64,5 +64,7 @@ bool relay_session_after_dot(const struct relay_session *s);
 /* A helper has read the content asked for; n < 0: it cannot be read. */
 void relay_session_content(struct relay_session *s, const char *p, int64_t n);
 void relay_session_free_ended(struct relay *r);
+/* Its loop is over: those that wait for the provider to close end now. */
+void relay_session_forget(struct provider *p);
 
 #endif

@@ -512,6 +512,52 @@ is_reset(void *arg)
 }
 
 static void
+note_gone(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static bool
+is_true(void *arg)
+{
+	return *(bool *)arg;
+}
+
+static void
+the_end_of_a_lingering_one_is_told(void **state)
+{
+	struct side s = { 0 };
+	bool gone = false;
+	char got[16];
+	int fd[2];
+
+	(void)state;
+	world_tcp_pair(fd);
+	world_adopt(&s, fd[0]);
+	conn_write(s.c, "QUIT\r\n", 6);
+	assert_true(conn_close_told(&s.c, 60000, note_gone, &gone));
+	assert_null(s.c);
+	world_turns(5);
+	assert_int_equal(recv(fd[1], got, sizeof got, 0), 6);
+	assert_false(gone); /* the peer has not closed yet */
+	put(fd[1], "221 bye\r\n");
+	world_turns(5);
+	assert_false(gone);
+	close(fd[1]);
+	world_until(is_true, &gone, "the peer's end");
+	world_done(&s);
+
+	gone = false; /* a peer that never closes: the time decides */
+	world_tcp_pair(fd);
+	world_adopt(&s, fd[0]);
+	assert_true(conn_close_told(&s.c, 20, note_gone, &gone));
+	world_until(is_true, &gone, "the linger time");
+	close(fd[1]);
+	assert_false(conn_close_told(&s.c, 20, note_gone, &gone));
+	world_done(&s);
+}
+
+static void
 lingering_has_an_end(void **state)
 {
 	struct side s = { 0 };
@@ -686,6 +732,7 @@ main(void)
 		TEST(what_the_peer_said_before_it_went_is_shown),
 		TEST(after_close_no_event_comes),
 		TEST(close_after_sends_everything_first),
+		TEST(the_end_of_a_lingering_one_is_told),
 		TEST(lingering_has_an_end),
 		TEST(connecting_succeeds_and_sends_what_waits),
 		TEST(connecting_fails_as_an_event),

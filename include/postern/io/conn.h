@@ -64,6 +64,10 @@ void conn_close(struct conn **c);
 /* Like conn_close(), but what was written before is sent first, for at most
  * linger_ms; then an orderly TLS and TCP close.  No more callbacks. */
 void conn_close_after(struct conn **c, uint64_t linger_ms);
+/* The same; true: gone(arg) comes when both ends are closed or the time is
+ * over, unless the loop ends before.  false: that is now, nothing comes. */
+bool conn_close_told(
+    struct conn **c, uint64_t linger_ms, void (*gone)(void *arg), void *arg);
 
 struct str conn_input(const struct conn *c); /* until the next conn_ call */
 void conn_take(struct conn *c, size_t n);

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions with a provider: never more of them at a time than it allows, and
+none that ends blocks the place of the next."""
+import threading
+
+import harness
+import mails
+
+
+def test_never_one_too_many(sink, postern, load):
+    """Recycled again and again under load: the provider, which allows as many
+    as we may open, never has to refuse one."""
+    s = sink("--max-connections", "5", maildir=None)
+    p = postern(harness.provider(s.port, max_connections=5, max_messages_per_connection=10))
+    assert load(p.port, 2000, 20).result()["acked"] == 2000
+    s.wait_messages(2000)
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"], n["damaged"]) == (2000, 0, 0)
+    assert n["connections"] >= 200
+    assert n["refused_connections"] == 0, n
+    assert n["most_open"] <= 5
+
+
+def test_never_one_too_many_where_sessions_fail(sink, postern, load):
+    """Neither where they end in other ways than by QUIT."""
+    rules = []
+    for stage, what in (("mail", "421"), ("rcpt", "421"), ("data", "drop"), ("mail", "reset"), ("ehlo", "421")):
+        rules += ["--reply", "%s*10=%s" % (stage, what)]
+    s = sink("--max-connections", "3", *rules, maildir=None)
+    p = postern(harness.provider(s.port, max_connections=3,
+                                 breaker={"failures": 3, "open": "100ms", "open_max": "200ms"}),
+                retry={"quick": ["100ms"], "min": "100ms", "max": "200ms"})
+    assert load(p.port, 500, 10).result()["acked"] == 500
+    s.wait_messages(500)
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"], n["damaged"]) == (500, 0, 0)
+    assert n["refused_connections"] == 0, n
+
+
+def test_never_one_too_many_after_a_reload(sink, postern, load):
+    """The sessions of before count while they finish, under another name of
+    the provider too."""
+    s = sink("--max-connections", "4", "--delay", "dot=20", maildir=None)
+    p = postern(harness.provider(s.port, max_connections=4))
+    job = load(p.port, 1000, 20)
+    for i, most in enumerate((4, 2, 4, 1, 3, 4)):
+        mark = s.out.mark()
+        p.settings["providers"] = [harness.provider(s.port, name="p%d" % i, max_connections=most)]
+        p.wait_event("reloaded", since=p.reload())
+        s.wait_messages(20, since=mark)
+    assert job.result()["acked"] == 1000
+    s.wait_messages(1000)
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"], n["damaged"]) == (1000, 0, 0)
+    assert n["refused_connections"] == 0, n
+
+
+def test_a_session_that_was_idle_for_too_long_leaves_its_place(sink, postern):
+    s = sink()
+    p = postern(harness.provider(s.port, max_connections=1, idle_timeout="1s"))
+    for i in range(3):
+        harness.send_raw(p.port, mails.plain())
+        s.wait_messages(i + 1)
+        s.wait_event("closed", i + 1)
+    p.stop()
+    assert s.stop()["connections"] == 3
+
+
+def test_a_provider_that_never_closes_blocks_nobody(rude, postern):
+    """QUIT without a reply: after the time for it the place is free."""
+    def talk(s):
+        s.hello("ENHANCEDSTATUSCODES")
+        while True:
+            verb = s.line()[:4].upper()
+            if verb == b"QUIT":
+                gone.append(1)
+                over.wait(harness.LONG)
+                return
+            if verb == b"DATA":
+                s.say("354 go on\r\n")
+                s.until_dot()
+            s.say("250 2.0.0 ok\r\n")
+    gone, over = [], threading.Event()
+    r = rude(talk)
+    p = postern(harness.provider(r.port, max_connections=1, max_messages_per_connection=1, timeouts={"quit": "1s"}))
+    for i in range(3):
+        harness.send_raw(p.port, mails.plain())
+    p.wait_event("delivered", n=3)
+    p.stop()
+    over.set()
+    assert len(gone) >= 2
