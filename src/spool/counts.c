@@ -18,6 +18,16 @@ counts_done(struct counts *c)
 	memset(c, 0, sizeof *c);
 }
 
+void
+counts_clear(struct counts *c)
+{
+	c->rows = c->last = 0;
+	for (int i = 0; i < COUNTS_CLASSES; i++) {
+		atomic_store(&c->total[i], 0);
+		atomic_store(&c->total_bytes[i], 0);
+	}
+}
+
 static struct counts_row *
 row_of(struct counts *c, struct counts_of of)
 {
@@ -62,7 +72,7 @@ load_row(struct counts *c, struct store_cursor *cur)
 
 	if (keys_read_stat(cur->k, &of.route, &of.priority, &class) ||
 	    record_read_pair(cur->v, &n, &bytes))
-		return store_damaged(cur->x);
+		return 1;
 	of.class = (enum counts_class) class;
 	r = row_of(c, of);
 	r->n = n;
@@ -75,17 +85,15 @@ int
 counts_load(struct counts *c, struct store_txn *x)
 {
 	struct store_cursor cur;
-	int rc = store_cursor(&cur, x, STORE_STAT);
+	int rc = store_cursor(&cur, x, STORE_STAT), bad = 0;
 
 	if (rc)
 		return -1;
+	counts_clear(c); /* a second try of a start loads again */
 	for (rc = store_seek(&cur, STR("\0")); rc == 0; rc = store_next(&cur))
-		if (load_row(c, &cur)) {
-			rc = -1;
-			break;
-		}
+		bad |= load_row(c, &cur);
 	store_cursor_done(&cur);
-	return rc < 0 ? -1 : 0;
+	return rc < 0 ? -1 : bad;
 }
 
 static void

@@ -44,6 +44,8 @@ struct counts_of {
 };
 
 void counts_done(struct counts *c);
+void counts_clear(struct counts *c);
+/* 1: one of them cannot be read, so none is to be believed. */
 MUST_CHECK int counts_load(struct counts *c, struct store_txn *x);
 /* One more (or, with minus, less) of so many bytes. */
 void counts_add(struct counts *c, struct counts_of of, uint64_t bytes);

@@ -22,6 +22,7 @@
 #include "spool/keys.h"
 #include "spool/op.h"
 #include "spool/poison.h"
+#include "spool/recount.h"
 #include "spool/writer.h"
 
 #define JOURNAL_DEFAULT (UINT64_C(64) << 20)
@@ -100,13 +101,20 @@ last_mid(struct batch *b, uint64_t stopped_at)
 }
 
 static int
+load_counts(struct batch *b)
+{
+	int rc = counts_load(&b->sp->counts, &b->x);
+
+	return rc > 0 ? recount(b) : rc;
+}
+
+static int
 first_batch(struct batch *b, struct poison_check *c)
 {
 	struct spool *sp = b->sp;
 	uint64_t stopped_at;
 
-	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) ||
-	    counts_load(&sp->counts, &b->x) ||
+	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) || load_counts(b) ||
 	    journal_load(&sp->journal, &b->x) || last_mid(b, stopped_at) ||
 	    sweep_stage(b) || poison_check(b, c))
 		return -1;

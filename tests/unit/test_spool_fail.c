@@ -388,6 +388,25 @@ a_stop_does_not_wait_for_ever(void **state)
 	kit_audit(k);
 }
 
+static void
+a_start_that_needs_a_second_try_counts_once(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+	struct spool_stats st;
+
+	open_with_hook(k);
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	kit_close(k);
+	fault_at(FAULT_DATA, 0, ENOSPC, false);
+	open_with_hook(k);
+	assert_true(fault_happened());
+	spool_stats(k->sp, &st);
+	assert_int_equal(st.queued, 1);
+	assert_int_equal(st.queued_bytes, 100);
+	kit_audit(k);
+}
+
 /* --- a full map --- */
 
 static void
@@ -465,6 +484,7 @@ main(void)
 		T(on_a_full_disk_deliveries_are_kept_until_they_are_written),
 		T(settlings_keep_their_order_while_they_wait),
 		T(a_stop_does_not_wait_for_ever),
+		T(a_start_that_needs_a_second_try_counts_once),
 		T(a_full_map_is_drained_and_taken_up_again),
 		T(a_full_disk_loses_nothing_and_drains),
 	};
