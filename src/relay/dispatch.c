@@ -245,10 +245,7 @@ again_at(struct provider *p, struct delivery *d)
 static void
 split(struct provider *p, const struct delivery *d, uint32_t nrcpts)
 {
-	uint32_t max = d->naccepted > 0 ? d->naccepted : nrcpts / 2;
-
-	if (max > 0 && (p->rcpts_max == 0 || max < p->rcpts_max))
-		p->rcpts_max = max;
+	provider_learn_rcpts(p, d->naccepted > 0 ? d->naccepted : nrcpts / 2);
 }
 
 static void

@@ -18,7 +18,8 @@
 #include "relay/relay_log.h"
 #include "relay/verdict.h"
 
-#define CONNS_GROW_MS 60000 /* a clean minute brings one session back */
+#define CONNS_GROW_MS 60000         /* a clean minute brings one session back */
+#define LEARNED_MS (30 * 60 * 1000) /* other bounds may have been a mistake */
 
 static const struct pause_settings rate_pause = {
 	.first_ms = 1000, .max_ms = 60 * 1000, .forget_ms = 60 * 1000
@@ -107,7 +108,9 @@ provider_inherit(struct provider *p, const struct provider *old)
 	p->caps = old->caps;
 	p->size_max = old->size_max;
 	p->rcpts_max = old->rcpts_max;
+	p->rcpts_until_ms = old->rcpts_until_ms;
 	p->messages_max = old->messages_max;
+	p->messages_until_ms = old->messages_until_ms;
 	if (same(p->set->user, old->set->user) &&
 	    same_password(p->set->password, old->set->password))
 		memcpy(
@@ -202,8 +205,10 @@ static void
 recycled(struct provider *p, uint32_t messages)
 {
 	if (messages > 0 && messages == p->recycle_at &&
-	    (p->messages_max == 0 || messages < p->messages_max))
+	    (p->messages_max == 0 || messages < p->messages_max)) {
 		p->messages_max = messages;
+		p->messages_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+	}
 	p->recycle_at = messages;
 }
 
@@ -322,14 +327,27 @@ lower(uint32_t a, uint32_t b) /* 0: no bound */
 	return a < b ? a : b;
 }
 
-uint32_t
-provider_rcpts(const struct provider *p)
+void
+provider_learn_rcpts(struct provider *p, uint32_t max)
 {
+	if (max == 0 || (p->rcpts_max > 0 && max >= p->rcpts_max))
+		return;
+	p->rcpts_max = max;
+	p->rcpts_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+}
+
+uint32_t
+provider_rcpts(struct provider *p)
+{
+	if (relay_now_ms(p->relay) >= p->rcpts_until_ms)
+		p->rcpts_max = 0;
 	return lower(p->set->max_recipients, p->rcpts_max);
 }
 
 uint32_t
-provider_messages(const struct provider *p)
+provider_messages(struct provider *p)
 {
+	if (relay_now_ms(p->relay) >= p->messages_until_ms)
+		p->messages_max = 0;
 	return lower(p->set->max_messages_per_connection, p->messages_max);
 }

@@ -46,6 +46,7 @@ struct provider {
 	uint32_t caps;     /* enum smtp_capability */
 	uint64_t size_max; /* 0: none said */
 	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
+	uint64_t rcpts_until_ms, messages_until_ms;  /* then forgotten */
 	uint64_t conns_at_ms; /* conns_max may grow from here */
 	uint32_t recycle_at;  /* messages when it last ended a session */
 	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
@@ -75,7 +76,9 @@ void provider_give_up(struct provider *p);
 bool provider_learn(struct provider *p, uint32_t caps, uint64_t size_max);
 uint32_t provider_conns(struct provider *p, uint64_t now_ms);
 uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
-uint32_t provider_rcpts(const struct provider *p);
-uint32_t provider_messages(const struct provider *p);
+/* It takes no more recipients at once than these. */
+void provider_learn_rcpts(struct provider *p, uint32_t max);
+uint32_t provider_rcpts(struct provider *p); /* 0: no bound */
+uint32_t provider_messages(struct provider *p);
 
 #endif

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -448,7 +449,9 @@ accept_all(void *arg)
 
 	while ((fd = accept(f->listener, NULL, NULL)) >= 0) {
 		struct talk *t = mem_new(sizeof *t);
+		int on = 1;
 
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		pthread_mutex_lock(&f->lock);
 		if (f->ending || f->nconns == CONNS_MAX) {
 			pthread_mutex_unlock(&f->lock);

@@ -248,6 +248,17 @@ world_stats(struct world *w)
 }
 
 void
+world_wait_operations(struct world *w, uint64_t n)
+{
+	for (int t = 0; t < WAIT_MS; t += LOOK_MS) {
+		if (world_stats(w).operations >= n)
+			return;
+		poll(NULL, 0, LOOK_MS);
+	}
+	fail_msg("%lu operations", world_stats(w).operations);
+}
+
+void
 world_wait(struct world *w, uint64_t queued, uint64_t held, uint64_t dead)
 {
 	struct spool_stats st = world_stats(w);

@@ -50,6 +50,8 @@ struct world_mail {
 	enum spool_priority priority;
 };
 uint64_t world_send(struct world *w, const struct world_mail *m);
+/* Waits (10 s) until the spool has done so many operations. */
+void world_wait_operations(struct world *w, uint64_t n);
 /* Waits (10 s) until so many deliveries are queued, held, dead. */
 void world_wait(struct world *w, uint64_t queued, uint64_t held, uint64_t dead);
 struct spool_stats world_stats(struct world *w);

@@ -13,8 +13,6 @@
 #include <cmocka.h>
 
 #include "postern/base/secret.h"
-#include "postern/smtp/smtp_client.h"
-#include "postern/spool/envelope.h"
 
 #include "relay_world.h"
 
@@ -469,163 +467,6 @@ but_not_while_one_has_not_been_asked(void **state)
 	world_done(&w);
 }
 
-/* --- capabilities ----------------------------------------------------------
- */
-
-static const char *const plain[] = { "PIPELINING", "SIZE 10000", NULL };
-static const char *const able[] = { "PIPELINING", "SIZE 1000000", "8BITMIME",
-	"SMTPUTF8", NULL };
-
-static const struct {
-	const char *why;
-	struct world_mail mail;
-	const char *status;
-	uint64_t dead; /* 2: the bounce cannot be carried either */
-} misfits[] = {
-	{ "address",
-	    { .rcpts = "j\xc3\xb6rg@example.net", .flags = ENVELOPE_SMTPUTF8 },
-	    "5.6.7", 2 },
-	{ "header",
-	    { .content = "Subject: \xc3\xb6\r\n\r\nx\r\n",
-	        .flags = ENVELOPE_SMTPUTF8 | ENVELOPE_HEADER_8BIT },
-	    "5.6.7", 2 },
-	{ "body",
-	    { .content = "Subject: x\r\n\r\n\xc3\xb6\r\n",
-	        .flags = ENVELOPE_8BITMIME | ENVELOPE_BODY_8BIT },
-	    "5.6.3", 1 },
-	{ "size", { .bytes = 20000 }, "5.3.4", 1 },
-};
-
-static void
-what_nobody_can_carry_is_bounced(void **state)
-{
-	struct fake_settings s = { .ehlo = plain };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
-		struct world w;
-
-		world_init(&w);
-		world_provider_with(&w, &s);
-		world_start(&w);
-		world_send(&w, &misfits[i].mail);
-		world_wait(&w, 0, 0, misfits[i].dead);
-		if (world_count_log(&w, "bounced", misfits[i].status) != 1)
-			fail_msg("%s", misfits[i].why);
-		world_done(&w);
-	}
-}
-
-static void
-it_goes_to_the_one_that_can(void **state)
-{
-	struct fake_settings poor = { .ehlo = plain };
-	struct fake_settings rich = { .ehlo = able };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
-		struct world w;
-
-		world_init(&w);
-		world_provider_with(&w, &poor);
-		world_provider_with(&w, &rich);
-		world_start(&w);
-		world_send(&w, &misfits[i].mail);
-		fake_wait_mails(w.fake[1], 1);
-		world_send(&w, &(struct world_mail){ 0 });
-		fake_wait_mails(w.fake[0], 1);
-		world_wait(&w, 0, 0, 0);
-		world_done(&w);
-	}
-}
-
-static void
-it_is_parked_while_the_one_that_might_is_away(void **state)
-{
-	struct fake_settings poor = { .ehlo = plain };
-	struct fake_settings rich = { .ehlo = able };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
-		struct world w;
-
-		world_init(&w);
-		world_provider_with(&w, &poor);
-		world_provider_with(&w, &rich);
-		fake_refuse(w.fake[1], true);
-		world_start(&w);
-		world_send(&w, &misfits[i].mail);
-		world_wait_log(&w, "parked", "reason=");
-		world_send(&w, &(struct world_mail){ 0 });
-		fake_wait_mails(w.fake[0], 1); /* others go on */
-		fake_refuse(w.fake[1], false);
-		fake_wait_mails(w.fake[1], 1);
-		world_wait(&w, 0, 0, 0);
-		world_done(&w);
-	}
-}
-
-static void
-eight_bit_may_be_passed(void **state)
-{
-	struct fake_settings poor = { .ehlo = plain };
-	struct world w;
-
-	(void)state;
-	world_init(&w);
-	world_provider_with(&w, &poor)->eight_bit_pass = true;
-	world_start(&w);
-	world_send(&w, &misfits[2].mail);
-	fake_wait_mails(w.fake[0], 1);
-	assert_null(strstr(fake_mail(w.fake[0], 0)->sender, "8BITMIME"));
-	world_wait(&w, 0, 0, 0);
-	world_done(&w);
-}
-
-/* The flag alone is no reason: everything in it is ASCII. */
-static void
-ascii_needs_no_smtputf8(void **state)
-{
-	struct fake_settings poor = { .ehlo = plain };
-	struct world w;
-
-	(void)state;
-	world_init(&w);
-	world_provider_with(&w, &poor);
-	world_start(&w);
-	world_send(&w, &(struct world_mail){ .flags = ENVELOPE_SMTPUTF8 });
-	fake_wait_mails(w.fake[0], 1);
-	world_wait(&w, 0, 0, 0);
-	world_done(&w);
-}
-
-/* Mail that waits for a provider that hangs stops nobody else's. */
-static void
-waiting_for_one_stops_not_the_other(void **state)
-{
-	static const struct fake_rule hang[] = {
-		{ .stage = "BANNER", .reply = "hang" }, { NULL }
-	};
-	struct fake_settings poor = { .ehlo = plain };
-	struct world w;
-
-	(void)state;
-	world_init(&w);
-	world_provider_with(&w, &poor);
-	world_provider(&w, hang);
-	world_start(&w);
-	world_send(&w, &(struct world_mail){ 0 });
-	fake_wait_mails(w.fake[0], 1); /* it is known what it takes */
-	for (int i = 0; i < 50; i++)
-		world_send(&w, &misfits[3].mail);
-	fake_wait_conns(w.fake[1], 1);
-	for (int i = 0; i < 50; i++)
-		world_send(&w, &(struct world_mail){ 0 });
-	fake_wait_mails(w.fake[0], 51);
-	assert_int_equal(world_count_log(&w, "provider.trouble", "two"), 0);
-	world_done(&w);
-}
-
 /* A sender whose domain does not resolve is no trouble of the provider's. */
 static void
 many_bad_senders_stop_not_the_good(void **state)
@@ -711,6 +552,72 @@ on_old(void *arg)
 	*(_Atomic bool *)arg = true;
 }
 
+/* A reload lets a closed provider try again; it does not let the account be
+ * locked. */
+static void
+reloads_do_not_add_up_to_a_lock_out(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" }, { NULL }
+	};
+	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
+	struct secret *password = secret_new("secret", 6);
+	struct secret *better = secret_new("better", 6);
+	struct relay_settings next[6];
+	struct relay_provider mended;
+	_Atomic bool old_gone;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s);
+	w.provider[0].user = "user";
+	w.provider[0].password = password;
+	w.provider[0].allow_clear_auth = true;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait(w.fake[0], "AUTH", 1);
+	for (size_t i = 0; i < 5; i++) {
+		next[i] = w.settings;
+		if (i < 2)
+			fake_wait(w.fake[0], "AUTH", i + 1);
+		relay_change(w.relay, &next[i], on_old, &old_gone);
+		if (i < 2)
+			fake_wait(w.fake[0], "AUTH", i + 2);
+	}
+	fake_rules(w.fake[0], NULL);
+	mended = w.provider[0];
+	mended.password = better;
+	next[5] = w.settings;
+	next[5].providers = &mended;
+	assert_int_equal(fake_count(w.fake[0], "AUTH"), 3);
+	relay_change(w.relay, &next[5], on_old, &old_gone);
+	fake_wait_mails(w.fake[0], 1); /* another password is another matter */
+	assert_int_equal(fake_count(w.fake[0], "AUTH"), 4);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+	secret_free(&password);
+	secret_free(&better);
+}
+
+/* localhost is ::1 as well, where nobody listens. */
+static void
+all_addresses_of_a_name_are_tried(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL)->host = "localhost";
+	w.provider[0].prefer = DNS_PREFER_IPV6;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(world_count_log(&w, "provider.trouble", ""), 0);
+	world_done(&w);
+}
+
 static void
 new_settings_take_hold_of_queued_mail(void **state)
 {
@@ -738,6 +645,75 @@ new_settings_take_hold_of_queued_mail(void **state)
 	world_stop(&w);
 	assert_true(old_gone);
 	w.settings.nproviders = 2;
+	world_done(&w);
+}
+
+/* Everything at once, on chained sessions, with reloads: nothing is lost,
+ * nothing bounces, and only what was said to be unsure comes twice. */
+static void
+in_a_storm_all_arrives(void **state)
+{
+	static const struct fake_rule storm[] = {
+		{ .stage = "BANNER", .times = 2, .reply = "close" },
+		{ .stage = "EHLO", .times = 2, .reply = "421 4.3.2 busy" },
+		{ .stage = "MAIL", .message = 3, .times = 4, .reply = "close" },
+		{ .stage = "MAIL",
+		    .message = 5,
+		    .times = 4,
+		    .reply = "421 4.7.0 too many messages in this session" },
+		{ .stage = "RCPT", .has = "b@", .times = 5, .reply = "close" },
+		{ .stage = "RCPT",
+		    .has = "c@",
+		    .times = 5,
+		    .reply = "452 4.5.3 too many recipients" },
+		{ .stage = "RCPT",
+		    .has = "a@",
+		    .times = 5,
+		    .reply = "450 4.2.0 later" },
+		{ .stage = "DATA", .times = 5, .reply = "421 4.3.2 busy" },
+		{ .stage = "DOT",
+		    .message = 2,
+		    .times = 5,
+		    .reply = "451 4.3.0 later" },
+		{ .stage = "DOT", .message = 4, .times = 5, .reply = "close" },
+		{ .stage = "DOT",
+		    .message = 6,
+		    .times = 5,
+		    .reply = "454 Throttling failure" },
+		{ .stage = "END", .message = 7, .times = 5, .reply = "close" },
+		{ NULL }
+	};
+	static const unsigned n = 300;
+	struct relay_settings next[3];
+	_Atomic bool old_gone[3] = { 0 };
+	size_t copies = 0;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, storm);
+	world_provider(&w, storm);
+	w.provider[0].breaker_open_ms = w.provider[1].breaker_open_ms = 50;
+	world_start(&w);
+	for (unsigned i = 0; i < n; i++) {
+		world_send(&w, &(struct world_mail){ .rcpts = "a@x b@x c@x" });
+		if (i % 100 != 50)
+			continue;
+		next[i / 100] = w.settings;
+		relay_change(
+		    w.relay, &next[i / 100], on_old, &old_gone[i / 100]);
+	}
+	world_wait_operations(&w, n);
+	world_wait(&w, 0, 0, 0);
+	world_stop(&w);
+	for (int f = 0; f < 2; f++) {
+		for (size_t i = 0; i < fake_mails(w.fake[f]); i++)
+			copies += strlen(fake_mail(w.fake[f], i)->rcpts);
+	}
+	assert_int_equal(world_count_log(&w, "delivered", ""), 3 * n);
+	assert_true(copies >= n * strlen("<a@x><b@x><c@x>"));
+	assert_int_equal(world_count_log(&w, "bounced", ""), 0);
+	assert_true(old_gone[0] && old_gone[1] && old_gone[2]);
 	world_done(&w);
 }
 
@@ -785,17 +761,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_first_gets_its_mail_again_when_it_is_back),
 		cmocka_unit_test(a_sender_that_all_refuse_fails),
 		cmocka_unit_test(but_not_while_one_has_not_been_asked),
-		cmocka_unit_test(what_nobody_can_carry_is_bounced),
-		cmocka_unit_test(it_goes_to_the_one_that_can),
-		cmocka_unit_test(it_is_parked_while_the_one_that_might_is_away),
-		cmocka_unit_test(eight_bit_may_be_passed),
-		cmocka_unit_test(ascii_needs_no_smtputf8),
-		cmocka_unit_test(waiting_for_one_stops_not_the_other),
 		cmocka_unit_test(many_bad_senders_stop_not_the_good),
 		cmocka_unit_test(one_bad_message_stops_not_the_others),
 		cmocka_unit_test(
 		    attempts_end_in_a_dead_letter_without_a_bounce),
+		cmocka_unit_test(reloads_do_not_add_up_to_a_lock_out),
+		cmocka_unit_test(all_addresses_of_a_name_are_tried),
 		cmocka_unit_test(new_settings_take_hold_of_queued_mail),
+		cmocka_unit_test(in_a_storm_all_arrives),
 		cmocka_unit_test(a_stop_waits_for_what_is_past_the_dot),
 	};
 
