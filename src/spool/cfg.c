@@ -95,8 +95,10 @@ cfg_get_stop(struct store_txn *x, bool *clean, uint64_t *last_mid)
 		return rc < 0 ? -1 : 0;
 	in = record_of(v);
 	if (record_get_u8(&in) != RECORD_VERSION)
-		return store_damaged(x);
+		return 0; /* nothing is known of it: it was not clean */
 	*clean = record_get_u8(&in) != 0;
 	*last_mid = record_get_fixed(&in, 8);
-	return record_end(&in) ? store_damaged(x) : 0;
+	if (record_end(&in))
+		*clean = false, *last_mid = 0;
+	return 0;
 }

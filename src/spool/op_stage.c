@@ -85,7 +85,7 @@ op_abort_mid(struct batch *b, uint64_t mid)
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (record_read_pair(v, &bytes, &begun))
-		return store_damaged(&b->x);
+		bytes = 0; /* gc goes by what is there */
 	record_begin(&o, mem, sizeof mem);
 	record_put_pair(&o, 0, (bytes + max - 1) / max);
 	if (store_del(&b->x, STORE_STAGE, keys_str(&k)) < 0)
@@ -97,19 +97,33 @@ op_abort_mid(struct batch *b, uint64_t mid)
 
 /* --- the gc tick --- */
 
-/* One message's content, chunks *at .. end; moves *at. */
+/* One message's content from chunk *at on, whatever was said of its length;
+ * moves *at.  1: more is left, 0: none. */
 static int
-gc_chunks(
-    struct batch *b, uint64_t mid, uint64_t *at, uint64_t end, unsigned *left)
+gc_chunks(struct batch *b, uint64_t mid, uint64_t *at, unsigned *left)
 {
+	struct store_cursor c;
+	uint32_t chunk;
 	struct keys k;
+	uint64_t of;
+	int rc, more = 0;
 
-	for (; *at < end && *left; (*at)++, (*left)--) {
-		keys_body(&k, mid, (uint32_t)*at);
-		if (store_del(&b->x, STORE_BODY, keys_str(&k)) < 0)
-			return -1;
+	if (store_cursor(&c, &b->x, STORE_BODY))
+		return -1;
+	keys_body(&k, mid, (uint32_t)*at);
+	for (rc = store_seek(&c, keys_str(&k)); rc == 0; rc = store_next(&c)) {
+		more = keys_read_body(c.k, &of, &chunk) == 0 && of == mid;
+		if (!more || *left == 0)
+			break;
+		rc = store_cursor_del(&c);
+		if (rc)
+			break;
+		*at = (uint64_t)chunk + 1;
+		(*left)--;
+		more = 0;
 	}
-	return 0;
+	store_cursor_done(&c);
+	return rc < 0 ? -1 : more;
 }
 
 /* The first message in gc; 0: none is there. */
@@ -122,36 +136,41 @@ gc_first(struct batch *b, uint64_t *mid, uint64_t *at, uint64_t *end)
 	if (store_cursor(&c, &b->x, STORE_GC))
 		return -1;
 	rc = store_seek(&c, STR("\0"));
-	if (rc == 0)
-		rc = keys_read_mid(c.k, mid) || record_read_pair(c.v, at, end)
-		         ? store_damaged(&b->x)
-		         : 0;
+	if (rc == 0 && keys_read_mid(c.k, mid))
+		rc = store_damaged(&b->x);
+	if (rc == 0 && record_read_pair(c.v, at, end))
+		*at = *end = 0;
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : rc == 0;
+}
+
+static int
+gc_mark(struct batch *b, uint64_t mid, uint64_t at, uint64_t end)
+{
+	unsigned char mem[32];
+	struct record_out o;
+	struct keys k;
+
+	keys_mid(&k, mid);
+	record_begin(&o, mem, sizeof mem);
+	record_put_pair(&o, at, end);
+	return store_put(
+	    &b->x, STORE_GC, keys_str(&k), (struct str){ (char *)mem, o.n });
 }
 
 int
 op_gc(struct batch *b, unsigned max)
 {
 	uint64_t mid, at, end;
-	unsigned char mem[32];
-	struct record_out o;
 	struct keys k;
-	int rc;
+	int rc, more;
 
 	while ((rc = gc_first(b, &mid, &at, &end)) > 0 && max) {
-		if (gc_chunks(b, mid, &at, end, &max))
+		more = gc_chunks(b, mid, &at, &max);
+		if (more < 0 || (more && gc_mark(b, mid, at, end)))
 			return -1;
 		keys_mid(&k, mid);
-		if (at >= end) {
-			if (store_del(&b->x, STORE_GC, keys_str(&k)) < 0)
-				return -1;
-			continue;
-		}
-		record_begin(&o, mem, sizeof mem);
-		record_put_pair(&o, at, end);
-		if (store_put(&b->x, STORE_GC, keys_str(&k),
-		        (struct str){ (char *)mem, o.n }))
+		if (!more && store_del(&b->x, STORE_GC, keys_str(&k)) < 0)
 			return -1;
 	}
 	return rc;

@@ -33,7 +33,7 @@ stops_of(struct batch *b, uint64_t mid, uint64_t *stops)
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (record_read_pair(v, stops, &unused))
-		return store_damaged(&b->x);
+		*stops = 0;
 	return 0;
 }
 
@@ -91,6 +91,22 @@ park_one(struct batch *b, struct letter *l, uint16_t n)
 	return letter_set_delivery(l, n, &d);
 }
 
+/* What cannot be read is left: it is set aside when it is tried. */
+static bool
+is_readable(struct batch *b, uint64_t mid)
+{
+	struct record_delivery d;
+	struct letter l;
+
+	letter_init(&l, &b->x, &b->arena, mid);
+	if (!letter_try(&l, 0, &d))
+		return false;
+	for (uint32_t n = 1; n < l.msg.deliveries; n++)
+		if (!letter_try(&l, (uint16_t)n, &d))
+			return false;
+	return true;
+}
+
 static int
 park(struct batch *b, uint64_t mid)
 {
@@ -124,6 +140,8 @@ count_one(struct batch *b, struct poison_check *c, uint64_t mid, uint64_t stops)
 		return 0;
 	if (stops + 1 < POISON_STOPS)
 		return remember(b, mid, stops + 1);
+	if (!is_readable(b, mid))
+		return 0;
 	c->parked++;
 	return park(b, mid);
 }

@@ -52,16 +52,11 @@ drop(struct batch *b, const struct oldest *o, uint64_t *purged_bytes)
 	struct record_delivery d;
 	struct letter l;
 	struct keys k;
-	int rc;
 
 	letter_init(&l, &b->x, &b->arena, o->mid);
-	rc = letter_open(&l);
-	if (rc == 0)
-		rc = letter_delivery(&l, o->n, &d);
-	if (rc < 0)
-		return -1;
 	keys_dead(&k, o->at_ms, o->mid, o->n);
-	if (rc || d.place != RECORD_DEAD) /* a record without its letter */
+	/* A record without its letter, or of one that cannot be read. */
+	if (!letter_try(&l, o->n, &d) || d.place != RECORD_DEAD)
 		return store_del(&b->x, STORE_DEAD, keys_str(&k)) < 0 ? -1 : 0;
 	batch_event(b, &ev);
 	*purged_bytes += l.msg.size;

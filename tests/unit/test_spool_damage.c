@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,9 +44,9 @@ teardown(void **state)
 
 static const struct str rubbish = { "\x01\xff\xff\xff", 4 };
 
-/* The spool is closed meanwhile.  v NULL: the key goes. */
+/* v NULL: the key goes. */
 static void
-spoil(struct kit *k, enum store_table t, const struct keys *key,
+spoil_closed(struct kit *k, enum store_table t, const struct keys *key,
     const struct str *v)
 {
 	struct store *st;
@@ -52,7 +54,6 @@ spoil(struct kit *k, enum store_table t, const struct keys *key,
 	struct err err;
 	bool fresh;
 
-	kit_close(k);
 	assert_int_equal(
 	    store_open(&st, k->dir, k->settings.map_max, &fresh, &err), 0);
 	assert_int_equal(store_begin(st, &x), 0);
@@ -62,6 +63,14 @@ spoil(struct kit *k, enum store_table t, const struct keys *key,
 		assert_int_equal(store_del(&x, t, keys_str(key)), 0);
 	assert_int_equal(store_commit(&x), 0);
 	store_close(&st);
+}
+
+static void
+spoil(struct kit *k, enum store_table t, const struct keys *key,
+    const struct str *v)
+{
+	kit_close(k);
+	spoil_closed(k, t, key, v);
 	kit_open(k);
 }
 
@@ -244,6 +253,108 @@ a_dead_letter_without_its_message_is_purged(void **state)
 }
 
 static void
+a_dead_letter_that_cannot_be_read_holds_no_other_up(void **state)
+{
+	struct kit *k = *state;
+	struct timespec ms = { 0, 5000000 };
+	struct spool_settle *s;
+	struct spool_dead d;
+	struct spool_key key;
+	struct keys msg;
+	uint64_t mid[2];
+
+	for (int i = 0; i < 2; i++) {
+		mid[i] = sent(k, 100, 1, 1);
+		key = kit_key(k, mid[i], 0);
+		s = kit_settle_new(k, &key, 1);
+		s->results[0].state = ENVELOPE_DEAD;
+		s->keep_dead = true;
+		assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	}
+	k->settings.dead_keep_ms = 1;
+	keys_mid(&msg, mid[0]);
+	spoil(k, STORE_MSG, &msg, &rubbish);
+	while (spool_dead_page(k->r, NULL, &d, 1))
+		nanosleep(&ms, NULL); /* the writer ticks once a second */
+	assert_int_equal(spool_deliveries(k->r, mid[1], &key, 1), 0);
+}
+
+static void
+what_was_half_received_goes_whatever_is_said_of_it(void **state)
+{
+	struct kit *k = *state;
+	struct audit a;
+	struct err err;
+	struct keys key;
+	uint64_t mid = spool_mid(k->sp);
+
+	kit_stage(k, mid, 5 << 20, SPOOL_STAGE_MIN); /* more than a tick's */
+	kit_wait(k);
+	keys_mid(&key, mid);
+	spoil(k, STORE_STAGE, &key, &rubbish);
+	(void)sent(k, 9000, 1, 1);
+	kit_stage(k, mid + 1000, 1 << 20, SPOOL_STAGE_MIN);
+	spool_abort_staged(k->sp, mid + 1000);
+	keys_mid(&key, mid + 1000);
+	kit_wait(k);
+	spoil(k, STORE_GC, &key, &rubbish);
+	for (int i = 0; i < 20; i++) /* a tick goes with each commit */
+		(void)sent(k, 10, 1, 1);
+	assert_int_equal(audit_spool(k->sp, &a, &err), 0);
+	assert_int_equal(a.gc + a.stages, 0);
+	assert_int_equal(a.chunks, 3);
+}
+
+/* In flight at each of these ends. */
+static void
+end_uncleanly(struct kit *k, const uint64_t *mids, size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct spool *sp;
+
+		if (spool_open(&sp, &k->settings, NULL))
+			_exit(1);
+		for (size_t i = 0; i < n; i++)
+			spool_flight_add(sp, mids[i]);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+what_a_stop_left_and_cannot_be_read_stops_no_start(void **state)
+{
+	struct kit *k = *state;
+	uint64_t mid[] = { sent(k, 10, 1, 1), sent(k, 10, 2, 2),
+		sent(k, 10, 1, 1) };
+	struct keys key;
+	struct spool_stats st;
+
+	memcpy(key.b, "stop", key.n = 4);
+	spoil(k, STORE_CFG, &key, &rubbish);
+	kit_close(k);
+	end_uncleanly(k, mid, 3);
+	end_uncleanly(k, mid, 3);
+	kit_open(k); /* a clean stop: forgiven */
+	kit_close(k);
+	end_uncleanly(k, mid, 3);
+	end_uncleanly(k, mid, 3);
+	end_uncleanly(k, mid, 3);
+	keys_mid(&key, mid[0]);
+	spoil_closed(k, STORE_MSG, &key, &rubbish);
+	keys_dlv(&key, mid[1], 1);
+	spoil_closed(k, STORE_DLV, &key, &rubbish);
+	kit_open(k);
+	spool_stats(k->sp, &st);
+	assert_int_equal(st.poisoned, 1);
+	is_set_aside(k, mid[0], 0);
+}
+
+static void
 allowances_and_routes_that_cannot_be_read(void **state)
 {
 	struct kit *k = *state;
@@ -332,6 +443,9 @@ main(void)
 		T(recipients_that_are_missing),
 		T(content_that_is_missing_or_short),
 		T(a_dead_letter_without_its_message_is_purged),
+		T(a_dead_letter_that_cannot_be_read_holds_no_other_up),
+		T(what_was_half_received_goes_whatever_is_said_of_it),
+		T(what_a_stop_left_and_cannot_be_read_stops_no_start),
 		T(allowances_and_routes_that_cannot_be_read),
 		T(counters_that_cannot_be_read_are_counted_again),
 		T(a_value_of_the_journal_that_cannot_be_read_is_passed_over),
