@@ -225,6 +225,18 @@ says_utf8(const struct delivery *d, const struct provider *p)
 	       (caps & SMTP_CAP_SMTPUTF8) != 0;
 }
 
+/* Likewise: ASCII that was announced as 8-bit goes anywhere. */
+static bool
+says_8bit(const struct delivery *d, const struct provider *p)
+{
+	uint32_t caps = p->caps & ~p->set->disable;
+
+	if (d->needs & DELIVERY_NEEDS_8BIT)
+		return true;
+	return (d->env->flags & ENVELOPE_8BITMIME) != 0 &&
+	       (caps & SMTP_CAP_8BITMIME) != 0;
+}
+
 struct smtp_txn *
 delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
 {
@@ -233,8 +245,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
 	d->txn = (struct smtp_txn){ .arg = d,
 		.sender = sender_for(d, p),
 		.envid = str_of(e->envid),
-		.eight_bit = (d->needs & DELIVERY_NEEDS_8BIT) != 0 ||
-		             (e->flags & ENVELOPE_8BITMIME) != 0,
+		.eight_bit = says_8bit(d, p),
 		.smtputf8 = says_utf8(d, p),
 		.ret_full = (e->flags & ENVELOPE_RET_FULL) != 0,
 		.ret_hdrs = (e->flags & ENVELOPE_RET_HDRS) != 0,
