@@ -242,10 +242,13 @@ again_at(struct provider *p, struct delivery *d)
 		dispatch_place(d);
 }
 
+/* Said about a recipient: so many are taken as were before it.  Said about the
+ * whole: nobody knows how many are. */
 static void
 split(struct provider *p, const struct delivery *d, uint32_t nrcpts)
 {
-	provider_learn_rcpts(p, d->naccepted > 0 ? d->naccepted : nrcpts / 2);
+	provider_learn_rcpts(
+	    p, d->txn_why == VERDICT_SPLIT ? d->naccepted : nrcpts / 2);
 }
 
 static void
