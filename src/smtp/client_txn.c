@@ -574,6 +574,12 @@ content_wanted(struct smtp_client *c, struct client_txn *t)
 		    "content wanted after the sender was refused");
 		return;
 	}
+	/* It would pass for the reply to the dot, and the message for sent. */
+	if (c->left > 0) {
+		smtp_client_lose_text(c, OUTCOME_DATA, OUTCOME_NONSENSE,
+		    "a reply to content that was not yet sent");
+		return;
+	}
 	t->lone_dot = t->rcpts_accepted == 0;
 	t->at = t->lone_dot ? STEP_DOT : STEP_CONTENT;
 	if (t->lone_dot)

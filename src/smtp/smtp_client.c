@@ -348,6 +348,7 @@ smtp_client_feed(struct smtp_client *c, const char *p, size_t n)
 		n -= taken;
 		if (res != REPLY_WHOLE)
 			break;
+		c->left = n;
 		on_reply(c, &c->reply);
 		if (c->phase == CLIENT_TLS && n == 0 && !c->dead)
 			c->hooks.secure(c->arg);

@@ -108,6 +108,7 @@ struct smtp_client {
 	bool pumping, dead;
 	unsigned busy;
 	uint64_t carried, since;
+	size_t left; /* bytes that came behind the reply at hand */
 	struct capability caps;
 	struct sasl sasl;
 	size_t nawaited, nin_hand;

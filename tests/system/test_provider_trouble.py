@@ -223,6 +223,9 @@ NONSENSE = {
     "mixed-codes": after_mail("250-2.1.0 fine\r\n550 5.0.0 not\r\n"),
     "nul-in-a-reply": after_mail(b"250 2.1.0 fi\0ne\r\n250 ok\r\n250 ok\r\n"),
     "no-text": after_mail("4\r\n"),
+    "250-before-the-dot": lambda s: (hello(s), s.expect("MAIL"), s.say("250 2.1.0 ok\r\n250 2.1.5 ok\r\n"),
+                                     s.expect("RCPT"), s.expect("DATA"), s.say("354 go on\r\n250 2.0.0 ok\r\n"),
+                                     s.wait_close()),
     "replies-that-nobody-asked-for": after_mail("250 1\r\n250 2\r\n250 3\r\n250 4\r\n250 5\r\n250 6\r\n"),
 }
 

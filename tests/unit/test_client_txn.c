@@ -62,6 +62,14 @@ static const struct world_scene one_at_a_time[] = {
 	    "send one\nC MAIL FROM:<a@x>\nS 250 ok\nC RCPT TO:<b@y>\n"
 	    "S 250 ok\n" RCPT_OK "C DATA\nS 451 4.3.0 no\n"
 	    "E done one data 451 4.3.0 no\nnext one\nsend one\nC RSET\n" },
+	{ .why = "a reply to the dot before there is one is no reply to it",
+	    .script = BARE
+	    "send one\nC MAIL FROM:<a@x>\nS 250 ok\nC RCPT TO:<b@y>\n"
+	    "S 250 ok\n" RCPT_OK "C DATA\nS 354 go\nS 250 ok\n"
+	    "E done one data nonsense a reply to content that was not yet"
+	    " sent\nE lost data nonsense a reply to content that was not yet"
+	    " sent\n",
+	    .whole_only = true },
 	{ .why = "the next one is asked for when the last is done",
 	    .script = BARE
 	    "send one\nnext null\nC MAIL FROM:<a@x>\nS 250 ok\n"
