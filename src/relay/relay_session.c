@@ -250,12 +250,22 @@ is_too_old(const struct relay_session *s)
 	return max > 0 && relay_now_ms(s->relay) - s->opened_ms >= max;
 }
 
+/* The provider allows fewer by now. */
+static bool
+is_surplus(const struct relay_session *s)
+{
+	struct provider *p = s->provider;
+
+	return pool_live(&p->pool) > provider_conns(p, relay_now_ms(s->relay));
+}
+
 bool
 relay_session_may_take(struct relay_session *s)
 {
 	struct provider *p = s->provider;
 
-	if (s->over || s->judged || s->relay->draining || is_too_old(s))
+	if (s->over || s->judged || s->relay->draining || is_too_old(s) ||
+	    is_surplus(s))
 		return false;
 	if (s->phase != POOL_IDLE && s->phase != POOL_BUSY)
 		return false;
@@ -274,7 +284,8 @@ rest(struct relay_session *s)
 	if (s->over || s->phase < POOL_BUSY || s->nin_hand > 0 ||
 	    !smtp_client_is_ready(s->client))
 		return;
-	if (s->phase == POOL_DRAINING || s->relay->draining || is_too_old(s)) {
+	if (s->phase == POOL_DRAINING || s->relay->draining || s->judged ||
+	    is_too_old(s) || is_surplus(s)) {
 		relay_session_quit(s);
 		return;
 	}

@@ -92,3 +92,39 @@ def test_a_provider_that_never_closes_blocks_nobody(rude, postern):
     p.stop()
     over.set()
     assert len(gone) >= 2
+
+
+def test_a_provider_that_allows_fewer_by_and_by(rude, postern):
+    """432 to MAIL while more than two are open, though ten were allowed
+    before: those beyond are closed, instead of asking again on all of them."""
+    most, refused, taken = [10], [], []
+
+    def talk(s):
+        s.hello("ENHANCEDSTATUSCODES")
+        while True:
+            verb = s.line()[:4].upper()
+            if verb == b"QUIT":
+                s.say("221 2.0.0 bye\r\n")
+                return
+            if verb == b"MAIL" and len(r.open) > most[0]:
+                refused.append(s.number)
+                s.say("432 4.3.2 Concurrent connections limit exceeded\r\n")
+                continue
+            if verb == b"DATA":
+                s.say("354 go on\r\n")
+                s.until_dot()
+                with r.cond:
+                    taken.append(1)
+                    if most[0] == 10:
+                        r.cond.wait_for(lambda: r.sessions >= 10, harness.LONG)
+                        most[0] = 2
+                    r.cond.notify_all()
+            s.say("250 2.0.0 ok\r\n")
+    r = rude(talk)
+    p = postern(harness.provider(r.port, max_connections=10))
+    for i in range(100):
+        harness.send_raw(p.port, mails.plain())
+    with r.cond:
+        assert r.cond.wait_for(lambda: len(taken) == 100, harness.LONG), (len(taken), len(refused))
+    p.stop()
+    assert len(refused) < 40, len(refused)
