@@ -45,6 +45,18 @@ batch_begin(struct batch *b)
 	return store_begin(b->sp->store, &b->x);
 }
 
+/* The time, and not below any id drawn so far: so the last event tells them at
+ * the next start, also where the clock has stepped back and all the messages
+ * are gone. */
+static uint64_t
+journal_key(const struct batch *b)
+{
+	uint64_t now = b->now_ms > 0 ? (uint64_t)b->now_ms << 20 : 0;
+	uint64_t mid = engine_limit(&b->sp->last_mid);
+
+	return now > mid ? now : mid;
+}
+
 int
 batch_commit(struct batch *b)
 {
@@ -52,7 +64,7 @@ batch_commit(struct batch *b)
 	uint64_t pages =
 	    engine_limit(&sp->limits.journal_max) / store_page_size(sp->store);
 
-	if (journal_flush(&sp->journal, &b->x, b->now_ms, pages) ||
+	if (journal_flush(&sp->journal, &b->x, journal_key(b), pages) ||
 	    counts_flush(&sp->counts, &b->x) || store_commit(&b->x)) {
 		batch_abort(b);
 		return -1;

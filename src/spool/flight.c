@@ -70,7 +70,7 @@ file_open(struct flight *f, const char *directory, struct err *err)
 }
 
 static size_t
-take_ids(struct flight *f, uint64_t *ids)
+read_ids(const struct flight *f, uint64_t *ids)
 {
 	size_t n = 0;
 
@@ -78,9 +78,14 @@ take_ids(struct flight *f, uint64_t *ids)
 		for (size_t i = 0; i < FLIGHT_SLOTS; i++)
 			if (f->file->slot[i])
 				ids[n++] = f->file->slot[i];
+	return n;
+}
+
+void
+flight_forget(struct flight *f)
+{
 	memset(f->file, 0, sizeof *f->file);
 	memcpy(f->file->magic, magic, sizeof magic);
-	return n;
 }
 
 int
@@ -93,7 +98,7 @@ flight_open(struct flight **f, const char *directory, uint64_t *ids, size_t *n,
 		free(x);
 		return -1;
 	}
-	*n = take_ids(x, ids);
+	*n = read_ids(x, ids);
 	x->by_mid = map_new();
 	for (size_t i = FLIGHT_SLOTS; i-- > 0;)
 		x->free[x->nfree++] = (uint16_t)i;

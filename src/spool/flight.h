@@ -18,9 +18,11 @@ struct flight;
 
 #define FLIGHT_SLOTS 4096 /* more at a time are not remembered */
 
-/* ids: FLIGHT_SLOTS of room; what was in it, which is then forgotten. */
+/* ids: FLIGHT_SLOTS of room; what was in it. */
 MUST_CHECK int flight_open(struct flight **f, const char *directory,
     uint64_t *ids, size_t *n, struct err *err);
+/* Once what was in it has been written down; before the first is added. */
+void flight_forget(struct flight *f);
 void flight_close(struct flight **f);
 void flight_add(struct flight *f, uint64_t mid); /* may be added again */
 void flight_del(struct flight *f, uint64_t mid);

@@ -136,9 +136,8 @@ drop_oldest(struct store_txn *x, size_t n, uint64_t max_pages)
 
 int
 journal_flush(
-    struct journal *j, struct store_txn *x, int64_t now_ms, uint64_t max_pages)
+    struct journal *j, struct store_txn *x, uint64_t key, uint64_t max_pages)
 {
-	uint64_t key = now_ms > 0 ? (uint64_t)now_ms << 20 : 0;
 	struct keys k;
 
 	if (key <= j->last)

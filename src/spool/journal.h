@@ -34,9 +34,10 @@ void journal_done(struct journal *j);
 MUST_CHECK int journal_load(struct journal *j, struct store_txn *x);
 void journal_add(
     struct journal *j, int64_t now_ms, const struct spool_event *e);
-/* Writes what was added and drops the oldest beyond max_pages. */
+/* Writes what was added and drops the oldest beyond max_pages.  The keys
+ * are not below the one given, nor below those before. */
 MUST_CHECK int journal_flush(
-    struct journal *j, struct store_txn *x, int64_t now_ms, uint64_t max_pages);
+    struct journal *j, struct store_txn *x, uint64_t key, uint64_t max_pages);
 void journal_commit(struct journal *j);
 void journal_abort(struct journal *j);
 /* Events of a value: how many (at most max), -1: it cannot be read. */

@@ -69,35 +69,44 @@ sweep_stage(struct batch *b)
 		store_cursor_done(&c);
 		if (rc)
 			return rc < 0 ? -1 : 0;
-		set(&b->sp->last_mid,
-		    mid > b->sp->last_mid ? mid : b->sp->last_mid);
 		if (op_abort_mid(b, mid))
 			return -1;
 	}
 }
 
+static int
+last_of(struct batch *b, enum store_table t, uint64_t *mid)
+{
+	struct store_cursor c;
+	uint64_t last = 0;
+	int rc;
+
+	if (store_cursor(&c, &b->x, t))
+		return -1;
+	rc = store_last(&c);
+	if (rc == 0 && keys_read_mid(c.k, &last))
+		rc = store_damaged(&b->x);
+	store_cursor_done(&c);
+	if (*mid < last)
+		*mid = last;
+	return rc < 0 ? -1 : 0;
+}
+
 /* No id below what was ever used: the last one drawn before a clean stop, the
- * highest stored, the time of the last event. */
+ * highest stored, the last event's, which is not below those before it. */
 static int
 last_mid(struct batch *b, uint64_t stopped_at)
 {
 	struct spool *sp = b->sp;
-	struct store_cursor c;
-	uint64_t mid = 0;
-	int rc;
+	uint64_t mid = stopped_at;
 
-	if (store_cursor(&c, &b->x, STORE_MSG))
-		return -1;
-	rc = store_last(&c);
-	if (rc == 0 && keys_read_mid(c.k, &mid))
-		rc = store_damaged(&b->x);
-	store_cursor_done(&c);
-	if (mid < stopped_at)
-		mid = stopped_at;
 	if (mid < sp->journal.last)
 		mid = sp->journal.last;
+	if (last_of(b, STORE_MSG, &mid) || last_of(b, STORE_STAGE, &mid) ||
+	    last_of(b, STORE_GC, &mid))
+		return -1;
 	set(&sp->last_mid, mid);
-	return rc < 0 ? -1 : 0;
+	return 0;
 }
 
 static int
@@ -187,6 +196,8 @@ take_flight(struct spool *sp, bool fresh, struct err *err)
 
 	if (rc == 0)
 		rc = begin_life(sp, fresh, &c, err);
+	if (rc == 0)
+		flight_forget(sp->flight); /* its stop is counted */
 	sp->poisoned = c.parked;
 	free(ids);
 	return rc;

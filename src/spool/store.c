@@ -50,8 +50,8 @@
  * quota    owner, NUL,      sig reserved, sig spent
  *          u32 window s,
  *          u64 start ms
- * journal  u64 ms << 20     events of a commit (journal.c)
- *          | counter
+ * journal  u64 ms << 20     events of a commit (journal.c); not below any mid
+ *          | counter        drawn before
  * doubt    u64 mid, u16 n   reserved: text provider, sig ms
  */
 #include "spool/store.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of a spool: what may be opened and what not, what outlives a stop,
- * ids, routes, quota, health, journal, poison, purge.
+ * ids, routes, quota, health, journal, purge.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,6 @@
 #include "postern/io/loop.h"
 
 #include "spool/directory.h"
-#include "spool/flight.h"
 #include "spool/space.h"
 
 #include "spool_audit.h"
@@ -596,109 +595,6 @@ the_oldest_dead_letters_go_beyond_the_size(void **state)
 	kit_audit(k);
 }
 
-/* --- poison --- */
-
-/* A life that ends without a stop while these are in flight. */
-static void
-crash_with(struct kit *k, const uint64_t *mids, size_t n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		struct spool *sp;
-
-		if (spool_open(&sp, &k->settings, NULL))
-			_exit(1);
-		for (size_t i = 0; i < n; i++)
-			spool_flight_add(sp, mids[i]);
-		spool_flight_add(sp, 12345); /* gone, or never there */
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static uint64_t
-poisoned(struct kit *k)
-{
-	struct spool_stats st;
-
-	spool_stats(k->sp, &st);
-	return st.poisoned;
-}
-
-static void
-three_unclean_stops_in_a_row_are_poison(void **state)
-{
-	struct kit *k = *state;
-	struct kit_message m = { .bytes = 10, .nrcpts = 4, .ndeliveries = 2 };
-	struct spool_key keys[4];
-	uint64_t mids[2];
-
-	kit_open(k);
-	assert_int_equal(kit_accept(k, &m, &mids[0]), SPOOL_DONE);
-	assert_int_equal(kit_accept(k, &m, &mids[1]), SPOOL_DONE);
-	kit_close(k);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 1); /* the second is not in flight: forgiven */
-	kit_open(k);
-	assert_int_equal(poisoned(k), 1);
-	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_POISON, 0, NULL, keys, 4), 2);
-	assert_int_equal(keys[0].mid, mids[0]);
-	assert_int_equal(keys[1].n, 1);
-	kit_audit(k);
-	kit_close(k);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 2);
-	kit_open(k); /* a clean stop breaks the row */
-	kit_close(k);
-	crash_with(k, mids, 2);
-	kit_open(k);
-	assert_int_equal(poisoned(k), 0);
-	kit_audit(k);
-}
-
-static void
-the_ring_of_what_is_in_flight_counts_and_overflows(void **state)
-{
-	struct kit *k = *state;
-	uint64_t *ids = mem_array(FLIGHT_SLOTS, sizeof *ids);
-	struct flight *f;
-	struct err err;
-	size_t n = 99;
-
-	assert_int_equal(flight_open(&f, k->dir, ids, &n, &err), 0);
-	assert_int_equal(n, 0);
-	flight_add(f, 7);
-	flight_add(f, 7); /* two deliveries of one message */
-	flight_add(f, 8);
-	flight_del(f, 7);
-	flight_del(f, 9); /* not there */
-	flight_close(&f);
-	assert_int_equal(flight_open(&f, k->dir, ids, &n, &err), 0);
-	assert_int_equal(n, 2);
-	assert_int_equal(ids[0] + ids[1], 15);
-	for (uint64_t i = 1; i <= FLIGHT_SLOTS + 10; i++)
-		flight_add(f, i);
-	flight_del(f, FLIGHT_SLOTS + 5); /* was not remembered */
-	flight_del(f, 1);
-	flight_add(f, 4711);
-	flight_close(&f);
-	assert_int_equal(flight_open(&f, k->dir, ids, &n, &err), 0);
-	assert_int_equal(n, FLIGHT_SLOTS);
-	assert_int_equal(ids[0], 4711);
-	flight_close(&f);
-	put_file(k->dir, "flight", "rubbish that is no ring of ids at all");
-	assert_int_equal(flight_open(&f, k->dir, ids, &n, &err), 0);
-	assert_int_equal(n, 0);
-	flight_close(&f);
-	flight_close(&f);
-	free(ids);
-}
-
 /* --- room --- */
 
 static const struct {
@@ -778,8 +674,6 @@ main(void)
 		T(the_journal_drops_its_oldest),
 		T(old_dead_letters_are_purged),
 		T(the_oldest_dead_letters_go_beyond_the_size),
-		T(three_unclean_stops_in_a_row_are_poison),
-		T(the_ring_of_what_is_in_flight_counts_and_overflows),
 		T(marks_follow_the_disk),
 		T(below_the_low_water_mark_nothing_is_accepted),
 	};
