@@ -368,6 +368,15 @@ untie(struct relay_session *s, const struct delivery *d)
 	assert(false && "a transaction of another session");
 }
 
+/* Nobody was accepted, and each recipient has a verdict of its own: other than
+ * a session that was lost while they were asked. */
+static bool
+is_of_recipients(const struct outcome *o)
+{
+	return o->stage == OUTCOME_RCPT && o->io == OUTCOME_REPLY &&
+	       o->code != 421;
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -383,13 +392,13 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
 	delivery_end(d, o, &v);
-	if (o->stage != OUTCOME_RCPT)
+	if (!is_of_recipients(o))
 		judge(s, d, &v, o);
 	if (d->txn_why != VERDICT_OK &&
-	    (v.class == VERDICT_OK || o->stage == OUTCOME_RCPT))
+	    (v.class == VERDICT_OK || is_of_recipients(o)))
 		v.class = d->txn_why;
-	else if (o->stage == OUTCOME_RCPT)
-		v.class = VERDICT_OK; /* each recipient has its own */
+	else if (is_of_recipients(o))
+		v.class = VERDICT_OK;
 	s->ended++;
 	dispatch_done(d, s, &v, o);
 }

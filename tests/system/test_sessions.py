@@ -3,6 +3,8 @@
 none that ends blocks the place of the next."""
 import threading
 
+import pytest
+
 import harness
 import mails
 
@@ -128,3 +130,14 @@ def test_a_provider_that_allows_fewer_by_and_by(rude, postern):
         assert r.cond.wait_for(lambda: len(taken) == 100, harness.LONG), (len(taken), len(refused))
     p.stop()
     assert len(refused) < 40, len(refused)
+
+
+@pytest.mark.parametrize("what", ["421", "drop", "reset", "hang"])
+def test_lost_at_rcpt_the_next_provider_is_asked_at_once(what, sink, postern):
+    bad, good = sink("--reply", "rcpt=" + what), sink()
+    p = postern(harness.provider(bad.port, name="bad", timeouts={"command": "1s"}),
+                harness.provider(good.port, name="good"))
+    harness.send_raw(p.port, mails.plain())
+    good.wait_messages(1)
+    p.stop()
+    assert bad.stop()["connections"] == 1
