@@ -87,6 +87,7 @@ struct delivery {
 	enum verdict_class why; /* last that was in the way; OK: nothing */
 	uint64_t why_provider, why_delivered; /* id; its count at the first */
 	bool later;            /* somebody said 4xx about the message */
+	bool cost_session;     /* one was lost with it in hand */
 	bool unsure;           /* may have been delivered already */
 	bool corrupt;          /* what the store has is not what was accepted */
 	enum spool_hold lacks; /* what a provider did not offer */

@@ -30,6 +30,7 @@
 #include "relay/relay_session.h"
 #include "relay/scheduler.h"
 #include "relay/settle.h"
+#include "relay/suspect.h"
 #include "relay/sweep.h"
 #include "relay/verdict.h"
 
@@ -177,6 +178,16 @@ give_back(struct delivery *d)
 	dispatch_return(d);
 }
 
+/* It costs the provider's sessions round after round.  As the first of the
+ * queue it would be what each recovery is tried with, and nothing else would
+ * ever leave. */
+static bool
+is_poison(struct delivery *d)
+{
+	return d->cost_session && suspect_note(d->relay->suspect, d->key.mid,
+	                              d->key.n) >= SUSPECT_ROUNDS;
+}
+
 static void
 round_over(struct delivery *d)
 {
@@ -192,6 +203,8 @@ round_over(struct delivery *d)
 		count_round(d);
 	else if (trouble && v.able_usable > 0 && wait_quick(d))
 		return;
+	else if (is_poison(d))
+		later(d);
 	else if (v.usable == 0)
 		dispatch_return(d);
 	else if (v.able_usable > 0)
@@ -322,6 +335,15 @@ go_on(struct delivery *d, struct provider *p, enum verdict_class class)
 	}
 }
 
+/* In its own transaction, not in the one before it. */
+static bool
+cost_session(const struct verdict *v, const struct outcome *o)
+{
+	return o->stage >= OUTCOME_MAIL && o->stage <= OUTCOME_DOT &&
+	       (v->class == VERDICT_NET || v->class == VERDICT_BACKOFF ||
+	           v->class == VERDICT_UNSURE);
+}
+
 void
 dispatch_done(struct delivery *d, struct relay_session *s,
     const struct verdict *v, const struct outcome *o)
@@ -333,6 +355,7 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 		relay_log_unsure(d, o);
 	if (v->class == VERDICT_SPLIT)
 		split(p, d, d->txn.nrcpts);
+	d->cost_session |= cost_session(v, o);
 	delivery_set_phase(d, DELIVERY_TAKEN);
 	if (delivery_count(d, DELIVERY_TODO) == 0) {
 		settle_final(d);

@@ -27,6 +27,7 @@
 #include "relay/relay_session.h"
 #include "relay/scheduler.h"
 #include "relay/settle.h"
+#include "relay/suspect.h"
 #include "relay/sweep.h"
 
 #define CACHE_BYTES (8u << 20)
@@ -434,6 +435,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	r->inhand = keyset_new();
 	r->cache = cache_new(CACHE_BYTES);
 	r->identity = identity_new();
+	r->suspect = suspect_new();
 	r->sched = scheduler_new(s->route, r->reader, r->inhand);
 	r->fetch = fetch_new(r);
 	r->park = park_new(r);
@@ -502,6 +504,7 @@ relay_free(struct relay **rp)
 		timer_free(&r->grace);
 		scheduler_free(&r->sched);
 		identity_free(&r->identity);
+		suspect_free(&r->suspect);
 		cache_free(&r->cache);
 		keyset_free(&r->inhand);
 		spool_reader_free(&r->reader);

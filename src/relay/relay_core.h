@@ -27,6 +27,7 @@ struct provider;
 struct scheduler;
 struct spool;
 struct spool_reader;
+struct suspect;
 struct sweep;
 struct timer;
 
@@ -51,6 +52,7 @@ struct relay {
 	struct keyset *inhand;
 	struct cache *cache;
 	struct identity *identity;
+	struct suspect *suspect;
 	struct park *park;
 	struct sweep *sweep;
 	struct relay_generation *gen;
