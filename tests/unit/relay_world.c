@@ -23,6 +23,44 @@
 #define WAIT_MS 10000
 #define LOOK_MS 5 /* where nobody tells: the store, the log's file */
 
+/* The log of the world begun last, while it has not come to its end. */
+static char *unfinished;
+
+/* A test that fails leaves its world behind: its log tells why. */
+static void
+tell_unfinished(void)
+{
+	char line[4096];
+	FILE *f = unfinished ? fopen(unfinished, "r") : NULL;
+
+	if (!f)
+		return;
+	fprintf(stderr, "--- the log of a test that failed:\n");
+	while (fgets(line, sizeof line, f))
+		fputs(line, stderr);
+	fclose(f);
+}
+
+static void
+begin_watch(const char *log)
+{
+	static bool watched;
+
+	if (!watched)
+		atexit(tell_unfinished);
+	watched = true;
+	tell_unfinished();
+	free(unfinished);
+	unfinished = mem_str(log);
+}
+
+static void
+end_watch(void)
+{
+	free(unfinished);
+	unfinished = NULL;
+}
+
 void
 world_init(struct world *w)
 {
@@ -32,6 +70,7 @@ world_init(struct world *w)
 	w->dir = mem_printf("%s/relay-test-XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(w->dir));
 	w->log = mem_printf("%s.log", w->dir);
+	begin_watch(w->log);
 	w->settings = (struct relay_settings){ .hostname = "relay.example.com",
 		.providers = w->provider,
 		.retry = { .nquick = 3,
@@ -131,6 +170,7 @@ world_done(struct world *w)
 	char *cmd = mem_printf("rm -rf '%s' '%s'", w->dir, w->log);
 
 	world_stop(w);
+	end_watch();
 	for (size_t i = 0; i < w->settings.nproviders; i++)
 		fake_free(&w->fake[i]);
 	assert_int_equal(system(cmd), 0);
