@@ -4,7 +4,8 @@
  * the second what the owner wants and how it answers.  Every transaction that
  * was given gets exactly one done(), its recipients' replies before that and in
  * order; nothing comes after lost(); what is written are lines.  Where nothing
- * depends on time (TLS, late content), cuts change nothing.
+ * depends on time (TLS, late content, a reply that comes before what it answers
+ * and is seen in the same read only), cuts change nothing.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -227,6 +228,16 @@ play(struct owner *o, const char *p, size_t n, size_t step)
 		check_wrote(buf_str(&o->wrote));
 }
 
+static bool
+was_early(const struct owner *o)
+{
+	static const char words[] = "content that was not yet sent";
+	struct str seen = buf_str(&o->seen);
+
+	return seen.len > 0 &&
+	       memmem(seen.p, seen.len, words, sizeof words - 1);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -238,7 +249,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	a.choice = b.choice = data[1];
 	play(&a, p, size - 2, 1 + data[0] % 16);
 	play(&b, p, size - 2, size);
-	if (!(data[1] & (WANTS_TLS | LATE))) {
+	if (!(data[1] & (WANTS_TLS | LATE)) && !was_early(&a) &&
+	    !was_early(&b)) {
 		assert(str_eq(buf_str(&a.seen), buf_str(&b.seen)));
 		assert(str_eq(buf_str(&a.wrote), buf_str(&b.wrote)));
 	}
