@@ -56,7 +56,7 @@ conf_hint_offer(struct conf_hint *h, const char *word, const char *candidate)
 	uint32_t far = conf_hint_distance(word, candidate);
 
 	/* Of short words two letters are nearly everything. */
-	if (far > NEAR || far * 2 >= common + 1) {
+	if (far > NEAR || far * 2 >= common) {
 		if (common < PREFIX ||
 		    strncasecmp(word, candidate, common) != 0)
 			return;
