@@ -197,7 +197,7 @@ may_go(struct content *c)
 	if (c->unanswered >= CONTENT_SLICES)
 		return false;
 	if (!pay(c)) {
-		if (loose(c) >= SPOOL_STAGE_MIN || pool->unanswered == 0)
+		if (loose(c) >= CONTENT_EARLY || pool->unanswered == 0)
 			stage_loose(c);
 		else if (c->unanswered == 0)
 			wait_in_line(c);

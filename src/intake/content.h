@@ -7,8 +7,10 @@
  * Memory: what a content holds beyond CONTENT_FREE is taken from the spool's
  * budget.  Bytes that have been read are always kept, so a content may be in
  * debt by what one call brought; then it pauses until the debt is paid.  When
- * the budget is refused, what is held is staged early where it makes a slice;
- * else the content waits for memory.  Waiters are looked at after each answer
+ * the budget is refused, what is held is staged early where it is worth an
+ * operation: were it kept until it makes a slice, many clients with a part of
+ * one each would hold all memory and go on one by one.  Else the content waits
+ * for memory.  Waiters are looked at after each answer
  * of the spool; when no answer is to come, the first one stages what it holds,
  * however little: so somebody always moves and no timer is needed.
  */
@@ -25,6 +27,7 @@
 #define CONTENT_FREE (4u << 10)
 #define CONTENT_SLICE (128u << 10)
 #define CONTENT_SLICES 2u
+#define CONTENT_EARLY (16u << 10) /* staged already where memory is short */
 
 struct body;
 struct mailbox;

@@ -209,8 +209,8 @@ without_memory_a_client_waits_for_somebodys_answer(void **state)
 	send_all(&small, 12 * K, 12 * K);
 	assert_int_equal(fake_end(&small), 0);
 	fake_begin(i, &big);
-	send_all(&big, 16 * K, 16 * K);
-	assert_true(big.is_paused); /* nothing staged: 16 KiB are no slice */
+	send_all(&big, 12 * K, 12 * K);
+	assert_true(big.is_paused); /* so little is not worth a slice */
 	assert_int_equal(fake.queued, 1);
 	assert_true(fake_answer(SPOOL_DONE));
 	assert_true(small.is_answered);
@@ -218,7 +218,36 @@ without_memory_a_client_waits_for_somebodys_answer(void **state)
 	assert_int_equal(big.resumed, 1);
 	assert_int_equal(fake_end(&big), 0);
 	fake_answer_all(SPOOL_DONE);
-	check_content(&fake.accepted[1], 16 * K);
+	check_content(&fake.accepted[1], 12 * K);
+	intake_free(&i);
+	fake_reset();
+}
+
+/* Each holds a part of a slice, together all the memory there is: they need
+ * not wait for each other. */
+static void
+without_memory_many_stage_at_once(void **state)
+{
+	struct intake *i = fake_intake(&fake_rules);
+	static struct fake_client c[10];
+
+	(void)state;
+	fake.memory_max = 0;
+	for (size_t n = 0; n < 10; n++) {
+		fake_begin(i, &c[n]);
+		send_all(&c[n], 20 * K, 20 * K);
+		assert_true(c[n].is_paused);
+		assert_int_equal(fake.queued, n + 1);
+	}
+	fake_answer_all(SPOOL_DONE);
+	for (size_t n = 0; n < 10; n++) {
+		assert_int_equal(c[n].resumed, 1);
+		assert_int_equal(fake_end(&c[n]), 0);
+	}
+	fake_answer_all(SPOOL_DONE);
+	for (size_t n = 0; n < 10; n++)
+		check_content(&fake.accepted[n], 20 * K);
+	assert_int_equal(fake.memory, 0);
 	intake_free(&i);
 	fake_reset();
 }
@@ -467,6 +496,7 @@ main(void)
 		cmocka_unit_test(with_little_memory_all_come_through),
 		cmocka_unit_test(
 		    without_memory_a_client_waits_for_somebodys_answer),
+		cmocka_unit_test(without_memory_many_stage_at_once),
 		cmocka_unit_test(
 		    when_nobody_is_to_answer_it_stages_what_it_has),
 		cmocka_unit_test(a_busy_spool_makes_clients_wait),
