@@ -10,17 +10,18 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 
-enum spool_hold
-balance_lacks(const struct delivery *d, const struct provider *p)
+static enum spool_hold
+lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
+    uint64_t size_max)
 {
-	uint32_t caps = p->caps & ~p->set->disable;
 	uint64_t size = d->env->size;
 
+	caps &= ~p->set->disable;
 	if (p->set->max_size > 0 && size > p->set->max_size)
 		return SPOOL_HOLD_SIZE;
 	if (!p->is_known)
 		return SPOOL_HOLD_NONE;
-	if (p->size_max > 0 && size > p->size_max)
+	if (size_max > 0 && size > size_max)
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_UTF8) && !(caps & SMTP_CAP_SMTPUTF8))
 		return SPOOL_HOLD_SMTPUTF8;
@@ -28,6 +29,20 @@ balance_lacks(const struct delivery *d, const struct provider *p)
 	    !p->set->eight_bit_pass)
 		return SPOOL_HOLD_8BIT;
 	return SPOOL_HOLD_NONE;
+}
+
+enum spool_hold
+balance_lacks(const struct delivery *d, const struct provider *p)
+{
+	return lacks(d, p, p->caps, p->size_max);
+}
+
+/* Its last session could not, but one shortly before could. */
+static bool
+was_able(const struct delivery *d, const struct provider *p)
+{
+	return p->had_until_ms > 0 && !delivery_was_refused(d, p) &&
+	       lacks(d, p, p->had_caps, p->had_size_max) == SPOOL_HOLD_NONE;
 }
 
 static bool
@@ -96,11 +111,12 @@ balance_look(struct relay *r, const struct delivery *d)
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *p = r->providers[i];
 		bool usable = provider_is_usable(p, relay_now_ms(r));
-		enum spool_hold lacks = balance_lacks(d, p);
+		enum spool_hold hold = balance_lacks(d, p);
 
 		v.usable += usable;
-		if (lacks != SPOOL_HOLD_NONE) {
-			v.lacks = lacks;
+		if (hold != SPOOL_HOLD_NONE) {
+			v.lacks = hold;
+			v.able += was_able(d, p);
 		} else if (!delivery_was_refused(d, p)) {
 			v.able++;
 			v.able_usable += usable;

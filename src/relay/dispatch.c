@@ -583,10 +583,13 @@ set_wake(struct relay *r)
 static void
 look_at_providers(struct relay *r)
 {
+	uint64_t now_ms = relay_now_ms(r);
+
 	for (size_t i = 0; i < r->nproviders; i++) {
 		if (r->providers[i]->told_down)
-			(void)provider_is_usable(
-			    r->providers[i], relay_now_ms(r));
+			(void)provider_is_usable(r->providers[i], now_ms);
+		if (provider_forgets(r->providers[i], now_ms))
+			park_look(r);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "relay/verdict.h"
 
 #define CONNS_GROW_MS 60000         /* a clean minute brings one session back */
+#define HAD_MS (10 * 60 * 1000)     /* what it offered may come back */
 #define LEARNED_MS (30 * 60 * 1000) /* other bounds may have been a mistake */
 
 static const struct pause_settings rate_pause = {
@@ -107,6 +108,9 @@ provider_inherit(struct provider *p, const struct provider *old)
 	p->is_known = old->is_known;
 	p->caps = old->caps;
 	p->size_max = old->size_max;
+	p->had_caps = old->had_caps;
+	p->had_size_max = old->had_size_max;
+	p->had_until_ms = old->had_until_ms;
 	p->rcpts_max = old->rcpts_max;
 	p->rcpts_until_ms = old->rcpts_until_ms;
 	p->messages_max = old->messages_max;
@@ -289,15 +293,38 @@ provider_give_up(struct provider *p)
 	tell_down(p, now_ms);
 }
 
+static bool
+is_larger(uint64_t a, uint64_t b) /* 0: no bound */
+{
+	return b != 0 && (a == 0 || a > b);
+}
+
+static void
+remember(struct provider *p)
+{
+	p->had_caps = p->caps;
+	p->had_size_max = p->size_max;
+	p->had_until_ms = relay_now_ms(p->relay) + HAD_MS;
+}
+
+bool
+provider_forgets(struct provider *p, uint64_t now_ms)
+{
+	if (p->had_until_ms == 0 || now_ms < p->had_until_ms)
+		return false;
+	p->had_until_ms = 0;
+	return true;
+}
+
 bool
 provider_learn(struct provider *p, uint32_t caps, uint64_t size_max)
 {
-	bool larger = size_max == 0
-	                  ? p->size_max != 0
-	                  : p->size_max != 0 && size_max > p->size_max;
-	bool news =
-	    !p->is_known || (caps & ~p->caps) != 0 || larger || p->was_down;
+	bool more = (caps & ~p->caps) != 0 || is_larger(size_max, p->size_max);
+	bool less = (p->caps & ~caps) != 0 || is_larger(p->size_max, size_max);
+	bool news = !p->is_known || more || p->was_down;
 
+	if (p->is_known && less)
+		remember(p);
 	p->was_down = false;
 	p->is_known = true;
 	p->caps = caps;

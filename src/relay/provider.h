@@ -45,6 +45,10 @@ struct provider {
 	bool is_known;     /* capabilities below are its own */
 	uint32_t caps;     /* enum smtp_capability */
 	uint64_t size_max; /* 0: none said */
+	/* What it offered until lately: it may come back (another machine
+	 * behind the same name answered). */
+	uint32_t had_caps;
+	uint64_t had_size_max, had_until_ms;
 	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
 	uint64_t rcpts_until_ms, messages_until_ms;  /* then forgotten */
 	uint64_t conns_at_ms; /* conns_max may grow from here */
@@ -74,6 +78,8 @@ void provider_give_up(struct provider *p);
 /* A session is logged in: what EHLO said.  true: it can do more than was
  * known, or is back. */
 bool provider_learn(struct provider *p, uint32_t caps, uint64_t size_max);
+/* What it had is forgotten after a while; true: that is now. */
+bool provider_forgets(struct provider *p, uint64_t now_ms);
 uint32_t provider_conns(struct provider *p, uint64_t now_ms);
 uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
 /* It takes no more recipients at once than these. */

@@ -377,6 +377,14 @@ is_of_recipients(const struct outcome *o)
 	       o->code != 421;
 }
 
+/* Does it offer what the provider's last one did? */
+static bool
+is_as_known(const struct relay_session *s)
+{
+	return smtp_client_capabilities(s->client) == s->provider->caps &&
+	       smtp_client_size_max(s->client) == s->provider->size_max;
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -391,6 +399,10 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	fetch_forget(&s->job);
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
+	if (v.class == VERDICT_UNFIT && !is_as_known(s)) {
+		v.class = VERDICT_STALE; /* another session can */
+		s->judged = true;
+	}
 	delivery_end(d, o, &v);
 	if (!is_of_recipients(o))
 		judge(s, d, &v, o);

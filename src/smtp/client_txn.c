@@ -85,6 +85,9 @@ txn_fault(const struct smtp_client *c, const struct smtp_txn *t)
 		return "the peer does not offer SMTPUTF8";
 	if (t->eight_bit && !(caps & SMTP_CAP_8BITMIME) && !c->eight_bit_pass)
 		return "the peer does not offer 8BITMIME";
+	if (c->caps.set & SMTP_CAP_SIZE && c->caps.size_max > 0 &&
+	    t->size > c->caps.size_max)
+		return "the message is larger than the peer takes";
 	if (!is_clean_address(t->sender, t->smtputf8))
 		return "the sender's address cannot be sent";
 	if (!is_clean_parameter(t->envid, false))
