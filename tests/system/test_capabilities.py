@@ -43,15 +43,19 @@ def server(offers, got, wait_for=None):
 ], ids=["8bitmime", "size", "pipelining"])
 def test_an_older_session_offers_less(less, more, content, rude, postern):
     """What its session cannot carry goes on another, and is not bounced."""
-    got, held = [], threading.Event()
+    got, sent, over = [], threading.Event(), threading.Event()
 
     def wait_for(s):
-        if s.number == 1 and not held.is_set():
+        if s.number == 1 and not sent.is_set():
             r.wait_sessions(2)
             p.wait_event("provider.connected", n=2)
             for i in range(10):
                 harness.send_raw(p.port, content)
-            held.set()
+            sent.set()
+        elif s.number == 2 and not over.is_set():
+            # the older one is what there is; it can do none of them, and ends
+            p.wait_event("provider.closed")
+            over.set()
     r = rude(server(lambda number: less if number == 1 else more, got, wait_for))
     p = postern(harness.provider(r.port, max_connections=2), log={"level": "debug"})
     for i in range(10):

@@ -74,8 +74,8 @@ struct smtp_client_hooks {
 	 * RCPT with any other reply: none was accepted.  The session goes on
 	 * unless lost() follows.  It goes on too after OUTCOME_LOCAL at stage
 	 * MAIL: nothing was sent (the peer lacks SMTPUTF8 or 8BITMIME, takes
-	 * no message of that size, or an address must not be sent).  Never called while content() is
-	 * unanswered, but for a loss. */
+	 * no message of that size, or an address must not be sent).  Never
+	 * called while content() is unanswered, but for a loss. */
 	void (*done)(void *arg, struct smtp_txn *t, const struct outcome *o);
 	/* May another transaction follow?  Asked when it could leave now: with
 	 * the final dot before it, or after done() with nothing in hand.  NULL:
