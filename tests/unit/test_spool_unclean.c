@@ -56,6 +56,7 @@ live_and_die(struct kit *k, void (*live)(struct kit *k))
 
 	if (pid == 0) {
 		kit_init(&other);
+		(void)rmdir(other.dir); /* it lives in the parent's */
 		other.settings.directory = k->dir;
 		kit_open(&other);
 		live(&other);
