@@ -249,6 +249,7 @@ class Postern:
             else:
                 self.settings[k] = v
         self.conf = self.dir / "postern.conf"
+        self.told = None  # the process that was sent SIGTERM
         self.proc = None
         self.runs = []  # everything that was started
 
@@ -303,12 +304,18 @@ class Postern:
         self.proc.signal(signal.SIGHUP)
         return mark
 
+    def terminate(self):
+        """SIGTERM, the first; stop() then only waits: a second one would end
+        the daemon at once."""
+        self.told = self.proc
+        self.proc.signal(signal.SIGTERM)
+
     def stop(self, timeout=LONG):
         """SIGTERM; it ends with 0 and without a report."""
         if self.proc is None:
             return
-        if self.proc.is_running():
-            self.proc.signal(signal.SIGTERM)
+        if self.told is not self.proc and self.proc.is_running():
+            self.terminate()
         rc = self.proc.wait(timeout)
         proc, self.proc = self.proc, None
         proc.check_reports()

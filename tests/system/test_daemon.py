@@ -380,7 +380,7 @@ def test_the_grace_is_bounded(sink, postern):
         c.cmd("RCPT TO:<b@example.net>")
         assert c.cmd("DATA")[0] == 354
         c.send(b"Subject: x\r\n")
-        p.proc.signal(signal.SIGTERM)
+        p.terminate()
         assert c.reply()[0] == 421
     p.stop()
 
@@ -390,7 +390,7 @@ def test_sighup_while_stopping_is_ignored(sink, postern):
     p = postern(s.port, stop_grace="1s")
     harness.send_raw(p.port, mails.plain())
     s.wait_event("rule")
-    p.proc.signal(signal.SIGTERM)
+    p.terminate()
     p.wait_event("stopping")
     p.proc.signal(signal.SIGHUP)
     assert p.proc.wait() == 0

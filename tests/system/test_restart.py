@@ -57,7 +57,7 @@ def test_a_stop_lets_data_finish(sink, postern):
         c.cmd("MAIL FROM:<app@example.com>")
         c.cmd("RCPT TO:<ann@example.net>")
         assert c.cmd("DATA")[0] == 354
-        p.proc.signal(signal.SIGTERM)
+        p.terminate()
         assert idle.reply()[0] == 421
         assert idle.is_closed()
         c.send(mails.plain() + b".\r\n")
