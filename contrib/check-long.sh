@@ -7,6 +7,6 @@ fi
 POSTERN_ROUNDS=50 POSTERN_CUTS=300
 export POSTERN_ROUNDS POSTERN_CUTS
 step power-cuts-300 in_build plain make check-powercut
-step system-plain-50-rounds in_build plain make check-system
+step system-50-kills in_build plain make check-system
 unset POSTERN_ROUNDS POSTERN_CUTS
 step distcheck in_build plain make distcheck
