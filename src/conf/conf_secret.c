@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +46,24 @@ check_mode(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+/* posternd -t looks with the rights that the daemon will have, too. */
+static int
+unreadable(const char *path, struct err *err)
+{
+	int why = errno;
+	const struct group *group = getgrgid(getegid());
+	const char *name = group != NULL ? group->gr_name : "GROUP";
+
+	if (why == EACCES)
+		return err_set(err, ERR_CONFIG,
+		    "%s cannot be read (%s); run: chgrp %s %s; chmod 0640 %s",
+		    path, strerror(why), name, path, path);
+	return err_set(err, ERR_CONFIG,
+	    "%s cannot be read (%s); write the password there, readable by the "
+	    "group %s and nobody else (chmod 0640)",
+	    path, strerror(why), name);
+}
+
 int
 conf_secret_file(struct secret **s, const char *path, struct err *err)
 {
@@ -54,10 +73,7 @@ conf_secret_file(struct secret **s, const char *path, struct err *err)
 	int rc;
 
 	if (fd < 0)
-		return err_set(err, ERR_CONFIG,
-		    "%s cannot be read (%s); write a file that the daemon's "
-		    "group can read",
-		    path, strerror(errno));
+		return unreadable(path, err);
 	if (check_mode(fd, path, err) != 0) {
 		(void)close(fd);
 		return -1;
