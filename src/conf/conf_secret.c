@@ -46,22 +46,22 @@ check_mode(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* posternd -t looks with the rights that the daemon will have, too. */
+/* It is read with the rights that the daemon will have, by posternd -t, too. */
 static int
 unreadable(const char *path, struct err *err)
 {
 	int why = errno;
 	const struct group *group = getgrgid(getegid());
-	const char *name = group != NULL ? group->gr_name : "GROUP";
 
 	if (why == EACCES)
 		return err_set(err, ERR_CONFIG,
 		    "%s cannot be read (%s); run: chgrp %s %s; chmod 0640 %s",
-		    path, strerror(why), name, path, path);
+		    path, strerror(why),
+		    group != NULL ? group->gr_name : "GROUP", path, path);
 	return err_set(err, ERR_CONFIG,
-	    "%s cannot be read (%s); write the password there, readable by the "
-	    "group %s and nobody else (chmod 0640)",
-	    path, strerror(why), name);
+	    "%s cannot be read (%s); write the password there, and let only "
+	    "the daemon's group read it (chmod 0640)",
+	    path, strerror(why));
 }
 
 int
