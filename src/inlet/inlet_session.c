@@ -16,43 +16,16 @@
 #include "inlet/generation.h"
 #include "inlet/inlet_core.h"
 #include "inlet/session_id.h"
+#include "inlet/session_state.h"
 #include "inlet/stranger.h"
 
-#define SESSION_MAGIC 0x5e5510a1u
 /* Commands are fed in parts, so that replies to a full input stay bounded. */
 #define FEED_COMMANDS 4096u
 
-struct inlet_session {
-	uint32_t magic;
-	struct list in_sessions;
-	struct inlet *in;
-	struct generation *generation; /* a reference */
-	const struct inlet_listener *listener;
-	struct conn *conn;
-	struct smtp_server *smtp;
-	struct intake_message *msg; /* owned until intake_end() */
-	char *helo;                 /* owned, or NULL */
-	char *client;               /* owned: "192.0.2.1" */
-	struct addr peer;
-	uint64_t id;
-	uint64_t opened_ms;
-	uint32_t messages; /* answered with 250 */
-	bool is_counted;   /* in the table of clients */
-	bool is_ended;     /* msg is with intake, the answer will come */
-	bool is_paused;    /* intake wants no bytes */
-	bool is_choked;    /* the client does not take our replies */
-	bool is_half;      /* the client will send no more, but may read */
-	bool is_known;     /* its first bytes are not TLS or HTTP */
-	bool has_content;  /* 354 was said */
-	bool is_told;      /* intake has logged why the next reply refuses */
-	bool has_replied;  /* since the clock was set */
-	bool has_spoken;   /* in this round */
-};
-
 /* --- the end -------------------------------------------------------------- */
 
-static void
-log_session(
+void
+inlet_session_log(
     const struct inlet_session *s, enum inlet_event ev, const char *text)
 {
 	struct log_line l;
@@ -112,26 +85,26 @@ session_free(struct inlet_session *s, const char *why)
 	inlet_check_drained(in);
 }
 
-static void
-session_finish(struct inlet_session *s, const char *why)
+void
+inlet_session_finish(struct inlet_session *s, const char *why)
 {
 	conn_close_after(&s->conn, s->listener->timeouts.linger);
 	session_free(s, why);
 }
 
-static void
-session_cut(struct inlet_session *s, const char *why)
+void
+inlet_session_cut(struct inlet_session *s, const char *why)
 {
 	conn_close(&s->conn);
 	session_free(s, why);
 }
 
-static void
-session_say_goodbye(
+void
+inlet_session_goodbye(
     struct inlet_session *s, const char *enhanced, const char *text)
 {
 	smtp_server_end(s->smtp, enhanced, text);
-	session_finish(s, text);
+	inlet_session_finish(s, text);
 }
 
 /* --- time ----------------------------------------------------------------- */
@@ -183,8 +156,8 @@ session_timed_out(struct inlet_session *s)
 	                       ? "This session has lasted too long"
 	                       : "Nothing came for too long";
 
-	log_session(s, INLET_TIMEOUT, text);
-	session_say_goodbye(s, "4.4.2", text);
+	inlet_session_log(s, INLET_TIMEOUT, text);
+	inlet_session_goodbye(s, "4.4.2", text);
 }
 
 /* --- bytes ------------------------------------------------------------------
@@ -205,8 +178,8 @@ session_look(struct inlet_session *s, struct str input, bool *is_gone)
 	case STRANGER_YES:
 		break;
 	}
-	log_session(s, INLET_STRANGER, what);
-	session_say_goodbye(s, "4.7.0", what);
+	inlet_session_log(s, INLET_STRANGER, what);
+	inlet_session_goodbye(s, "4.7.0", what);
 	*is_gone = true;
 	return false;
 }
@@ -249,20 +222,20 @@ session_feed(struct inlet_session *s)
 }
 
 /* Takes what there is, then ends or waits for more. */
-static void
-session_go_on(struct inlet_session *s)
+void
+inlet_session_go_on(struct inlet_session *s)
 {
 	s->has_spoken = false;
 	if (!session_feed(s))
 		return;
 	if (smtp_server_is_done(s->smtp)) {
-		session_finish(s, "done");
+		inlet_session_finish(s, "done");
 	} else if (!s->is_half) {
 		session_clock(s);
 		if (!s->has_spoken && session_wants_more(s))
 			conn_ack(s->conn);
 	} else if (session_wants_more(s)) {
-		session_finish(s, "closed by the client");
+		inlet_session_finish(s, "closed by the client");
 	}
 }
 
@@ -278,20 +251,20 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 		if (s->is_choked)
 			conn_resume(s->conn);
 		s->is_choked = false;
-		session_go_on(s);
+		inlet_session_go_on(s);
 		break;
 	case CONN_DATA:
-		session_go_on(s);
+		inlet_session_go_on(s);
 		break;
 	case CONN_TIMEOUT:
 		session_timed_out(s);
 		break;
 	case CONN_FAILED:
-		session_cut(s, conn_error(s->conn)->text);
+		inlet_session_cut(s, conn_error(s->conn)->text);
 		break;
 	case CONN_CLOSED:
 		s->is_half = true; /* what it sent before still counts */
-		session_go_on(s);
+		inlet_session_go_on(s);
 		break;
 	case CONN_CONNECTED:
 	case CONN_SECURED:
@@ -317,9 +290,9 @@ on_answer(void *arg, const struct smtp_reply *reply)
 	}
 	smtp_server_answer(s->smtp, reply);
 	if (s->in->is_draining && !smtp_server_is_done(s->smtp))
-		session_say_goodbye(s, "4.3.2", "Shutting down");
+		inlet_session_goodbye(s, "4.3.2", "Shutting down");
 	else
-		session_go_on(s);
+		inlet_session_go_on(s);
 }
 
 static void
@@ -337,7 +310,7 @@ on_resume(void *arg)
 
 	assert(s->magic == SESSION_MAGIC);
 	session_resume(s);
-	session_go_on(s);
+	inlet_session_go_on(s);
 }
 
 static const struct intake_hooks intake_hooks = {
@@ -504,7 +477,7 @@ is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
 	}
 	if (!generation_admits(s->generation, listener, &s->peer)) {
 		smtp_reply_set(r, 554, "5.7.1", "You may not connect here");
-		log_session(s, INLET_NETWORK, NULL);
+		inlet_session_log(s, INLET_NETWORK, NULL);
 		return false;
 	}
 	switch (clients_take(s->listener->name, &s->peer, &limits)) {
@@ -520,7 +493,7 @@ is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
 		    "Too many connections from you, try again later");
 		break;
 	}
-	log_session(s, INLET_LIMIT, r->text);
+	inlet_session_log(s, INLET_LIMIT, r->text);
 	return false;
 }
 
@@ -558,7 +531,7 @@ inlet_session_open(
 
 	if (is_admitted(s, listener, &reply)) {
 		if (log_wants(LOG_LEVEL_DEBUG))
-			log_session(s, INLET_CONNECT, NULL);
+			inlet_session_log(s, INLET_CONNECT, NULL);
 		stat_add(&in->counters.accepted, 1);
 		smtp_server_greet(s->smtp);
 		session_clock(s);
@@ -566,7 +539,7 @@ inlet_session_open(
 	}
 	stat_add(&in->counters.refused, 1);
 	smtp_server_refuse(s->smtp, &reply);
-	session_finish(s, reply.text);
+	inlet_session_finish(s, reply.text);
 }
 
 /* --- all of them ------------------------------------------------------------
@@ -577,7 +550,7 @@ session_drain(struct inlet_session *s, bool is_over)
 {
 	if (s->is_ended || (s->has_content && !is_over))
 		return;
-	session_say_goodbye(s, "4.3.2", "Shutting down");
+	inlet_session_goodbye(s, "4.3.2", "Shutting down");
 }
 
 void
@@ -598,6 +571,6 @@ inlet_session_cut_all(struct inlet *in)
 	struct list *l;
 
 	while ((l = in->sessions.next) != &in->sessions)
-		session_cut(
+		inlet_session_cut(
 		    LIST_OF(l, struct inlet_session, in_sessions), "stopped");
 }

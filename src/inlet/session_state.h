@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/session_state - what the files of a client's session share:
+ * inlet_session.c (connection, time, bytes, the transaction) and the parts of
+ * a session that have a file of their own.  A part is given the session, looks
+ * only at what is its own in it, and ends a session only through the functions
+ * below; after them the session is gone.
+ */
+#ifndef INLET_SESSION_STATE_H
+#define INLET_SESSION_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/base/list.h"
+#include "postern/io/addr.h"
+
+#include "inlet/events.h"
+
+#define SESSION_MAGIC 0x5e5510a1u
+
+struct conn;
+struct generation;
+struct inlet;
+struct inlet_listener;
+struct intake_message;
+struct smtp_server;
+
+struct inlet_session {
+	uint32_t magic;
+	struct list in_sessions;
+	struct inlet *in;
+	struct generation *generation; /* a reference */
+	const struct inlet_listener *listener;
+	struct conn *conn;
+	struct smtp_server *smtp;
+	struct intake_message *msg; /* owned until intake_end() */
+	char *helo;                 /* owned, or NULL */
+	char *client;               /* owned: "192.0.2.1" */
+	struct addr peer;
+	uint64_t id;
+	uint64_t opened_ms;
+	uint32_t messages; /* answered with 250 */
+	bool is_counted;   /* in the table of clients */
+	bool is_ended;     /* msg is with intake, the answer will come */
+	bool is_paused;    /* intake wants no bytes */
+	bool is_choked;    /* the client does not take our replies */
+	bool is_half;      /* the client will send no more, but may read */
+	bool is_known;     /* its first bytes are not TLS or HTTP */
+	bool has_content;  /* 354 was said */
+	bool is_told;      /* intake has logged why the next reply refuses */
+	bool has_replied;  /* since the clock was set */
+	bool has_spoken;   /* in this round */
+};
+
+/* inlet_session.c */
+/* A row of inlet/events.h with listener and client; text may be NULL. */
+void inlet_session_log(
+    const struct inlet_session *s, enum inlet_event ev, const char *text);
+/* Ends it once what was written is sent. */
+void inlet_session_finish(struct inlet_session *s, const char *why);
+/* Ends it at once, without a word. */
+void inlet_session_cut(struct inlet_session *s, const char *why);
+/* 421 with these words, then the end. */
+void inlet_session_goodbye(
+    struct inlet_session *s, const char *enhanced, const char *text);
+/* Takes what input there is, then ends or waits for more: after an answer that
+ * was waited for (smtp_server_answer()). */
+void inlet_session_go_on(struct inlet_session *s);
+
+#endif
