@@ -144,6 +144,27 @@ judge(struct relay_session *s, const struct delivery *d,
 	provider_judge(s->provider, v, o, s->ended);
 }
 
+static void try_address(struct relay_session *s);
+
+/* It accepted the connection and no greeting came (RFC 5321 5.1: the next
+ * address).  What a greeting says is the provider's word for all of them. */
+static bool
+is_mute_address(const struct relay_session *s, const struct outcome *o)
+{
+	return s->phase == POOL_CONNECTING && o->stage == OUTCOME_BANNER &&
+	       (o->io == OUTCOME_LOST || o->io == OUTCOME_TIMED_OUT) &&
+	       s->addrs && s->next_addr < s->addrs->n;
+}
+
+static void
+leave_address(struct relay_session *s)
+{
+	smtp_client_free(&s->client);
+	s->since = 0;
+	conn_close(&s->conn);
+	try_address(s);
+}
+
 /* It could not be opened, or was lost. */
 static void
 lost(struct relay_session *s, const struct outcome *o)
@@ -157,6 +178,10 @@ lost(struct relay_session *s, const struct outcome *o)
 
 	if (s->over)
 		return;
+	if (!ours && is_mute_address(s, o)) {
+		leave_address(s);
+		return;
+	}
 	if (connecting && !verdict_row(v.class)->is_trouble)
 		v.class = VERDICT_BACKOFF; /* nothing there is a message's */
 	if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)

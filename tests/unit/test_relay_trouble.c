@@ -7,8 +7,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -618,6 +621,44 @@ all_addresses_of_a_name_are_tried(void **state)
 	world_done(&w);
 }
 
+/* ::1 and the port of the provider at 127.0.0.1: connections are accepted by
+ * the kernel, and nobody speaks. */
+static int
+mute_listener(uint16_t port)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
+		.sin6_port = htons(port) };
+	int on = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+static void
+an_address_that_accepts_and_never_speaks_is_left(void **state)
+{
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL)->host = "localhost";
+	w.provider[0].prefer = DNS_PREFER_IPV6;
+	w.provider[0].timeouts.banner = 200;
+	fd = mute_listener(fake_port(w.fake[0]));
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(world_count_log(&w, "provider.trouble", ""), 0);
+	close(fd);
+	world_done(&w);
+}
+
 static void
 new_settings_take_hold_of_queued_mail(void **state)
 {
@@ -767,6 +808,8 @@ main(int argc, char **argv)
 		    attempts_end_in_a_dead_letter_without_a_bounce),
 		cmocka_unit_test(reloads_do_not_add_up_to_a_lock_out),
 		cmocka_unit_test(all_addresses_of_a_name_are_tried),
+		cmocka_unit_test(
+		    an_address_that_accepts_and_never_speaks_is_left),
 		cmocka_unit_test(new_settings_take_hold_of_queued_mail),
 		cmocka_unit_test(in_a_storm_all_arrives),
 		cmocka_unit_test(a_stop_waits_for_what_is_past_the_dot),
