@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/lookout.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -11,11 +12,14 @@
 #include "daemon/events.h"
 
 #define LOOK_MS 1000
+#define TRIM_LOOKS 5
+#define TRIM_BYTES (32u << 20)
 
 struct lookout {
 	struct spool *spool;
 	struct timer *timer;
 	bool was_full;
+	unsigned looks;
 };
 
 static void
@@ -31,6 +35,17 @@ tell_room(const struct spool_stats *st)
 	log_end(&l);
 }
 
+/* What a burst took and let go, the allocator keeps: the system gets it back
+ * once that is more than what is in use. */
+static void
+trim(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	if (m.fordblks > TRIM_BYTES && m.fordblks > m.uordblks)
+		malloc_trim(0);
+}
+
 static void
 look(void *arg)
 {
@@ -41,6 +56,8 @@ look(void *arg)
 	if (st.full != o->was_full)
 		tell_room(&st);
 	o->was_full = st.full;
+	if (++o->looks % TRIM_LOOKS == 0)
+		trim();
 	timer_set(o->timer, LOOK_MS);
 }
 

@@ -154,6 +154,18 @@ def test_many_big_mails_share_the_memory(sink, postern):
 
 
 @pytest.mark.skipif(harness.SANITIZED, reason="memory is not what it is without sanitizers")
+def test_memory_of_a_burst_is_given_back(sink, postern, load):
+    """Six hundred clients with 1 MiB each leave tens of MiB that nobody uses;
+    a while after them the process is small again."""
+    s = sink()
+    p = postern(s.port, listeners=listener(max_connections=1000, max_per_client=1000))
+    assert load(p.port, 600, 600, "-s", str(1 << 20)).result()["acked"] == 600
+    s.wait_messages(600)
+    harness.wait_until(lambda: p.rss_anon_kib() < 16 << 10, what="the memory of the burst")
+    p.stop()
+
+
+@pytest.mark.skipif(harness.SANITIZED, reason="memory is not what it is without sanitizers")
 def test_an_idle_session_costs_little(sink, postern):
     p = postern(sink().port, listeners=listener(max_connections=2000, max_per_client=2000))
     with harness.Client(p.port) as c:
