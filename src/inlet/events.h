@@ -14,6 +14,7 @@ enum inlet_event {
 	INLET_NETWORK,
 	INLET_STRANGER,
 	INLET_TIMEOUT,
+	INLET_HANDSHAKE,
 	INLET_COMMAND,
 	INLET_REFUSED,
 	INLET_CHANGE,
@@ -35,6 +36,9 @@ static const struct log_event inlet_events[] = {
 	/* ended with 421, the client was silent for too long: listener,
 	 * client, text */
 	[INLET_TIMEOUT] = { "session.timeout", LOG_LEVEL_INFO },
+	/* the TLS handshake failed or took too long, the session ended:
+	 * listener, client, text */
+	[INLET_HANDSHAKE] = { "session.handshake", LOG_LEVEL_INFO },
 	/* a command got a 4xx or 5xx reply: client, verb, code */
 	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },
 	/* the same where the mail itself was not taken, by a rule of the

@@ -2,6 +2,7 @@
 #include "inlet/inlet_session.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +16,17 @@
 #include "inlet/events.h"
 #include "inlet/generation.h"
 #include "inlet/inlet_core.h"
+#include "inlet/session_command.h"
 #include "inlet/session_id.h"
 #include "inlet/session_state.h"
+#include "inlet/session_tls.h"
 #include "inlet/stranger.h"
 
 /* Commands are fed in parts, so that replies to a full input stay bounded. */
 #define FEED_COMMANDS 4096u
+#define PROTOCOL_MAX 16 /* "UTF8SMTPSA" */
+
+static struct smtp_server *session_machine(struct inlet_session *s);
 
 /* --- the end -------------------------------------------------------------- */
 
@@ -80,6 +86,7 @@ session_free(struct inlet_session *s, const char *why)
 	generation_drop(&s->generation);
 	free(s->helo);
 	free(s->client);
+	free(s->user);
 	s->magic = 0;
 	free(s);
 	inlet_check_drained(in);
@@ -156,6 +163,11 @@ session_timed_out(struct inlet_session *s)
 	                       ? "This session has lasted too long"
 	                       : "Nothing came for too long";
 
+	if (s->tls == SESSION_TLS_HANDSHAKE) {
+		inlet_session_log(s, INLET_HANDSHAKE, text);
+		inlet_session_cut(s, text);
+		return;
+	}
 	inlet_session_log(s, INLET_TIMEOUT, text);
 	inlet_session_goodbye(s, "4.4.2", text);
 }
@@ -221,14 +233,24 @@ session_feed(struct inlet_session *s)
 	return true;
 }
 
+/* The handshake has so long, whatever drips in. */
+static void
+session_secure(struct inlet_session *s)
+{
+	session_tls_start(s);
+	set_clock(s, s->listener->timeouts.handshake);
+}
+
 /* Takes what there is, then ends or waits for more. */
 void
 inlet_session_go_on(struct inlet_session *s)
 {
 	s->has_spoken = false;
-	if (!session_feed(s))
+	if (s->tls == SESSION_TLS_HANDSHAKE || !session_feed(s))
 		return;
-	if (smtp_server_is_done(s->smtp)) {
+	if (session_tls_is_due(s) && !s->is_half) {
+		session_secure(s);
+	} else if (smtp_server_is_done(s->smtp)) {
 		inlet_session_finish(s, "done");
 	} else if (!s->is_half) {
 		session_clock(s);
@@ -237,6 +259,31 @@ inlet_session_go_on(struct inlet_session *s)
 	} else if (session_wants_more(s)) {
 		inlet_session_finish(s, "closed by the client");
 	}
+}
+
+/* A machine that knows nothing of what was said in clear. */
+static void
+session_secured(struct inlet_session *s)
+{
+	s->tls = SESSION_TLS_SECURE;
+	smtp_server_free(&s->smtp);
+	s->smtp = session_machine(s);
+	if (s->listener->implicit_tls)
+		smtp_server_greet(s->smtp);
+	else
+		smtp_server_begin(s->smtp, s->messages);
+	s->has_replied = true; /* a command is waited for from now on */
+	inlet_session_go_on(s);
+}
+
+static void
+session_failed(struct inlet_session *s)
+{
+	const char *why = conn_error(s->conn)->text;
+
+	if (s->tls == SESSION_TLS_HANDSHAKE)
+		inlet_session_log(s, INLET_HANDSHAKE, why);
+	inlet_session_cut(s, why);
 }
 
 static void
@@ -260,14 +307,16 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 		session_timed_out(s);
 		break;
 	case CONN_FAILED:
-		inlet_session_cut(s, conn_error(s->conn)->text);
+		session_failed(s);
 		break;
 	case CONN_CLOSED:
 		s->is_half = true; /* what it sent before still counts */
 		inlet_session_go_on(s);
 		break;
-	case CONN_CONNECTED:
 	case CONN_SECURED:
+		session_secured(s);
+		break;
+	case CONN_CONNECTED:
 		break;
 	}
 }
@@ -338,17 +387,41 @@ on_helo(void *arg, struct str name, bool esmtp)
 	(void)esmtp; /* smtp_server_protocol() tells */
 	free(s->helo);
 	s->helo = mem_strn(name.p, name.len);
+	session_command_offer(s);
+}
+
+static int
+on_command(
+    void *arg, struct str verb, struct str argument, struct smtp_reply *reply)
+{
+	return session_command_run(arg, verb, argument, reply);
+}
+
+/* "ESMTPSA", "UTF8SMTPS", ... (RFC 3848, 6531); HELO has no such words. */
+static const char *
+session_protocol(const struct inlet_session *s, char out[PROTOCOL_MAX])
+{
+	const char *base = smtp_server_protocol(s->smtp);
+	bool has_words = strcmp(base, "SMTP") != 0;
+
+	(void)snprintf(out, PROTOCOL_MAX, "%s%s%s", base,
+	    has_words && s->tls == SESSION_TLS_SECURE ? "S" : "",
+	    has_words && s->user != NULL ? "A" : "");
+	return out;
 }
 
 static int
 on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 {
 	struct inlet_session *s = arg;
+	char protocol[PROTOCOL_MAX], tls[SESSION_TLS_TEXT];
 	struct intake_from from = {
 		.client = s->client,
 		.helo = s->helo,
 		.listener = s->listener->name,
-		.protocol = smtp_server_protocol(s->smtp),
+		.user = s->user,
+		.protocol = session_protocol(s, protocol),
+		.tls = session_tls_text(s, tls) ? tls : NULL,
 		.session = s->id,
 	};
 
@@ -450,6 +523,7 @@ on_replied(void *arg, const char *verb, uint16_t code)
 
 static const struct smtp_server_hooks smtp_hooks = {
 	.write = on_write,
+	.command = on_command,
 	.helo = on_helo,
 	.mail = on_mail,
 	.rcpt = on_rcpt,
@@ -497,6 +571,15 @@ is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
 	return false;
 }
 
+static struct smtp_server *
+session_machine(struct inlet_session *s)
+{
+	struct smtp_server_settings own = *s->server;
+
+	own.extensions = s->extensions;
+	return smtp_server_new(&own, &smtp_hooks, s);
+}
+
 static struct inlet_session *
 session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 {
@@ -514,12 +597,36 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	s->id = session_id_next(clock_wall_ms());
 	s->opened_ms = loop_now_ms(in->loop);
 	s->conn = conn_adopt(in->loop, fd, &cs);
-	s->smtp = smtp_server_new(
-	    generation_server(in->generation, listener), &smtp_hooks, s);
+	s->server = generation_server(in->generation, listener);
+	s->smtp = session_machine(s);
 	list_push(&in->sessions, &s->in_sessions);
 	stat_add(&in->counters.sessions, 1);
 	stat_add(&in->counters.open, 1);
 	return s;
+}
+
+static void
+session_begin(struct inlet_session *s)
+{
+	if (s->listener->implicit_tls) {
+		session_secure(s);
+		return;
+	}
+	smtp_server_greet(s->smtp);
+	session_clock(s);
+}
+
+/* Where TLS comes first a refusal in clear would say nothing, and a handshake
+ * is too dear to refuse somebody. */
+static void
+session_refuse(struct inlet_session *s, const struct smtp_reply *reply)
+{
+	if (s->listener->implicit_tls) {
+		inlet_session_cut(s, reply->text);
+		return;
+	}
+	smtp_server_refuse(s->smtp, reply);
+	inlet_session_finish(s, reply->text);
 }
 
 void
@@ -533,13 +640,11 @@ inlet_session_open(
 		if (log_wants(LOG_LEVEL_DEBUG))
 			inlet_session_log(s, INLET_CONNECT, NULL);
 		stat_add(&in->counters.accepted, 1);
-		smtp_server_greet(s->smtp);
-		session_clock(s);
+		session_begin(s);
 		return;
 	}
 	stat_add(&in->counters.refused, 1);
-	smtp_server_refuse(s->smtp, &reply);
-	inlet_session_finish(s, reply.text);
+	session_refuse(s, &reply);
 }
 
 /* --- all of them ------------------------------------------------------------

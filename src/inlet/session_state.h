@@ -18,6 +18,7 @@
 #include "inlet/events.h"
 
 #define SESSION_MAGIC 0x5e5510a1u
+#define SESSION_EXTENSIONS_MAX 4 /* EHLO lines besides the machine's own */
 
 struct conn;
 struct generation;
@@ -25,6 +26,15 @@ struct inlet;
 struct inlet_listener;
 struct intake_message;
 struct smtp_server;
+struct smtp_server_settings;
+
+/* inlet/session_tls */
+enum session_tls {
+	SESSION_TLS_NONE,
+	SESSION_TLS_ASKED,     /* STARTTLS got its 220 */
+	SESSION_TLS_HANDSHAKE, /* no byte is shown to smtp */
+	SESSION_TLS_SECURE,
+};
 
 struct inlet_session {
 	uint32_t magic;
@@ -33,10 +43,14 @@ struct inlet_session {
 	struct generation *generation; /* a reference */
 	const struct inlet_listener *listener;
 	struct conn *conn;
+	const struct smtp_server_settings *server; /* the generation's */
 	struct smtp_server *smtp;
 	struct intake_message *msg; /* owned until intake_end() */
 	char *helo;                 /* owned, or NULL */
 	char *client;               /* owned: "192.0.2.1" */
+	char *user;                 /* owned; NULL: not logged in */
+	const char *extensions[SESSION_EXTENSIONS_MAX + 1];
+	enum session_tls tls;
 	struct addr peer;
 	uint64_t id;
 	uint64_t opened_ms;

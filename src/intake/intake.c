@@ -118,6 +118,8 @@ log_accepted(const struct intake_message *m)
 		log_cstr(&l, "helo", draft_word(d, DRAFT_HELO));
 	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
+	if (draft_word(d, DRAFT_TLS) != NULL)
+		log_cstr(&l, "tls", draft_word(d, DRAFT_TLS));
 	if (draft_word(d, DRAFT_MESSAGE_ID) != NULL)
 		log_cstr(&l, "message_id", draft_word(d, DRAFT_MESSAGE_ID));
 	log_end(&l);
@@ -323,6 +325,7 @@ put_words(
 		{ DRAFT_LISTENER, str_of(from->listener), true },
 		{ DRAFT_USER, str_of(from->user), from->user != NULL },
 		{ DRAFT_PROTOCOL, str_of(from->protocol), true },
+		{ DRAFT_TLS, str_of(from->tls), from->tls != NULL },
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -461,6 +464,7 @@ put_received(struct intake_message *m)
 		.client = draft_word(d, DRAFT_CLIENT),
 		.hostname = m->rules->s.hostname,
 		.protocol = draft_word(d, DRAFT_PROTOCOL),
+		.tls = draft_word(d, DRAFT_TLS),
 		.id = id,
 		.date = date,
 	};

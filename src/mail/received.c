@@ -87,6 +87,16 @@ put_pair(struct field *f, const char *key, const char *value)
 	put_word(f, word);
 }
 
+/* Words of ours with spaces between: "(TLSv1.3 TLS_AES_256_GCM_SHA384)". */
+static void
+put_comment(struct field *f, const char *text)
+{
+	char word[NAME_OCTETS];
+
+	snprintf(word, sizeof word, "(%.*s)", NAME_OCTETS - 3, text);
+	put_word(f, word);
+}
+
 /* An address is clean as it is (mail/address); others are not told. */
 static void
 put_recipient(struct field *f, const char *recipient)
@@ -113,6 +123,8 @@ received_build(struct buf *out, const struct received *r)
 	put_client(&f, r->client);
 	put_pair(&f, "by", r->hostname);
 	put_pair(&f, "with", r->protocol);
+	if (r->tls != NULL)
+		put_comment(&f, r->tls);
 	put_pair(&f, "id", r->id);
 	if (r->recipient != NULL)
 		put_recipient(&f, r->recipient);

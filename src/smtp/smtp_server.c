@@ -416,12 +416,15 @@ run_command(struct smtp_server *s, struct str verb, struct str argument)
 		smtp_server_bad(s, 500, "5.5.1", "Command not recognized");
 }
 
-/* What the owner says to a command is all it gets. */
+/* What the owner says to a command is all it gets; a bad one counts. */
 static void
 say_owners(struct smtp_server *s, const struct smtp_reply *r)
 {
 	s->wants_line = r->code == 334;
-	smtp_server_reply(s, r);
+	if (r->code < 500 || r->close || s->errors++ < s->settings.errors_max)
+		smtp_server_reply(s, r);
+	else
+		smtp_server_say(s, 421, "4.7.0", "Too many errors, closing");
 }
 
 /* Does the owner take this command, or line of a dialogue, for his own? */
@@ -565,8 +568,9 @@ smtp_server_greet(struct smtp_server *s)
 }
 
 void
-smtp_server_begin(struct smtp_server *s)
+smtp_server_begin(struct smtp_server *s, uint32_t messages)
 {
+	s->messages = messages;
 	smtp_server_set_phase(s, PHASE_START);
 }
 

@@ -466,7 +466,7 @@ on_secured(struct sink_session *s)
 		begin(s);
 		return;
 	}
-	smtp_server_begin(s->smtp);
+	smtp_server_begin(s->smtp, 0);
 	pump(s);
 }
 

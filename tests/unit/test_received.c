@@ -42,6 +42,11 @@ static const struct {
 	    { "a", "local", "mx", "ESMTP", "x", "c@d>\r\nX: y", DATE },
 	    "Received: from a (local) by mx with ESMTP id x;\r\n"
 	    "\t" DATE "\r\n" },
+	{ "TLS is told in a comment",
+	    { "app1", "192.0.2.1", "mx", "ESMTPS", "x", NULL, DATE,
+	        "TLSv1.3 TLS_AES_256_GCM_SHA384" },
+	    "Received: from app1 ([192.0.2.1]) by mx with ESMTPS\r\n"
+	    "\t(TLSv1.3 TLS_AES_256_GCM_SHA384) id x;\r\n\t" DATE "\r\n" },
 	{ "UTF-8 goes as it is",
 	    { "a", "local", "mx", "UTF8SMTP", "x", "\xc3\xa9@d", DATE },
 	    "Received: from a (local) by mx with UTF8SMTP id x for "
@@ -69,7 +74,7 @@ static void
 the_longest_parts_fit(void **state)
 {
 	char name[1000], rcpt[255];
-	struct received r = { name, name, name, name, name, rcpt, DATE };
+	struct received r = { name, name, name, name, name, rcpt, DATE, name };
 	struct message_scan s;
 	struct header_scan h;
 	struct buf b;

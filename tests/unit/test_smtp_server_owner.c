@@ -222,7 +222,7 @@ a_reply_that_closes_ends_the_session(void **state)
 	assert_true(smtp_server_is_done(s));
 	smtp_server_free(&s);
 	s = smtp_server_new(&usual, &hooks, &o); /* the one behind TLS */
-	smtp_server_begin(s);
+	smtp_server_begin(s, 0);
 	expect(&o.wire, "");
 	say(s, "MAIL FROM:<a@b>\r\n");
 	expect(&o.wire, "503 5.5.1 Say EHLO first\r\n");

@@ -18,13 +18,17 @@
 struct inlet;
 struct loop;
 struct spool;
+struct tls_context;
 
-struct inlet_timeouts {   /* ms */
-	uint64_t command; /* waiting for a command; RFC 5321: 5 minutes */
-	uint64_t data;    /* between two reads of content */
-	uint64_t session; /* in all; 0: no bound */
-	uint64_t linger;  /* to take the last reply */
+struct inlet_timeouts {     /* ms */
+	uint64_t command;   /* waiting for a command; RFC 5321: 5 minutes */
+	uint64_t data;      /* between two reads of content */
+	uint64_t session;   /* in all; 0: no bound */
+	uint64_t linger;    /* to take the last reply */
+	uint64_t handshake; /* of TLS, whole */
 };
+
+enum inlet_tls { INLET_TLS_OFF, INLET_TLS_OPTIONAL, INLET_TLS_REQUIRED };
 
 struct inlet_listener {
 	const char *name;
@@ -37,6 +41,9 @@ struct inlet_listener {
 	uint32_t errors_max, idle_commands_max, line_max;
 	bool smtputf8, chunking, dsn, eight_bit; /* disable = [...] */
 	struct inlet_timeouts timeouts;
+	enum inlet_tls tls_use;
+	bool implicit_tls;       /* from the first byte on; else STARTTLS */
+	struct tls_context *tls; /* borrowed like all of this; NULL: none */
 };
 
 struct inlet_settings {

@@ -38,7 +38,8 @@ struct intake_from {
 	const char *listener;
 	const char *user;     /* or NULL */
 	const char *protocol; /* "ESMTP", ... for Received */
-	uint64_t session;     /* for the log */
+	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
+	uint64_t session; /* for the log */
 };
 
 struct intake_hooks {

@@ -16,6 +16,7 @@ struct received {
 	const char *id;        /* of the queue */
 	const char *recipient; /* NULL: none, or several (7.2) */
 	const char *date;      /* clock_rfc5322() */
+	const char *tls;       /* version and cipher; NULL: in clear */
 };
 
 #define RECEIVED_MAX 2048 /* octets that the longest one stays below */

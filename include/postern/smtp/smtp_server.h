@@ -103,7 +103,8 @@ struct smtp_server *smtp_server_new(const struct smtp_server_settings *s,
 void smtp_server_free(struct smtp_server **s); /* no hook is called */
 /* 220, or another reply (421 ...) after which the session is done. */
 void smtp_server_greet(struct smtp_server *s);
-void smtp_server_begin(struct smtp_server *s); /* after STARTTLS: no greeting */
+/* After STARTTLS: no greeting; so many messages were sent before it. */
+void smtp_server_begin(struct smtp_server *s, uint32_t messages);
 void smtp_server_refuse(struct smtp_server *s, const struct smtp_reply *reply);
 /* Takes bytes; returns how many.  Fewer than n: waiting for an answer, paused,
  * or done.  Call again with the rest after the answer. */
