@@ -282,7 +282,6 @@ finish_intake(struct settings *s)
 
 	i->hostname = s->hostname;
 	i->stage_above = STAGE_ABOVE;
-	i->priority = SPOOL_NORMAL;
 	for (size_t k = 0; k < s->inlet.nlisteners; k++) {
 		const struct inlet_listener *l = &s->inlet.listeners[k];
 

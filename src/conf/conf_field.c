@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
+#include "postern/intake/address_pattern.h"
 #include "postern/io/addr.h"
 
 #include "conf/conf_range.h"
@@ -365,6 +366,7 @@ static int
 set_element(const struct conf_key *k, void *to, const char *text,
     struct conf_arena *a, struct err *err)
 {
+	struct address_pattern pattern;
 	const char *copy;
 
 	switch (k->type) {
@@ -376,6 +378,10 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		return set_address(to, text, err);
 	case CONF_NETWORKS:
 		if (conf_value_network(str_of(text), err) != 0)
+			return -1;
+		break;
+	case CONF_PATTERNS:
+		if (address_pattern_parse(&pattern, str_of(text), err) != 0)
 			return -1;
 		break;
 	default:
@@ -435,6 +441,10 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write the networks that may come, or take the "
 		    "key away");
+	if (n == 0 && k->type == CONF_PATTERNS)
+		return err_set(err, ERR_CONFIG,
+		    "is empty; write those that are allowed, or take the key "
+		    "away");
 	values = conf_arena_new(a, n, element_size(k));
 	if (fill_array(k, values, v, a, err) != 0)
 		return -1;

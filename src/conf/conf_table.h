@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
 	CONF_NETWORKS,     /* const char ** */
+	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_ADDRESSES,    /* const struct addr * */
 	CONF_FILES,        /* const char **; patterns */
 	CONF_DESTINATION,  /* const char *; a word of the range or an address */

@@ -7,11 +7,15 @@
 #include "postern/base/mem.h"
 #include "postern/inlet/inlet.h"
 #include "postern/inlet/network.h"
+#include "postern/intake/address_pattern.h"
+#include "postern/intake/policy.h"
 #include "postern/smtp/smtp_server.h"
 
 struct door {
 	struct network *networks;
-	bool is_shut; /* its networks could not be read */
+	bool is_shut; /* its networks or patterns could not be read */
+	struct address_patterns *senders, *recipients; /* owned; or NULL */
+	struct policy policy;
 	struct smtp_server_settings server;
 };
 
@@ -35,6 +39,39 @@ open_networks(struct door *d, const struct inlet_listener *l, struct err *err)
 		d->is_shut = true;
 		return err_wrap(err, "listener %s", l->name);
 	}
+	return 0;
+}
+
+static int
+open_patterns(struct address_patterns **to, const char *const *texts, size_t n,
+    struct err *err)
+{
+	if (texts == NULL)
+		return 0;
+	*to = address_pattern_list();
+	for (size_t i = 0; i < n; i++) {
+		if (address_pattern_list_add(*to, str_of(texts[i]), err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_policy(struct door *d, const struct inlet_listener *l, struct err *err)
+{
+	if (open_patterns(&d->senders, l->senders, l->nsenders, err) == -1 ||
+	    open_patterns(&d->recipients, l->recipients, l->nrecipients, err) ==
+	        -1) {
+		d->is_shut = true;
+		return err_wrap(err, "listener %s", l->name);
+	}
+	d->policy = (struct policy){
+		.senders = d->senders,
+		.recipients = d->recipients,
+		.priority = l->priority,
+		.lane = l->lane,
+		.hold = l->hold,
+	};
 	return 0;
 }
 
@@ -71,7 +108,8 @@ generation_new(
 		struct door *d = &made->doors[i];
 
 		fill_server(&d->server, s->hostname, &s->listeners[i]);
-		if (open_networks(d, &s->listeners[i], err) == -1)
+		if (open_networks(d, &s->listeners[i], err) == -1 ||
+		    open_policy(d, &s->listeners[i], err) == -1)
 			rc = -1;
 	}
 	*g = made;
@@ -96,8 +134,11 @@ generation_drop(struct generation **gp)
 	assert(g->refs > 0);
 	if (--g->refs > 0)
 		return;
-	for (size_t i = 0; i < g->s->nlisteners; i++)
+	for (size_t i = 0; i < g->s->nlisteners; i++) {
 		free(g->doors[i].networks);
+		address_pattern_list_free(&g->doors[i].senders);
+		address_pattern_list_free(&g->doors[i].recipients);
+	}
 	if (g->on_old != NULL)
 		g->on_old(g->arg);
 	free(g->doors);
@@ -128,6 +169,13 @@ generation_server(const struct generation *g, size_t listener)
 {
 	assert(listener < g->s->nlisteners);
 	return &g->doors[listener].server;
+}
+
+const struct policy *
+generation_policy(const struct generation *g, size_t listener)
+{
+	assert(listener < g->s->nlisteners);
+	return &g->doors[listener].policy;
 }
 
 bool

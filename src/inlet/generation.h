@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * inlet/generation - one generation of an inlet's settings, with what is made
- * of them once: networks parsed, the protocol machine's settings a listener.
+ * of them once: networks and address patterns parsed, the protocol machine's
+ * settings and the policy a listener.
  * A session keeps the generation it began with.  Belongs to one inlet thread.
  */
 #ifndef INLET_GENERATION_H
@@ -16,10 +17,12 @@ struct addr;
 struct generation;
 struct inlet_listener;
 struct inlet_settings;
+struct policy;
 struct smtp_server_settings;
 
-/* s is borrowed until on_old has been called.  -1: networks of a listener are
- * wrong; *g is made all the same and that listener admits nobody. */
+/* s is borrowed until on_old has been called.  -1: networks or patterns of a
+ * listener are wrong; *g is made all the same and that listener admits nobody.
+ */
 MUST_CHECK int generation_new(
     struct generation **g, const struct inlet_settings *s, struct err *err);
 struct generation *generation_ref(struct generation *g);
@@ -33,6 +36,8 @@ const struct inlet_settings *generation_settings(const struct generation *g);
 const struct inlet_listener *generation_listener(
     const struct generation *g, size_t listener);
 const struct smtp_server_settings *generation_server(
+    const struct generation *g, size_t listener);
+const struct policy *generation_policy(
     const struct generation *g, size_t listener);
 bool generation_admits(
     const struct generation *g, size_t listener, const struct addr *peer);

@@ -423,6 +423,8 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		.protocol = session_protocol(s, protocol),
 		.tls = session_tls_text(s, tls) ? tls : NULL,
 		.session = s->id,
+		.policy = s->policy,
+		.user_policy = s->user_policy,
 	};
 
 	if (s->in->is_draining) {
@@ -591,6 +593,7 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	s->in = in;
 	s->generation = generation_ref(in->generation);
 	s->listener = generation_listener(in->generation, listener);
+	s->policy = generation_policy(in->generation, listener);
 	s->peer = *peer;
 	addr_host_text(peer, text);
 	s->client = mem_str(text);

@@ -25,6 +25,7 @@ struct generation;
 struct inlet;
 struct inlet_listener;
 struct intake_message;
+struct policy;
 struct smtp_server;
 struct smtp_server_settings;
 
@@ -42,6 +43,10 @@ struct inlet_session {
 	struct inlet *in;
 	struct generation *generation; /* a reference */
 	const struct inlet_listener *listener;
+	const struct policy *policy; /* the listener's, of the generation */
+	/* Of the user who has logged in; or NULL.  Stays until the session's
+	 * message is let go. */
+	const struct policy *user_policy;
 	struct conn *conn;
 	const struct smtp_server_settings *server; /* the generation's */
 	struct smtp_server *smtp;

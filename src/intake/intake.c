@@ -8,6 +8,7 @@
 #include "postern/base/crc32c.h"
 #include "postern/base/id.h"
 #include "postern/base/mem.h"
+#include "postern/intake/policy.h"
 #include "postern/mail/header.h"
 #include "postern/mail/message.h"
 #include "postern/mail/received.h"
@@ -50,6 +51,8 @@ struct intake_message {
 	const struct intake_hooks *hooks; /* NULL: forgotten */
 	void *arg;
 	uint64_t session;
+	struct policy policy; /* its parts are borrowed until the end */
+	uint8_t lane;
 	struct draft draft;
 	size_t words_taken; /* bytes of the budget */
 	uint32_t flags;     /* enum envelope_flag */
@@ -283,8 +286,10 @@ message_commit(struct intake_message *m)
 	a->ndeliveries = 1;
 	a->first = (struct spool_delivery){
 		.route = m->rules->s.route,
-		.priority = m->rules->s.priority,
+		.priority = (uint8_t)m->policy.priority,
+		.lane = m->lane,
 		.due_ms = now_ms,
+		.hold = m->policy.hold ? SPOOL_HOLD_OPERATOR : SPOOL_HOLD_NONE,
 	};
 	content_pool_asked(&m->in->pool);
 	spool_accept(m->in->pool.sp, a);
@@ -365,28 +370,64 @@ has_room(
 	return false;
 }
 
-struct intake_message *
-intake_begin(struct intake *i, const struct intake_from *from,
-    const struct smtp_mail *mail, const struct intake_hooks *h, void *arg,
-    struct smtp_reply *reply)
+/* The same of the sender. */
+static bool
+is_allowed(const struct intake_message *m, const struct smtp_mail *mail,
+    struct smtp_reply *r)
+{
+	if (policy_allows_sender(&m->policy, mail->sender))
+		return true;
+	smtp_reply_set(r, 553, "5.7.1",
+	    draft_word(&m->draft, DRAFT_USER) != NULL
+	        ? "You may not send as this address"
+	        : "This sender may not send here");
+	return false;
+}
+
+static struct intake_message *
+message_new(struct intake *i, const struct intake_from *from,
+    const struct smtp_mail *mail)
 {
 	struct intake_message *m = mem_new(sizeof *m);
 	uint32_t rcpts = i->rules->s.recipients_max;
-	size_t words = WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT;
 
 	m->magic = MESSAGE_MAGIC;
 	m->phase = MESSAGE_ENVELOPE;
 	m->in = i;
 	m->rules = rules_ref(i->rules);
-	m->hooks = h;
-	m->arg = arg;
 	m->session = from->session;
 	m->flags = flags_of(mail);
-	draft_init(&m->draft, words);
+	policy_join(&m->policy, from->policy, from->user_policy);
+	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
+	return m;
+}
+
+static uint8_t
+lane_of(const struct intake_message *m)
+{
+	struct policy_who who = {
+		.sender = draft_word(&m->draft, DRAFT_SENDER),
+		.client = draft_word(&m->draft, DRAFT_CLIENT),
+		.user = draft_word(&m->draft, DRAFT_USER),
+	};
+
+	return policy_lane(&m->policy, &who);
+}
+
+struct intake_message *
+intake_begin(struct intake *i, const struct intake_from *from,
+    const struct smtp_mail *mail, const struct intake_hooks *h, void *arg,
+    struct smtp_reply *reply)
+{
+	struct intake_message *m = message_new(i, from, mail);
+
+	m->hooks = h;
+	m->arg = arg;
 	if (put_words(&m->draft, from, mail) == -1)
 		smtp_reply_set(reply, 501, "5.5.4", "Too long");
-	else if (has_room(i, mail, reply))
+	else if (is_allowed(m, mail, reply) && has_room(i, mail, reply))
 		smtp_reply_set(reply, 250, "2.1.0", "Ok");
+	m->lane = lane_of(m);
 	if (reply->code == 250)
 		return m;
 	log_refused(m, NULL, reply);
@@ -414,6 +455,11 @@ take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 {
 	if (draft_has(&m->draft, r->address))
 		return true;
+	if (!policy_allows_recipient(&m->policy, r->address)) {
+		smtp_reply_set(reply, 550, "5.7.1",
+		    "Mail to this address is not taken here");
+		return false;
+	}
 	if (!has_memory(m)) {
 		smtp_reply_set(reply, 452, "4.3.1", "No memory for it now");
 		return false;

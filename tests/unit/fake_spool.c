@@ -12,6 +12,7 @@
 #include "fake_spool.h"
 
 struct fake_spool fake;
+struct fake_from fake_from;
 
 struct queued {
 	struct queued *next;
@@ -35,7 +36,6 @@ const struct intake_settings fake_rules = {
 	.received_max = 100,
 	.stage_above = 256 << 10,
 	.route = 3,
-	.priority = SPOOL_NORMAL,
 };
 
 /* --- the spool --------------------------------------------------------------
@@ -213,7 +213,7 @@ do_accept(struct spool_accept *a)
 	forget_staged(a->env->mid);
 	assert_int_equal(a->ndeliveries, 1);
 	assert_int_equal(a->first.route, fake_rules.route);
-	assert_int_equal(a->first.priority, fake_rules.priority);
+	to->delivery = a->first;
 }
 
 bool
@@ -272,6 +272,7 @@ fake_reset(void)
 		buf_done(&fake.accepted[i].content);
 	}
 	memset(&fake, 0, sizeof fake);
+	memset(&fake_from, 0, sizeof fake_from);
 	fake.memory_max = SIZE_MAX / 2;
 	fake.room = SPOOL_DONE;
 }
@@ -327,6 +328,9 @@ fake_mail(
 		.listener = "local",
 		.protocol = "ESMTP",
 		.session = 5,
+		.user = fake_from.user,
+		.policy = fake_from.policy,
+		.user_policy = fake_from.user_policy,
 	};
 	const struct smtp_mail mail = {
 		.sender = str_of(sender),

@@ -17,6 +17,7 @@
 struct fake_accepted {
 	struct envelope *env; /* without its content */
 	struct buf content;
+	struct spool_delivery delivery;
 };
 
 #define FAKE_ACCEPTED_MAX 256
@@ -48,6 +49,11 @@ struct fake_client {
 };
 
 extern const struct intake_settings fake_rules;
+/* What fake_mail() hands over with the next messages; fake_reset() forgets. */
+extern struct fake_from {
+	const struct policy *policy, *user_policy;
+	const char *user;
+} fake_from;
 
 struct intake *fake_intake(const struct intake_settings *s);
 /* Each returns the reply's code. */

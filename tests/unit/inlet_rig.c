@@ -28,6 +28,7 @@ rig_init(struct rig *r)
 	memset(r, 0, sizeof *r);
 	r->listener = (struct inlet_listener){
 		.name = "local",
+		.priority = SPOOL_NORMAL,
 		.size_max = 64 << 20,
 		.recipients_max = 100,
 		.messages_max = 0,
@@ -50,7 +51,6 @@ rig_init(struct rig *r)
 		    .recipients_max = 100,
 		    .received_max = 100,
 		    .stage_above = 256 << 10,
-		    .priority = SPOOL_NORMAL,
 		},
 	};
 	r->store = (struct spool_settings){

@@ -127,7 +127,9 @@ static const char provider[] = USER
     " \"unix:/run/x.sock\" ]; disable = [ \"DSN\", \"8BITMIME\" ];\n"
     "  max_size = \"1G\"; timeouts = { command = \"7s\"; }; },\n"
     "  { name = \"b\"; address = [ \"0.0.0.0:25\" ];\n"
-    "    networks = [ \"10.0.0.0/8\", \"192.0.2.1\" ]; } ); // another\n"
+    "    networks = [ \"10.0.0.0/8\", \"192.0.2.1\" ];\n"
+    "    senders = [ \"*@example.com\", \"<>\" ]; priority = \"low\";\n"
+    "    lane = \"sender\"; hold = true; } ); // another\n"
     "providers = ( { name = \"x\"; host = \"smtp.example.com\";\n"
     "  tls = \"required\"; tls_mode = \"implicit\"; prefer = \"ipv6\";\n"
     "  max_connections = 3; disable = [ \"DSN\", \"PIPELINING\" ];\n"
@@ -157,6 +159,14 @@ what_is_written_is_read(void **state)
 	assert_int_equal(l[0].timeouts.data, 300000);
 	assert_int_equal(l[1].nnetworks, 2);
 	assert_string_equal(l[1].networks[1], "192.0.2.1");
+	assert_null(l[0].senders);
+	assert_int_equal(l[0].priority, SPOOL_NORMAL);
+	assert_int_equal(l[1].nsenders, 2);
+	assert_string_equal(l[1].senders[1], "<>");
+	assert_null(l[1].recipients);
+	assert_int_equal(l[1].priority, SPOOL_LOW);
+	assert_string_equal(l[1].lane, "sender");
+	assert_true(l[1].hold);
 	assert_int_equal(s->inlet.intake.size_max, 1 << 30);
 	assert_int_equal(p->port, 465);
 	assert_int_equal(p->tls, RELAY_TLS_REQUIRED);
@@ -443,6 +453,18 @@ static const struct {
 	  "networks = [ \"10.0.0.1/8\" ]; } );",
 	    "main.conf:1: listeners.networks: \"10.0.0.1/8\" has bits below "
 	    "its mask; write \"10.0.0.0/8\"" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "senders = [ ]; } );",
+	    "main.conf:1: listeners.senders: is empty; write those that are "
+	    "allowed, or take the key away" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "recipients = [ \"*@example.com\", \"*.example.com\" ]; } );",
+	    "main.conf:1: listeners.recipients: \"*.example.com\" has no @; "
+	    "write \"*@*.example.com\" for the domains below one" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "priority = \"urgent\"; } );",
+	    "main.conf:1: listeners.priority: \"urgent\" is not possible; "
+	    "write \"high\", \"normal\" or \"low\"" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\",\n"
 	  "\"127.0.0.1:25\" ]; } );",
 	    "main.conf:1: listeners.address: \"127.0.0.1:25\" stands twice; "

@@ -36,6 +36,12 @@ struct inlet_listener {
 	const struct addr *addresses;
 	const char **networks; /* CIDR; NULL: everyone who can connect */
 	size_t nnetworks;
+	/* Its policy (postern/intake/policy.h); address patterns, NULL: all. */
+	const char **senders, **recipients;
+	size_t nsenders, nrecipients;
+	int priority;     /* enum spool_priority */
+	const char *lane; /* or NULL */
+	bool hold;
 	uint64_t size_max;
 	uint32_t recipients_max, messages_max, connections_max, per_client_max;
 	uint32_t errors_max, idle_commands_max, line_max;
@@ -64,9 +70,10 @@ struct inlet_counters {               /* any thread reads */
 
 /* settings are immutable and borrowed until the next inlet_change() has been
  * taken up and the last session that began with them is over: then the on_old
- * given with that change is called, in the inlet's thread.  -1: a network that
- * cannot be read (network_parse() tells before; at a change such a listener
- * admits nobody). */
+ * given with that change is called, in the inlet's thread.  -1: a network or an
+ * address pattern that cannot be read (network_parse() and
+ * address_pattern_parse() tell before; at a change such a listener admits
+ * nobody). */
 MUST_CHECK int inlet_new(struct inlet **in, struct spool *sp,
     const struct inlet_settings *s, struct err *err);
 void inlet_start(struct inlet *in, const char *thread_name);

@@ -19,6 +19,7 @@
 struct intake;
 struct intake_message;
 struct mailbox;
+struct policy;
 struct spool;
 
 struct intake_settings {
@@ -28,7 +29,6 @@ struct intake_settings {
 	uint32_t received_max; /* that many Received fields are a loop */
 	size_t stage_above;    /* bytes kept in memory; beyond is staged */
 	uint32_t route;        /* id of the default route */
-	uint8_t priority;
 };
 
 /* Who brings it; strings are copied. */
@@ -40,6 +40,9 @@ struct intake_from {
 	const char *protocol; /* "ESMTP", ... for Received */
 	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
 	uint64_t session; /* for the log */
+	/* The listener's, and what the user's puts in its place; NULL: none.
+	 * Borrowed until intake_end() or intake_abort(). */
+	const struct policy *policy, *user_policy;
 };
 
 struct intake_hooks {

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake/policy - what a door allows and makes of the messages that pass it: a
+ * listener's policy, and on top of it that of the user who has logged in.  The
+ * parts are borrowed; whoever hands a policy to intake_begin() keeps it until
+ * intake_end() or intake_abort().
+ */
+#ifndef INTAKE_POLICY_H
+#define INTAKE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/base/str.h"
+
+struct address_patterns;
+
+#define POLICY_NO_PRIORITY (-1)
+
+struct policy {
+	/* Who may be written in MAIL and RCPT; NULL: everybody. */
+	const struct address_patterns *senders, *recipients;
+	int priority; /* enum spool_priority; or POLICY_NO_PRIORITY */
+	/* What takes turns with others in the queue: "sender",
+	 * "sender-domain", "user", "client", or any other text, a lane of its
+	 * own; NULL: the lane of all. */
+	const char *lane;
+	bool hold; /* parked until an operator releases it */
+};
+
+/* Allows all, of normal priority; and a user's that changes nothing. */
+#define POLICY_OPEN ((struct policy){ .priority = 1 })
+#define POLICY_USER ((struct policy){ .priority = POLICY_NO_PRIORITY })
+
+/* *to: the listener's with what the user's sets in its place; either may be
+ * NULL. */
+void policy_join(struct policy *to, const struct policy *listener,
+    const struct policy *user);
+
+struct policy_who {
+	const char *sender, *client;
+	const char *user; /* or NULL */
+};
+/* 0: the lane of all. */
+uint8_t policy_lane(const struct policy *p, const struct policy_who *who);
+
+bool policy_allows_sender(const struct policy *p, struct str sender);
+/* Postmaster without a domain is always taken (RFC 5321 4.5.1). */
+bool policy_allows_recipient(const struct policy *p, struct str recipient);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/intake/policy.h"
+
+#include <string.h>
+
+#include "postern/base/crc32c.h"
+#include "postern/intake/address_pattern.h"
+#include "postern/spool/spool.h"
+
+_Static_assert(SPOOL_NORMAL == 1, "policy.h has its number");
+
+void
+policy_join(
+    struct policy *to, const struct policy *listener, const struct policy *user)
+{
+	*to = listener != NULL ? *listener : POLICY_OPEN;
+	if (user == NULL)
+		return;
+	if (user->senders != NULL)
+		to->senders = user->senders;
+	if (user->recipients != NULL)
+		to->recipients = user->recipients;
+	if (user->priority != POLICY_NO_PRIORITY)
+		to->priority = user->priority;
+	if (user->lane != NULL)
+		to->lane = user->lane;
+	to->hold = to->hold || user->hold;
+}
+
+static struct str
+domain_of(struct str address)
+{
+	for (size_t i = address.len; i > 0; i--) {
+		if (address.p[i - 1] == '@')
+			return (struct str){ address.p + i, address.len - i };
+	}
+	return address;
+}
+
+/* Letters of either case are one: a sender has one lane. */
+static uint8_t
+hash_of(struct str key)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < key.len; i++) {
+		char c = key.p[i];
+
+		c = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+		hash = crc32c(hash, &c, 1);
+	}
+	return (uint8_t)(1 + hash % 255);
+}
+
+uint8_t
+policy_lane(const struct policy *p, const struct policy_who *who)
+{
+	struct str sender = str_of(who->sender);
+
+	if (p->lane == NULL)
+		return 0;
+	if (strcmp(p->lane, "sender") == 0)
+		return hash_of(sender);
+	if (strcmp(p->lane, "sender-domain") == 0)
+		return hash_of(domain_of(sender));
+	if (strcmp(p->lane, "client") == 0)
+		return hash_of(str_of(who->client));
+	if (strcmp(p->lane, "user") == 0)
+		return who->user == NULL ? 0 : hash_of(str_of(who->user));
+	return hash_of(str_of(p->lane));
+}
+
+bool
+policy_allows_sender(const struct policy *p, struct str sender)
+{
+	return p->senders == NULL ||
+	       address_pattern_list_has(p->senders, sender);
+}
+
+bool
+policy_allows_recipient(const struct policy *p, struct str recipient)
+{
+	return p->recipients == NULL || str_is(recipient, "postmaster") ||
+	       address_pattern_list_has(p->recipients, recipient);
+}

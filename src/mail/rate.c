@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/mail/rate.h"
+
+#include <string.h>
+
+#define DIGITS_MAX 18 /* so that no number wraps */
+
+static const struct {
+	const char *name;
+	uint64_t ms;
+} periods[] = {
+	{ "s", 1000 },
+	{ "min", 60 * 1000 },
+	{ "m", 60 * 1000 },
+	{ "hour", 3600 * 1000 },
+	{ "h", 3600 * 1000 },
+	{ "day", 86400 * 1000 },
+	{ "d", 86400 * 1000 },
+};
+
+/* Takes the digits at the front; false: there are none, or far too many. */
+static bool
+take_number(struct str *s, uint64_t *v)
+{
+	struct str digits = { s->p, 0 };
+
+	while (digits.len < s->len && s->p[digits.len] >= '0' &&
+	       s->p[digits.len] <= '9')
+		digits.len++;
+	s->p += digits.len;
+	s->len -= digits.len;
+	return digits.len <= DIGITS_MAX && str_u64(digits, v);
+}
+
+static bool
+find_period(struct str name, uint64_t *ms)
+{
+	for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
+		if (!str_is(name, periods[i].name))
+			continue;
+		*ms = periods[i].ms;
+		return true;
+	}
+	return false;
+}
+
+/* "s", "min", "8s"; false: it is none.  A time that is too long is 0. */
+static bool
+parse_period(struct str s, uint64_t *ms)
+{
+	uint64_t n = 1, unit;
+
+	if (s.len > 0 && s.p[0] >= '0' && s.p[0] <= '9' && !take_number(&s, &n))
+		return false;
+	if (!find_period(s, &unit))
+		return false;
+	*ms = n <= RATE_PERIOD_MAX_MS / unit ? n * unit : 0;
+	return true;
+}
+
+static bool
+parse_of(struct str s, enum rate_of *of)
+{
+	*of = str_is(s, "rcpt") ? RATE_RECIPIENTS : RATE_MESSAGES;
+	return *of == RATE_RECIPIENTS || str_is(s, "msg");
+}
+
+int
+rate_parse(struct rate *r, struct str text, struct err *err)
+{
+	struct str rest = text;
+	struct rate got;
+	uint64_t count;
+	char shown[64];
+
+	(void)str_escape(shown, sizeof shown, text);
+	if (memchr(text.p, '@', text.len) != NULL)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has a fixed reset, which is not possible here; "
+		    "write it without what follows the @",
+		    shown);
+	if (!take_number(&rest, &count) ||
+	    !parse_of(str_trim(str_cut(&rest, '/')), &got.of) ||
+	    !parse_period(str_trim(rest), &got.period_ms))
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is no rate; write one such as \"14 msg/s\", "
+		    "\"500 rcpt/min\" or \"40 msg/8s\" (s, min, hour, day)",
+		    shown);
+	if (count == 0 || count > RATE_COUNT_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is out of range; write 1 to %u in front", shown,
+		    RATE_COUNT_MAX);
+	if (got.period_ms == 0)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is out of range; write a time of 1s to 30day "
+		    "behind "
+		    "the slash",
+		    shown);
+	got.count = (uint32_t)count;
+	*r = got;
+	return 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What intake does with the policies that a message is handed in with. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "postern/intake/address_pattern.h"
+#include "postern/intake/policy.h"
+
+#include "fake_spool.h"
+
+static struct address_patterns *
+list_of(const char *pattern)
+{
+	struct address_patterns *l = address_pattern_list();
+	struct err err = { 0 };
+
+	if (address_pattern_list_add(l, str_of(pattern), &err) == -1)
+		fail_msg("%s", err.text);
+	return l;
+}
+
+/* A message to one, accepted; how it was handed to the spool. */
+static const struct fake_accepted *
+accepted(struct intake *i, const char *sender)
+{
+	struct fake_client c;
+
+	assert_int_equal(fake_mail(i, &c, sender, 0), 250);
+	assert_int_equal(fake_rcpt(&c, "rcpt@example.org"), 250);
+	assert_int_equal(fake_data(&c), 354);
+	fake_body(&c, "\r\n", 2);
+	assert_int_equal(fake_end(&c), 0);
+	fake_answer_all(SPOOL_DONE);
+	assert_int_equal(c.reply.code, 250);
+	return &fake.accepted[fake.naccepted - 1];
+}
+
+static void
+a_sender_that_is_not_allowed_gets_553(void **state)
+{
+	struct intake *i = fake_intake(&fake_rules);
+	struct address_patterns *l = list_of("*@example.com");
+	struct address_patterns *u = list_of("app@example.org");
+	struct policy listener = POLICY_OPEN, user = POLICY_USER;
+	struct fake_client c;
+
+	(void)state;
+	listener.senders = l;
+	fake_from.policy = &listener;
+	(void)accepted(i, "ann@example.com");
+	assert_int_equal(fake_mail(i, &c, "ann@example.net", 0), 553);
+	assert_string_equal(c.reply.enhanced, "5.7.1");
+	assert_string_equal(c.reply.text, "This sender may not send here");
+	assert_int_equal(fake_mail(i, &c, "", 0), 553);
+	fake_from.user = "app";
+	user.senders = u;
+	fake_from.user_policy = &user;
+	(void)accepted(i, "app@example.org");
+	assert_int_equal(fake_mail(i, &c, "ann@example.com", 0), 553);
+	assert_string_equal(c.reply.text, "You may not send as this address");
+	assert_int_equal(fake.naccepted, 2);
+	address_pattern_list_free(&l);
+	address_pattern_list_free(&u);
+	intake_free(&i);
+	fake_reset();
+}
+
+static void
+a_recipient_that_is_not_allowed_gets_550(void **state)
+{
+	struct intake *i = fake_intake(&fake_rules);
+	struct address_patterns *l = list_of("example.net");
+	struct policy listener = POLICY_OPEN;
+	struct fake_client c;
+
+	(void)state;
+	listener.recipients = l;
+	fake_from.policy = &listener;
+	assert_int_equal(fake_mail(i, &c, "ann@example.com", 0), 250);
+	assert_int_equal(fake_rcpt(&c, "bob@example.org"), 550);
+	assert_string_equal(c.reply.enhanced, "5.7.1");
+	assert_int_equal(fake_data(&c), 554);
+	assert_int_equal(fake_rcpt(&c, "bob@example.net"), 250);
+	assert_int_equal(fake_rcpt(&c, "Postmaster"), 250);
+	assert_int_equal(fake_data(&c), 354);
+	assert_int_equal(fake_end(&c), 0);
+	fake_answer_all(SPOOL_DONE);
+	assert_int_equal(fake.accepted[0].env->nrcpts, 2);
+	address_pattern_list_free(&l);
+	intake_free(&i);
+	fake_reset();
+}
+
+static void
+priority_lane_and_hold_go_with_the_message(void **state)
+{
+	struct intake *i = fake_intake(&fake_rules);
+	struct policy listener = POLICY_OPEN, user = POLICY_USER;
+	const struct fake_accepted *a = accepted(i, "ann@example.com");
+	uint8_t lane;
+
+	(void)state;
+	assert_int_equal(a->delivery.priority, SPOOL_NORMAL);
+	assert_int_equal(a->delivery.lane, 0);
+	assert_int_equal(a->delivery.hold, SPOOL_HOLD_NONE);
+	listener.priority = SPOOL_LOW;
+	listener.lane = "sender-domain";
+	listener.hold = true;
+	fake_from.policy = &listener;
+	a = accepted(i, "ann@example.com");
+	lane = a->delivery.lane;
+	assert_int_not_equal(lane, 0);
+	assert_int_equal(a->delivery.priority, SPOOL_LOW);
+	assert_int_equal(a->delivery.hold, SPOOL_HOLD_OPERATOR);
+	a = accepted(i, "bob@EXAMPLE.com");
+	assert_int_equal(a->delivery.lane, lane);
+	user.priority = SPOOL_HIGH;
+	fake_from.user_policy = &user;
+	a = accepted(i, "bob@example.com");
+	assert_int_equal(a->delivery.priority, SPOOL_HIGH);
+	intake_free(&i);
+	fake_reset();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sender_that_is_not_allowed_gets_553),
+		cmocka_unit_test(a_recipient_that_is_not_allowed_gets_550),
+		cmocka_unit_test(priority_lane_and_hold_go_with_the_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

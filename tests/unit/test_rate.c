@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "postern/mail/rate.h"
+
+static const struct {
+	const char *text;
+	enum rate_of of;
+	uint32_t count;
+	uint64_t period_ms;
+} good[] = {
+	{ "14 msg/s", RATE_MESSAGES, 14, 1000 },
+	{ "14msg/s", RATE_MESSAGES, 14, 1000 },
+	{ "500 rcpt/min", RATE_RECIPIENTS, 500, 60000 },
+	{ "500 RCPT / m", RATE_RECIPIENTS, 500, 60000 },
+	{ "40 msg/8s", RATE_MESSAGES, 40, 8000 },
+	{ "1 msg/hour", RATE_MESSAGES, 1, 3600000 },
+	{ "1 msg/2h", RATE_MESSAGES, 1, 7200000 },
+	{ "50000 rcpt/day", RATE_RECIPIENTS, 50000, 86400000 },
+	{ "1 rcpt/30d", RATE_RECIPIENTS, 1, RATE_PERIOD_MAX_MS },
+	{ "1000000000 msg/s", RATE_MESSAGES, RATE_COUNT_MAX, 1000 },
+};
+
+static void
+a_rate_is_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		struct err err = { 0 };
+		struct rate r;
+
+		if (rate_parse(&r, str_of(good[i].text), &err) != 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(r.of, good[i].of);
+		assert_int_equal(r.count, good[i].count);
+		assert_int_equal(r.period_ms, good[i].period_ms);
+	}
+}
+
+static const struct {
+	const char *text, *says;
+} bad[] = {
+	{ "", "is no rate; write one such as \"14 msg/s\"" },
+	{ "14", "is no rate" },
+	{ "msg/s", "is no rate" },
+	{ "14 msg", "is no rate" },
+	{ "14 msg/", "is no rate" },
+	{ "14 /s", "is no rate" },
+	{ "14 mails/s", "is no rate" },
+	{ "14 msg/week", "is no rate" },
+	{ "14 msg/s s", "is no rate" },
+	{ "-1 msg/s", "is no rate" },
+	{ "1.5 msg/s", "is no rate" },
+	{ "99999999999999999999 msg/s", "is no rate" },
+	{ "0 msg/s", "is out of range; write 1 to 1000000000" },
+	{ "1000000001 msg/s", "is out of range; write 1 to 1000000000" },
+	{ "1 msg/0s", "write a time of 1s to 30day" },
+	{ "1 msg/31d", "write a time of 1s to 30day" },
+	{ "1 msg/999999999999999999d", "write a time of 1s to 30day" },
+	{ "50000 rcpt/day@00:00Z", "has a fixed reset" },
+};
+
+static void
+what_is_no_rate_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct err err = { 0 };
+		struct rate r = { .count = 7 };
+
+		assert_int_equal(rate_parse(&r, str_of(bad[i].text), &err), -1);
+		assert_int_equal(r.count, 7);
+		if (strstr(err.text, bad[i].says) == NULL)
+			fail_msg("%s: %s", bad[i].text, err.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rate_is_read),
+		cmocka_unit_test(what_is_no_rate_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
