@@ -14,5 +14,9 @@
 size_t base64_len(size_t n);
 /* 0 appended; -1 out is full: nothing appended. */
 MUST_CHECK int base64_add(struct buf *out, struct str s);
+/* Strict: padded, nothing but digits, no bits set that nobody asked for, so
+ * that each text has one spelling.  0 appended; -1 it is none of that, or out
+ * is full: nothing appended. */
+MUST_CHECK int base64_take(struct buf *out, struct str s);
 
 #endif

@@ -7,21 +7,22 @@
 void
 command_lines_init(struct command_lines *l, size_t line_max)
 {
-	*l = (struct command_lines){ .skipping = false };
+	*l = (struct command_lines){ .line_max = line_max };
+	l->auth_max = line_max > COMMAND_AUTH_MAX ? line_max : COMMAND_AUTH_MAX;
 	buf_init(&l->held, line_max);
 }
 
 void
 command_lines_done(struct command_lines *l)
 {
-	buf_done(&l->held);
+	buf_wipe(&l->held);
 }
 
 void
 command_lines_release(struct command_lines *l)
 {
 	if (l->handed_out)
-		buf_done(&l->held);
+		buf_wipe(&l->held);
 	l->handed_out = false;
 }
 
@@ -51,6 +52,23 @@ held_after_cr(struct command_lines *l)
 	return l->held.len > 0 && buf_at(&l->held)[l->held.len - 1] == '\r';
 }
 
+/* What the line begins with decides how long it may be. */
+static void
+set_limit(struct command_lines *l, const char *p, size_t n)
+{
+	struct str verb = STR("AUTH ");
+	char begin[5];
+	size_t held = l->held.len < verb.len ? l->held.len : verb.len;
+	size_t more = n < verb.len - held ? n : verb.len - held;
+
+	if (held > 0)
+		memcpy(begin, buf_at(&l->held), held);
+	memcpy(begin + held, p, more);
+	l->is_auth = l->answering ||
+	             str_starts_case((struct str){ begin, held + more }, verb);
+	l->held.max = l->is_auth ? l->auth_max : l->line_max;
+}
+
 /* Throws away up to the line's end. */
 static enum command_status
 skip(struct command_lines *l, const char *p, size_t n, size_t *took)
@@ -75,11 +93,13 @@ hold(struct command_lines *l, const char *p, size_t n, size_t end, size_t *took)
 	size_t part = end > 0 ? end : n;
 
 	*took = part;
+	if (l->is_auth) /* it does not move, and leaves no copy behind */
+		(void)buf_room(&l->held, l->held.max - l->held.len);
 	if (buf_add(&l->held, p, part) == 0)
 		return end > 0 ? COMMAND_LINE : COMMAND_MORE;
 	l->after_cr = held_after_cr(l);
 	l->skipping = true;
-	buf_done(&l->held);
+	buf_wipe(&l->held);
 	return skip(l, p, n, took);
 }
 
@@ -96,6 +116,7 @@ command_lines_next(struct command_lines *l, const char *p, size_t n,
 		return COMMAND_MORE;
 	if (l->skipping)
 		return skip(l, p, n, took);
+	set_limit(l, p, n);
 	end = line_end(held_after_cr(l), p, n);
 	if (l->held.len == 0 && end > 0 && end <= l->held.max) {
 		*took = end;

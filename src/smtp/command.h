@@ -22,13 +22,20 @@ enum command_status {
 	COMMAND_TOO_LONG, /* the end of a line over the maximum */
 };
 
-/* Cuts the input into lines.  Holds memory only for the start of a line. */
+/* Cuts the input into lines.  Holds memory only for the start of a line, and
+ * wipes it: there may be a password in it.  A line of AUTH's may be longer than
+ * the others (RFC 4954 section 4). */
 struct command_lines {
 	struct buf held;
+	size_t line_max, auth_max;
+	bool answering;  /* the next line is a part of AUTH's dialogue */
+	bool is_auth;    /* this line, or the last one, is AUTH's */
 	bool skipping;   /* the tail of a line that is too long */
 	bool after_cr;   /* while skipping: the last byte was CR */
 	bool handed_out; /* held is the line that was given last */
 };
+
+enum { COMMAND_AUTH_MAX = 12288 }; /* octets, CRLF included */
 
 void command_lines_init(struct command_lines *l, size_t line_max);
 void command_lines_done(struct command_lines *l);

@@ -128,13 +128,23 @@ smtp_server_new(const struct smtp_server_settings *settings,
 	return s;
 }
 
+/* It may be AUTH's. */
+static void
+forget_held(struct smtp_server *s)
+{
+	if (s->held != NULL)
+		mem_wipe(s->held, s->held_len);
+	free(s->held);
+	s->held = NULL;
+}
+
 void
 smtp_server_free(struct smtp_server **s)
 {
 	if (*s == NULL)
 		return;
 	command_lines_done(&(*s)->lines);
-	free((*s)->held);
+	forget_held(*s);
 	free((*s)->refusal);
 	free((*s)->ending);
 	free(*s);
@@ -420,7 +430,7 @@ run_command(struct smtp_server *s, struct str verb, struct str argument)
 static void
 say_owners(struct smtp_server *s, const struct smtp_reply *r)
 {
-	s->wants_line = r->code == 334;
+	s->wants_line = s->lines.answering = r->code == 334;
 	if (r->code < 500 || r->close || s->errors++ < s->settings.errors_max)
 		smtp_server_reply(s, r);
 	else
@@ -457,15 +467,13 @@ static void
 answered_command(struct smtp_server *s, const struct smtp_reply *r)
 {
 	struct str verb, argument;
-	char *held = s->held;
 
-	s->held = NULL;
-	command_split((struct str){ held, s->held_len }, &verb, &argument);
+	command_split((struct str){ s->held, s->held_len }, &verb, &argument);
 	if (r->code != 0)
 		say_owners(s, r);
 	else
 		run_command(s, verb, argument);
-	free(held);
+	forget_held(s);
 }
 
 static void
@@ -475,7 +483,7 @@ run_line(struct smtp_server *s, struct str line)
 
 	s->verb = "?";
 	if (s->wants_line) {
-		s->wants_line = false;
+		s->wants_line = s->lines.answering = false;
 		s->verb = "AUTH";
 		if (is_owners(s, line, STR(""), line))
 			return;
@@ -490,6 +498,18 @@ run_line(struct smtp_server *s, struct str line)
 		run_command(s, verb, argument);
 }
 
+static void
+too_long(struct smtp_server *s)
+{
+	s->verb = s->lines.is_auth ? "AUTH" : "?";
+	s->wants_line = s->lines.answering = false;
+	if (s->lines.is_auth) /* RFC 4954 section 4 */
+		smtp_server_bad(
+		    s, 500, "5.5.6", "Authentication exchange line too long");
+	else
+		smtp_server_bad(s, 500, "5.5.2", "Line too long");
+}
+
 static size_t
 take_command(struct smtp_server *s, const char *p, size_t n)
 {
@@ -502,9 +522,7 @@ take_command(struct smtp_server *s, const char *p, size_t n)
 		command_lines_release(&s->lines);
 		break;
 	case COMMAND_TOO_LONG:
-		s->verb = "?";
-		s->wants_line = false;
-		smtp_server_bad(s, 500, "5.5.2", "Line too long");
+		too_long(s);
 		break;
 	case COMMAND_MORE:
 		break;

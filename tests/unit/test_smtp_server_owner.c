@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "postern/base/buf.h"
+#include "postern/base/mem.h"
 #include "postern/smtp/smtp_server.h"
 
 struct owner {
@@ -111,7 +113,7 @@ open_server(struct owner *o, const struct smtp_server_settings *set)
 
 	memset(o, 0, sizeof *o);
 	buf_init(&o->wire, 8192);
-	buf_init(&o->asked, 8192);
+	buf_init(&o->asked, 65536);
 	smtp_server_greet(s);
 	buf_clear(&o->wire);
 	return s;
@@ -192,18 +194,62 @@ a_dialogue_takes_whole_lines(void **state)
 	close_server(&o, s);
 }
 
+/* Feeds head, then 'x' so that the line has n octets with its CRLF. */
 static void
-a_line_that_is_too_long_ends_a_dialogue(void **state)
+say_long(struct smtp_server *s, const char *head, size_t n, size_t step)
+{
+	char *line = mem_new(n);
+
+	memset(line, 'x', n);
+	memcpy(line, head, strlen(head));
+	memcpy(line + n - 2, "\r\n", 2);
+	for (size_t at = 0; at < n; at += step) {
+		size_t part = n - at < step ? n - at : step;
+
+		assert_int_equal(smtp_server_feed(s, line + at, part), part);
+	}
+	free(line);
+}
+
+/* RFC 4954 section 4: 12,288 octets, for AUTH's lines alone. */
+static void
+P16_a_line_of_auth_may_have_12288_octets(void **state)
+{
+	static const size_t steps[] = { 1, 7, 4096, SIZE_MAX / 2 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		struct owner o;
+		struct smtp_server *s = open_server(&o, &usual);
+
+		say_long(s, "auth x ", 12288, steps[i]);
+		expect(&o.wire, "334 more\r\n");
+		say_long(s, "", 12288, steps[i]);
+		expect(&o.wire, "235 2.7.0 In\r\n");
+		say_long(s, "AUTH x ", 12289, steps[i]);
+		expect(&o.wire,
+		    "500 5.5.6 Authentication exchange line too long\r\n");
+		say_long(s, "AUTHX ", 12288, steps[i]);
+		expect(&o.wire, "500 5.5.2 Line too long\r\n");
+		say_long(s, "NOOP ", 12288, steps[i]);
+		expect(&o.wire, "500 5.5.2 Line too long\r\n");
+		close_server(&o, s);
+	}
+}
+
+static void
+P16_a_line_that_is_too_long_ends_a_dialogue(void **state)
 {
 	struct owner o;
 	struct smtp_server *s = open_server(&o, &usual);
-	char line[3000];
 
 	(void)state;
-	memset(line, 'x', sizeof line);
-	memcpy(line + sizeof line - 3, "\r\n", 3);
 	say(s, "AUTH\r\n");
-	say(s, line);
+	expect(&o.wire, "334 more\r\n");
+	say_long(s, "", 12289, 12289);
+	expect(&o.wire, "500 5.5.6 Authentication exchange line too long\r\n");
+	say_long(s, "", 12288, 12288);
+	expect(&o.wire, "500 5.5.2 Line too long\r\n");
 	say(s, "VRFY x\r\n");
 	expect(&o.asked, "[AUTH|][VRFY|x]");
 	close_server(&o, s);
@@ -263,7 +309,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_owner_says_more_or_less_in_ehlo),
 		cmocka_unit_test(a_dialogue_takes_whole_lines),
-		cmocka_unit_test(a_line_that_is_too_long_ends_a_dialogue),
+		cmocka_unit_test(P16_a_line_of_auth_may_have_12288_octets),
+		cmocka_unit_test(P16_a_line_that_is_too_long_ends_a_dialogue),
 		cmocka_unit_test(a_reply_that_closes_ends_the_session),
 		cmocka_unit_test(a_command_waits_for_its_owner),
 	};
