@@ -4,8 +4,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,19 +26,9 @@ struct session {
 	SSL_SESSION *session; /* a reference */
 };
 
-struct tls_context {
-	SSL_CTX *ctx;
-	atomic_uint refs;
-	bool is_client, verify;
-	pthread_mutex_t lock; /* for the sessions */
-	struct list sessions; /* the newest last */
-	size_t sessions_n;
-};
-
-/* err_set() with OpenSSL's own reason behind; empties its queue.  What the
- * system said is told rather than what was made of it. */
-static int
-fail(struct err *err, const char *what, const char *of)
+/* What the system said is told rather than what was made of it. */
+int
+tls_fail(struct err *err, const char *what, const char *of)
 {
 	const char *why = NULL;
 	unsigned long e;
@@ -57,8 +45,8 @@ fail(struct err *err, const char *what, const char *of)
 	    err, ERR_TLS, "%s %s: %s", what, of, why ? why : "no reason");
 }
 
-static int
-set_version(SSL_CTX *ctx, const char *version, struct err *err)
+int
+tls_floor(SSL_CTX *ctx, const char *version, struct err *err)
 {
 	int v = TLS1_2_VERSION;
 
@@ -121,8 +109,8 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-static struct tls_context *
-new_context(const SSL_METHOD *method)
+struct tls_context *
+tls_make(const SSL_METHOD *method)
 {
 	struct tls_context *t = mem_new(sizeof *t);
 
@@ -149,9 +137,9 @@ static int
 set_ca(SSL_CTX *ctx, const char *file, struct err *err)
 {
 	if (file && SSL_CTX_load_verify_file(ctx, file) != 1)
-		return fail(err, "CA certificates in", file);
+		return tls_fail(err, "CA certificates in", file);
 	if (!file && SSL_CTX_set_default_verify_paths(ctx) != 1)
-		return fail(err, "CA certificates of", "the system");
+		return tls_fail(err, "CA certificates of", "the system");
 	return 0;
 }
 
@@ -159,7 +147,7 @@ int
 tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
     struct err *err)
 {
-	struct tls_context *t = new_context(TLS_client_method());
+	struct tls_context *t = tls_make(TLS_client_method());
 
 	t->is_client = true;
 	t->verify = s->verify == TLS_VERIFY_FULL;
@@ -168,52 +156,8 @@ tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
 	SSL_CTX_set_session_cache_mode(
 	    t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
-	if (set_version(t->ctx, s->min_version, err) < 0 ||
+	if (tls_floor(t->ctx, s->min_version, err) < 0 ||
 	    (t->verify && set_ca(t->ctx, s->ca_file, err) < 0)) {
-		tls_free(&t);
-		return -1;
-	}
-	*out = t;
-	return 0;
-}
-
-/* A key with a passphrase is refused; nobody is there to ask. */
-static int
-no_passphrase(char *to, int size, int writing, void *arg)
-{
-	(void)to;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return 0;
-}
-
-static int
-set_key(SSL_CTX *ctx, const struct tls_server_settings *s, struct err *err)
-{
-	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-	if (SSL_CTX_use_certificate_chain_file(ctx, s->certificate) != 1)
-		return fail(err, "certificate", s->certificate);
-	if (SSL_CTX_use_PrivateKey_file(ctx, s->key, SSL_FILETYPE_PEM) != 1)
-		return fail(err, "key", s->key);
-	if (SSL_CTX_check_private_key(ctx) != 1)
-		return fail(err, "key", s->key);
-	return 0;
-}
-
-int
-tls_server_new(struct tls_context **out, const struct tls_server_settings *s,
-    struct err *err)
-{
-	static const unsigned char id[] = "postern";
-	struct tls_context *t = new_context(TLS_server_method());
-
-	SSL_CTX_set_options(t->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_session_id_context(t->ctx, id, sizeof id - 1);
-	/* Tickets only: no memory a session. */
-	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
-	if (set_version(t->ctx, s->min_version, err) < 0 ||
-	    set_key(t->ctx, s, err) < 0) {
 		tls_free(&t);
 		return -1;
 	}
@@ -241,6 +185,7 @@ tls_free(struct tls_context **context)
 		free_session(
 		    t, LIST_OF(t->sessions.next, struct session, node));
 	SSL_CTX_free(t->ctx);
+	tls_server_done(t);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -311,6 +256,15 @@ tls_attach(struct tls_context *t, int fd, const char *name)
 	return ssl;
 }
 
+/* Of the first bytes from a client. */
+static bool
+is_foreign(int reason)
+{
+	return reason == SSL_R_WRONG_VERSION_NUMBER ||
+	       reason == SSL_R_HTTP_REQUEST ||
+	       reason == SSL_R_HTTPS_PROXY_REQUEST;
+}
+
 void
 tls_explain(const struct ssl_st *ssl, const char *name, char out[TLS_TEXT])
 {
@@ -323,6 +277,8 @@ tls_explain(const struct ssl_st *ssl, const char *name, char out[TLS_TEXT])
 		snprintf(out, TLS_TEXT, "certificate of %.100s: %s",
 		    name ? name : "the client",
 		    X509_verify_cert_error_string(verify));
+	else if (e && name == NULL && is_foreign(ERR_GET_REASON(e)))
+		snprintf(out, TLS_TEXT, "TLS: what came is no TLS");
 	else
 		snprintf(
 		    out, TLS_TEXT, "TLS: %s", why ? why : "the peer broke off");

@@ -160,9 +160,10 @@ open_listeners(struct sink *s, struct err *err)
 static int
 start(struct sink *s, struct err *err)
 {
-	const struct tls_server_settings tls = {
-		.certificate = s->opt.certificate, .key = s->opt.key
-	};
+	const struct tls_certificate certificate = { s->opt.certificate,
+		s->opt.key };
+	const struct tls_server_settings tls = { .certificates = &certificate,
+		.ncertificates = 1 };
 
 	s->seen = map_new();
 	sink_json_init(&s->json);

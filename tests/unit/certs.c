@@ -87,13 +87,22 @@ read_issuer(const struct cert *c, X509 **x, EVP_PKEY **key)
 	fclose(f);
 }
 
-void
-certs_make(struct cert *c, const char *file, const char *names, int days,
-    const struct cert *issuer)
+/* What make() is told besides names and file. */
+struct wanted {
+	EVP_PKEY *key; /* freed */
+	int days;
+	const struct cert *issuer;
+};
+
+static void
+make(
+    struct cert *c, const char *file, const char *names, const struct wanted *w)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256"), *ca_key = key;
+	const struct cert *issuer = w->issuer;
+	EVP_PKEY *key = w->key, *ca_key = key;
 	X509 *x = X509_new(), *ca = x;
 	int64_t serial;
+	int days = w->days;
 
 	RAND_bytes((unsigned char *)&serial, sizeof serial);
 	ASN1_INTEGER_set_int64(X509_get_serialNumber(x), serial & INT32_MAX);
@@ -117,4 +126,22 @@ certs_make(struct cert *c, const char *file, const char *names, int days,
 	}
 	X509_free(x);
 	EVP_PKEY_free(key);
+}
+
+void
+certs_make(struct cert *c, const char *file, const char *names, int days,
+    const struct cert *issuer)
+{
+	struct wanted w = { EVP_EC_gen("P-256"), days, issuer };
+
+	make(c, file, names, &w);
+}
+
+void
+certs_make_rsa(
+    struct cert *c, const char *file, const char *names, unsigned bits)
+{
+	struct wanted w = { EVP_RSA_gen(bits), 100, NULL };
+
+	make(c, file, names, &w);
 }

@@ -14,6 +14,9 @@ struct cert {
  * issuer NULL: signed by itself, and a CA. */
 void certs_make(struct cert *c, const char *file, const char *names, int days,
     const struct cert *issuer);
+/* The same with an RSA key of so many bits; else it is ECDSA's P-256. */
+void certs_make_rsa(
+    struct cert *c, const char *file, const char *names, unsigned bits);
 void certs_setup(void); /* the directory */
 void certs_remove(void);
 const char *certs_dir(void);

@@ -42,7 +42,10 @@ make_certificates(void)
 static struct tls_context *
 server_of(const struct cert *c, const char *min_version)
 {
-	struct tls_server_settings s = { c->certificate, c->key, min_version };
+	struct tls_certificate pair = { c->certificate, c->key };
+	struct tls_server_settings s = { .certificates = &pair,
+		.ncertificates = 1,
+		.min_version = min_version };
 	struct tls_context *t = NULL;
 	struct err err = { 0 };
 
@@ -337,8 +340,9 @@ bad_files_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		struct tls_server_settings s = { bad[i].certificate, bad[i].key,
-			NULL };
+		struct tls_certificate c = { bad[i].certificate, bad[i].key };
+		struct tls_server_settings s = { .certificates = &c,
+			.ncertificates = 1 };
 
 		err = (struct err){ 0 };
 		assert_int_equal(tls_server_new(&t, &s, &err), -1);

@@ -35,8 +35,9 @@ struct world {
 static void
 start(struct world *w, enum inlet_tls use, bool implicit)
 {
-	struct tls_server_settings s = { .certificate = cert.certificate,
-		.key = cert.key };
+	struct tls_certificate c = { cert.certificate, cert.key };
+	struct tls_server_settings s = { .certificates = &c,
+		.ncertificates = 1 };
 	struct err err = { 0 };
 
 	memset(w, 0, sizeof *w);

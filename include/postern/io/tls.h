@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "postern/base/err.h"
 
@@ -24,9 +25,24 @@ struct tls_client_settings {
 	const char *min_version; /* "1.2" or "1.3"; NULL: 1.2 */
 };
 
+struct tls_certificate {
+	const char *certificate, *key; /* PEM files, the chain in the first */
+};
+#define TLS_CERTIFICATES_MAX 64
+
 struct tls_server_settings {
-	const char *certificate, *key; /* PEM files, chain in the first */
-	const char *min_version;
+	/* The first is shown to who asks for no name, or for one that none of
+	 * them has; of those that have the name, the first of each kind of
+	 * key (RSA, ECDSA, ...). */
+	const struct tls_certificate *certificates;
+	size_t ncertificates;    /* 1 .. TLS_CERTIFICATES_MAX */
+	const char *min_version; /* "1.2" or "1.3"; NULL: 1.2 */
+	/* What the server likes best comes first; its order wins.  NULL: only
+	 * forward secrecy with AEAD. */
+	const char *ciphers;      /* of TLS 1.2 */
+	const char *ciphersuites; /* of TLS 1.3 */
+	const char *client_ca;    /* NULL: clients need no certificate */
+	bool old; /* TLS 1.0 and 1.1, and ciphers that are weak */
 };
 
 MUST_CHECK int tls_client_new(struct tls_context **t,
@@ -35,5 +51,13 @@ MUST_CHECK int tls_server_new(struct tls_context **t,
     const struct tls_server_settings *s, struct err *err);
 struct tls_context *tls_ref(struct tls_context *t);
 void tls_free(struct tls_context **t); /* drops one reference */
+
+/* What tls_server_new() would say of one certificate alone; 0: it is good from
+ * *from until *until (seconds since 1970). */
+MUST_CHECK int tls_server_check(const struct tls_certificate *c, int64_t *from,
+    int64_t *until, struct err *err);
+/* ... and of the names in a list: -1 names the first that is none. */
+MUST_CHECK int tls_server_check_ciphers(const char *list, struct err *err);
+MUST_CHECK int tls_server_check_suites(const char *list, struct err *err);
 
 #endif
