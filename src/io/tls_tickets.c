@@ -85,7 +85,8 @@ set_up(struct tls_tickets_key *k, const unsigned char *iv,
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* 1: go on; 2: and give a new one; 0: no ticket, a whole handshake; -1: no. */
+/* 1: go on; 2: and give a new one; 0: no ticket, a whole handshake; -1: no.
+ * lint: OpenSSL has six parameters for it. */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
