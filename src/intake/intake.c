@@ -580,7 +580,7 @@ is_acceptable(struct intake_message *m, struct smtp_reply *r)
 	if (m->is_too_big)
 		smtp_reply_set(
 		    r, 552, "5.3.4", "Message size exceeds the limit");
-	else if (m->header.received >= m->rules->s.received_max)
+	else if (m->header.received > m->rules->s.received_max)
 		smtp_reply_set(r, 554, "5.4.6",
 		    "This mail goes in a loop: it has %u Received fields",
 		    m->header.received);

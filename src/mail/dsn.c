@@ -13,11 +13,16 @@
 
 enum { BOUNDARY_MAX = 70, FIELD_MAX = 800, ADDRESS_MAX_OCTETS = 320 };
 
-/* Each part says how many bits it has, and so does the whole. */
 enum part { PART_HEADER, PART_WORDS, PART_STATUS, PART_RETURNED, PART_ALL };
 
+/*
+ * A report goes by any provider: parts with more than 7 bits are encoded.  Two
+ * cannot be: its own header, and a message that is returned as message/rfc822
+ * (RFC 2046 5.2.1).
+ */
 struct plan {
 	bool global; /* RFC 6533 */
+	bool rfc822; /* the type of what is returned */
 	bool eight_bit[PART_ALL + 1];
 	char boundary[BOUNDARY_MAX];
 };
@@ -44,6 +49,12 @@ header_of(struct str s)
 		at += n + (lf != NULL);
 	}
 	return s;
+}
+
+static bool
+is_utf8(struct str head)
+{
+	return !str_is_ascii(head) && str_utf8_valid(head);
 }
 
 /* Do the machine's fields need more than ASCII? */
@@ -79,11 +90,21 @@ put_address(struct dsn_out *o, const char *name, struct str address)
 	dsn_out_text(o, ">\r\n");
 }
 
-static void
-put_encoding(struct dsn_out *o, bool eight_bit)
+static bool
+is_encoded(const struct plan *plan, enum part part)
 {
+	if (part == PART_ALL || (part == PART_RETURNED && plan->rfc822))
+		return false;
+	return plan->eight_bit[part];
+}
+
+static void
+put_encoding(struct dsn_out *o, const struct plan *plan, enum part part)
+{
+	const char *plain = plan->eight_bit[part] ? "8bit" : "7bit";
+
 	dsn_out_textf(o, "Content-Transfer-Encoding: %s\r\n",
-	    eight_bit ? "8bit" : "7bit");
+	    is_encoded(plan, part) ? "quoted-printable" : plain);
 }
 
 static void
@@ -105,18 +126,29 @@ put_header(
 	    "Content-Type: multipart/report; report-type=%sdelivery-status;\r\n"
 	    "\tboundary=\"%s\"\r\n",
 	    plan->global ? "global-" : "", plan->boundary);
-	put_encoding(o, plan->eight_bit[PART_ALL]);
+	put_encoding(o, plan, PART_ALL);
 }
 
-static void
+/* Where its content begins. */
+static size_t
 begin_part(struct dsn_out *o, const struct plan *plan, enum part part,
     const char *type)
 {
 	dsn_out_textf(
 	    o, "\r\n--%s\r\nContent-Type: %s\r\n", plan->boundary, type);
-	put_encoding(o, plan->eight_bit[part]);
+	put_encoding(o, plan, part);
 	dsn_out_text(o, "\r\n");
 	o->eight_bit = false;
+	return o->buf->len;
+}
+
+static void
+end_part(struct dsn_out *o, const struct plan *plan, struct plan *found,
+    enum part part, size_t from)
+{
+	if (is_encoded(plan, part))
+		dsn_out_encode(o, from);
+	found->eight_bit[part] = o->eight_bit;
 }
 
 static void
@@ -234,20 +266,14 @@ put_status(struct dsn_out *o, const struct dsn_report *r, bool global)
 }
 
 /* Header fields in UTF-8 make it another type (RFC 6533 5, 6). */
-static void
-put_returned(
-    struct dsn_out *o, const struct dsn_report *r, const struct plan *plan)
+static const char *
+returned_type(const struct dsn_report *r, const struct plan *plan)
 {
-	struct str head = header_of(r->returned);
-	bool utf8 = !str_is_ascii(head) && str_utf8_valid(head);
-
-	if (r->full)
-		begin_part(o, plan, PART_RETURNED,
-		    utf8 ? "message/global" : "message/rfc822");
-	else
-		begin_part(o, plan, PART_RETURNED,
-		    utf8 ? "message/global-headers" : "text/rfc822-headers");
-	dsn_out_lines(o, r->full ? r->returned : head);
+	if (plan->rfc822)
+		return "message/rfc822";
+	if (!is_utf8(header_of(r->returned)))
+		return "text/rfc822-headers";
+	return r->full ? "message/global" : "message/global-headers";
 }
 
 /* Writes it by the plan; found: what the parts turn out to hold. */
@@ -255,19 +281,23 @@ static void
 compose(struct dsn_out *o, const struct dsn_report *r, const struct plan *plan,
     struct plan *found)
 {
+	size_t at;
+
 	put_header(o, r, plan);
 	found->eight_bit[PART_HEADER] = o->eight_bit;
-	begin_part(o, plan, PART_WORDS, "text/plain; charset=utf-8");
+	at = begin_part(o, plan, PART_WORDS, "text/plain; charset=utf-8");
 	dsn_words(o, r);
-	found->eight_bit[PART_WORDS] = o->eight_bit;
-	begin_part(o, plan, PART_STATUS,
+	end_part(o, plan, found, PART_WORDS, at);
+	at = begin_part(o, plan, PART_STATUS,
 	    plan->global ? "message/global-delivery-status"
 	                 : "message/delivery-status");
 	put_status(o, r, plan->global);
-	found->eight_bit[PART_STATUS] = o->eight_bit;
+	end_part(o, plan, found, PART_STATUS, at);
 	if (r->returned.len > 0) {
-		put_returned(o, r, plan);
-		found->eight_bit[PART_RETURNED] = o->eight_bit;
+		at = begin_part(o, plan, PART_RETURNED, returned_type(r, plan));
+		dsn_out_lines(
+		    o, r->full ? r->returned : header_of(r->returned));
+		end_part(o, plan, found, PART_RETURNED, at);
 	}
 	dsn_out_textf(o, "\r\n--%s--\r\n", plan->boundary);
 }
@@ -278,18 +308,19 @@ dsn_build(struct buf *out, const struct dsn_report *r, struct dsn_needs *needs)
 {
 	struct dsn_out o = { .buf = out };
 	size_t before = out->len;
-	struct plan plan = { .global = is_global(r) };
+	struct plan first = { .global = is_global(r) }, plan;
 
 	assert(r->nrcpts > 0);
-	make_boundary(r, plan.boundary);
-	compose(&o, r, &plan, &plan);
-	for (int part = PART_WORDS; part < PART_ALL; part++)
-		plan.eight_bit[PART_ALL] |= plan.eight_bit[part];
+	first.rfc822 = r->full && !is_utf8(header_of(r->returned));
+	make_boundary(r, first.boundary);
+	plan = first;
+	compose(&o, r, &first, &plan);
+	plan.eight_bit[PART_ALL] = plan.rfc822 && plan.eight_bit[PART_RETURNED];
 	out->len = before; /* what was added stands at the end */
 	if (o.full)
 		return -1;
 	o = (struct dsn_out){ .buf = out };
-	compose(&o, r, &plan, &plan);
+	compose(&o, r, &plan, &first);
 	if (o.full) {
 		out->len = before;
 		return -1;

@@ -3,7 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "postern/base/mem.h"
 
 static void
 put(struct dsn_out *o, const char *p, size_t n)
@@ -122,4 +125,53 @@ dsn_out_lines(struct dsn_out *o, struct str s)
 		s.p += n;
 		s.len -= n;
 	}
+}
+
+/* Does the byte stand for itself?  White space at a line's end does not. */
+static bool
+is_plain(unsigned char c, bool ends_line)
+{
+	if (c == ' ' || c == '\t')
+		return !ends_line;
+	return c > ' ' && c < 0x7f && c != '=';
+}
+
+static void
+encode_line(struct dsn_out *o, struct str line)
+{
+	size_t used = 0;
+	char octet[4];
+
+	for (size_t i = 0; i < line.len; i++) {
+		unsigned char c = (unsigned char)line.p[i];
+		bool plain = is_plain(c, i + 1 == line.len);
+		size_t n = plain ? 1 : 3;
+
+		if (used + n >= DSN_OUT_WIDTH) { /* a soft line end */
+			dsn_out_text(o, "=\r\n");
+			used = 0;
+		}
+		snprintf(octet, sizeof octet, "=%02X", c);
+		put(o, plain ? line.p + i : octet, n);
+		used += n;
+	}
+	dsn_out_text(o, "\r\n");
+}
+
+void
+dsn_out_encode(struct dsn_out *o, size_t from)
+{
+	size_t n = o->buf->len - from;
+	char *had = mem_dup(buf_at(o->buf) + from, n);
+	struct str rest = { had, n };
+
+	o->buf->len = from;
+	while (rest.len > 0) {
+		struct str line = str_cut(&rest, '\n');
+
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		encode_line(o, line);
+	}
+	free(had);
 }

@@ -29,5 +29,8 @@ void dsn_out_clean(struct dsn_out *o, struct str s, size_t max, bool utf8);
 void dsn_out_wrapped(struct dsn_out *o, struct str s, const char *indent);
 /* Lines of a message: CRLF, no NUL, no bare CR, none over DSN_OUT_LINE. */
 void dsn_out_lines(struct dsn_out *o, struct str s);
+/* What was put in from this place of buf on becomes quoted-printable (RFC 2045
+ * 6.7); lines end in CRLF. */
+void dsn_out_encode(struct dsn_out *o, size_t from);
 
 #endif

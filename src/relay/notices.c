@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/buf.h"
 #include "postern/base/clock.h"
@@ -96,6 +97,20 @@ returned(struct notice *n)
 	return (struct str){ n->head, len > 0 ? (size_t)len : 0 };
 }
 
+/* Is it because of its 8-bit content that it could not leave?  Returned whole
+ * it could not, either. */
+static bool
+is_unfit(const struct notice *n)
+{
+	for (size_t i = 0; i < n->nrcpts; i++) {
+		const char *status = n->rcpts[i].status;
+
+		if (status != NULL && strcmp(status, "5.6.3") == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 {
@@ -120,7 +135,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 	r.from = str_of(from);
 	r.message_id = str_of(message_id);
 	r.returned = returned(n);
-	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 &&
+	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 && !is_unfit(n) &&
 	         r.returned.len == e->size && e->size <= RETURNED_MAX;
 	built = dsn_build(out, &r, needs) == 0;
 	return built;

@@ -2,6 +2,7 @@
 """What cannot be delivered: RFC 3464 bounces, dead letters, retries."""
 import email
 import email.policy
+import quopri
 
 import pytest
 
@@ -213,8 +214,8 @@ def test_smtputf8_is_never_sent_to_who_cannot(sink, postern):
     assert m["sender"] == ""
     assert "SMTPUTF8" not in m["parameters"]
     parse_bounce(s, m)
-    assert "Status: 5.6.7\r\n" in content(s, m).decode()
-    assert "grün@example.net" in content(s, m).decode()
+    said = quopri.decodestring(content(s, m)).decode()
+    assert "Status: 5.6.7\r\n" in said and "grün@example.net" in said
     p.stop()
 
 

@@ -211,7 +211,7 @@ static const struct {
 	        .address = TEXT("b@y"),
 	        .code = 550,
 	        .text = TEXT("n\xc3\xbc \xff") },
-	    { "said: 550 n\xc3\xbc ?", "smtp; 550 n?? ?\r\n" }, NULL },
+	    { "said: 550 n=C3=BC ?", "smtp; 550 n?? ?\r\n" }, NULL },
 	{ "an address that would break out",
 	    { .action = DSN_FAILED, .address = TEXT("b\r\nAction: x@y") },
 	    { "Final-Recipient: rfc822; b??Action: x@y\r\n" },
@@ -266,6 +266,10 @@ a_recipient_is_told_of_as_it_was(void **state)
 	}
 }
 
+#define X10 "xxxxxxxxxx"
+#define X60 X10 X10 X10 X10 X10 X10
+#define X70 X60 X10
+
 /* What is given back, and how it is declared. */
 static const struct {
 	const char *why;
@@ -287,13 +291,23 @@ static const struct {
 	    TEXT("A: b\r\n\r\n\xfc\r\n"), false, false,
 	    "text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n",
 	    "8bit" },
-	{ "UTF-8 in the header", TEXT("A: \xc3\xbc\r\n\r\nx\r\n"), true, true,
-	    "message/global\r\nContent-Transfer-Encoding: 8bit\r\n", NULL },
-	{ "UTF-8 in the header alone", TEXT("A: \xc3\xbc\r\n\r\nx\r\n"), false,
-	    true, "message/global-headers\r\n", NULL },
+	{ "UTF-8 in the header", TEXT("A: \xc3\xbc\r\n\r\nx=\r\n"), true, false,
+	    "message/global\r\nContent-Transfer-Encoding: quoted-printable"
+	    "\r\n\r\nA: =C3=BC\r\n\r\nx=3D\r\n",
+	    NULL },
+	{ "UTF-8 in the header alone", TEXT("A: \xc3\xbc \r\n\r\nx\r\n"), false,
+	    false,
+	    "message/global-headers\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "A: =C3=BC=20\r\n\r\n--",
+	    NULL },
 	{ "8 bits in the header that are no UTF-8", TEXT("A: \xfc\r\n"), false,
-	    true, "text/rfc822-headers\r\nContent-Transfer-Encoding: 8bit\r\n",
+	    false,
+	    "text/rfc822-headers\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =FC\r\n",
 	    "global" },
+	{ "encoded lines are at most 76 long", TEXT("A: \xfc" X70 "\r\n"),
+	    false, false, "A: =FC" X60 "xxxxxxxxx=\r\nx\r\n", NULL },
 	{ "nothing given back: two parts", { NULL, 0 }, false, false,
 	    "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "rfc822-h" },
 	{ "a header cut in its middle", TEXT("A: b\r\nC: d"), false, false,
@@ -371,12 +385,11 @@ addresses_beyond_ascii_make_it_global(void **state)
 	rcpt.address = STR("b\xc3\xbc@y");
 	rcpt.orcpt = STR("utf-8;B\xc3\xbc@y");
 	s = built(&b, &r, &needs);
-	assert_non_null(strstr(s.p, "Final-Recipient: utf-8; b\xc3\xbc@y\r\n"));
-	assert_non_null(
-	    strstr(s.p, "Original-Recipient: utf-8;B\xc3\xbc@y\r\n"));
+	assert_non_null(strstr(s.p, "Final-Recipient: utf-8; b=C3=BC@y\r\n"));
+	assert_non_null(strstr(s.p, "Original-Recipient: utf-8;B=C3=BC@y\r\n"));
 	assert_non_null(strstr(s.p, "report-type=global-delivery-status"));
 	assert_non_null(strstr(s.p, "message/global-delivery-status\r\n"));
-	assert_true(needs.eight_bit);
+	assert_false(needs.eight_bit);
 	assert_false(needs.smtputf8);
 	buf_done(&b);
 	r.to = STR("a\xc3\xbc@x");

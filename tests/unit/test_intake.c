@@ -200,8 +200,8 @@ static const struct {
 	const char *enhanced;
 } contents[] = {
 	{ "nothing at all", "", 0, 0, "" },
-	{ "99 hops", "Received: x\r\n", 99, 0, "" },
-	{ "100 hops are a loop", "received: x\r\n", 100, 554, "5.4.6" },
+	{ "100 hops", "Received: x\r\n", 100, 0, "" },
+	{ "101 hops are a loop", "received: x\r\n", 101, 554, "5.4.6" },
 	{ "a name that only begins so", "Received-SPF: x\r\n", 200, 0, "" },
 	{ "below the header they do not count", "\r\nReceived: x\r\n", 200, 0,
 	    "" },

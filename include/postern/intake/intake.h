@@ -26,7 +26,7 @@ struct intake_settings {
 	const char *hostname;
 	uint64_t size_max;
 	uint32_t recipients_max;
-	uint32_t received_max; /* that many Received fields are a loop */
+	uint32_t received_max; /* more Received fields are a loop */
 	size_t stage_above;    /* bytes kept in memory; beyond is staged */
 	uint32_t route;        /* id of the default route */
 };
