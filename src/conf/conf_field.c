@@ -7,13 +7,16 @@
 
 #include "postern/base/mem.h"
 #include "postern/intake/address_pattern.h"
+#include "postern/intake/policy.h"
 #include "postern/io/addr.h"
+#include "postern/mail/rate.h"
 
 #include "conf/conf_range.h"
 #include "conf/conf_scan.h"
 #include "conf/conf_value.h"
 
 #define ARRAY_MAX 1024 /* values in an array */
+_Static_assert(CONF_RATES_MAX == POLICY_RATES, "more than a policy can have");
 
 static void *
 field(const struct conf_key *k, void *base)
@@ -331,6 +334,8 @@ element_size(const struct conf_key *k)
 {
 	if (k->type == CONF_ADDRESSES)
 		return sizeof(struct addr);
+	if (k->type == CONF_RATES)
+		return sizeof(struct rate);
 	return k->type == CONF_DURATIONS ? sizeof(uint64_t)
 	                                 : sizeof(const char *);
 }
@@ -376,6 +381,8 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		return set_quantity(k, to, text, err);
 	case CONF_ADDRESSES:
 		return set_address(to, text, err);
+	case CONF_RATES:
+		return rate_parse(to, str_of(text), err);
 	case CONF_NETWORKS:
 		if (conf_value_network(str_of(text), err) != 0)
 			return -1;
@@ -426,12 +433,20 @@ set_words(const struct conf_key *k, void *base, const config_setting_t *v,
 	return 0;
 }
 
+static size_t
+max_of(const struct conf_key *k)
+{
+	if (k->type == CONF_DURATIONS)
+		return CONF_DURATIONS_MAX;
+	return k->type == CONF_RATES ? CONF_RATES_MAX : ARRAY_MAX;
+}
+
 static int
 set_array(const struct conf_key *k, void *base, const config_setting_t *v,
     struct conf_arena *a, struct err *err)
 {
 	size_t n = (size_t)config_setting_length(v);
-	size_t max = k->type == CONF_DURATIONS ? CONF_DURATIONS_MAX : ARRAY_MAX;
+	size_t max = max_of(k);
 	void *values;
 
 	if (n > max)

@@ -34,6 +34,7 @@ enum conf_type {
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
+	CONF_RATES,        /* const struct rate * */
 	CONF_ADDRESSES,    /* const struct addr * */
 	CONF_FILES,        /* const char **; patterns */
 	CONF_DESTINATION,  /* const char *; a word of the range or an address */
@@ -43,6 +44,7 @@ enum conf_type {
 	CONF_LIST,
 };
 #define CONF_DURATIONS_MAX 8
+#define CONF_RATES_MAX 8
 
 /* Which struct a key's offset counts in. */
 enum conf_base { CONF_BASE_ROOT, CONF_BASE_LISTENER, CONF_BASE_PROVIDER };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inlet/clients.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,25 @@ key_of(const struct addr *a)
 		return key_of_v4(in6->sin6_addr.s6_addr + 12);
 	memcpy(&prefix, in6->sin6_addr.s6_addr, sizeof prefix);
 	return prefix;
+}
+
+void
+clients_name(const struct addr *a, const char *text, char out[CLIENTS_NAME])
+{
+	const struct in6_addr *in6 =
+	    &((const struct sockaddr_in6 *)(const void *)&a->ss)->sin6_addr;
+	struct in6_addr prefix = { 0 };
+	char name[INET6_ADDRSTRLEN];
+
+	if (a->ss.ss_family != AF_INET6) {
+		(void)snprintf(out, CLIENTS_NAME, "%s", text);
+	} else if (IN6_IS_ADDR_V4MAPPED(in6)) {
+		(void)inet_ntop(AF_INET, in6->s6_addr + 12, out, CLIENTS_NAME);
+	} else {
+		memcpy(prefix.s6_addr, in6->s6_addr, 8);
+		(void)inet_ntop(AF_INET6, &prefix, name, sizeof name);
+		(void)snprintf(out, CLIENTS_NAME, "%s/64", name);
+	}
 }
 
 static struct door *

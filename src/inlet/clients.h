@@ -30,6 +30,11 @@ struct clients_limits {
 /* CLIENTS_OK: counted, to be given back.  Any thread. */
 MUST_CHECK enum clients_room clients_take(const char *listener,
     const struct addr *peer, const struct clients_limits *limits);
+#define CLIENTS_NAME 128
+/* The client as a text, "192.0.2.1", "2001:db8::/64", where text is what the
+ * log calls it. */
+void clients_name(
+    const struct addr *peer, const char *text, char out[CLIENTS_NAME]);
 void clients_give(const char *listener, const struct addr *peer);
 
 #endif

@@ -71,6 +71,11 @@ open_policy(struct door *d, const struct inlet_listener *l, struct err *err)
 		.priority = l->priority,
 		.lane = l->lane,
 		.hold = l->hold,
+		.client_rates = l->client_rates,
+		.user_rates = l->user_rates,
+		.nclient_rates = l->nclient_rates,
+		.nuser_rates = l->nuser_rates,
+		.refuse_over = l->refuse_over,
 	};
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/intake/policy.h"
 #include "postern/io/conn.h"
 #include "postern/io/loop.h"
 #include "postern/smtp/smtp_server.h"
@@ -17,6 +18,7 @@
 #include "inlet/generation.h"
 #include "inlet/inlet_core.h"
 #include "inlet/session_command.h"
+#include "inlet/session_delay.h"
 #include "inlet/session_id.h"
 #include "inlet/session_state.h"
 #include "inlet/session_tls.h"
@@ -77,6 +79,7 @@ session_free(struct inlet_session *s, const char *why)
 	struct inlet *in = s->in;
 
 	log_disconnect(s, why);
+	session_delay_free(s);
 	let_message_go(s);
 	smtp_server_free(&s->smtp);
 	list_remove(&s->in_sessions);
@@ -426,15 +429,22 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		.policy = s->policy,
 		.user_policy = s->user_policy,
 	};
+	char whom[CLIENTS_NAME];
 
 	if (s->in->is_draining) {
 		smtp_reply_set(reply, 421, "4.3.2", "Shutting down");
 		reply->close = true;
 		return SMTP_NOW;
 	}
+	if (s->policy->nclient_rates > 0) {
+		clients_name(&s->peer, s->client, whom);
+		from.rate_client = whom;
+	}
 	s->msg = intake_begin(s->in->intake, &from, m, &intake_hooks, s, reply);
 	s->is_told = reply->code >= 400;
-	return SMTP_NOW;
+	if (s->msg == NULL)
+		return SMTP_NOW;
+	return session_delay(s, intake_wait_ms(s->msg), reply);
 }
 
 static int
@@ -444,7 +454,7 @@ on_rcpt(void *arg, const struct smtp_rcpt *r, struct smtp_reply *reply)
 
 	intake_rcpt(s->msg, r, reply);
 	s->is_told = reply->code >= 400;
-	return SMTP_NOW;
+	return session_delay(s, intake_wait_ms(s->msg), reply);
 }
 
 static int

@@ -26,6 +26,7 @@ struct inlet;
 struct inlet_listener;
 struct intake_message;
 struct policy;
+struct session_delay;
 struct smtp_server;
 struct smtp_server_settings;
 
@@ -50,10 +51,11 @@ struct inlet_session {
 	struct conn *conn;
 	const struct smtp_server_settings *server; /* the generation's */
 	struct smtp_server *smtp;
-	struct intake_message *msg; /* owned until intake_end() */
-	char *helo;                 /* owned, or NULL */
-	char *client;               /* owned: "192.0.2.1" */
-	char *user;                 /* owned; NULL: not logged in */
+	struct intake_message *msg;  /* owned until intake_end() */
+	struct session_delay *delay; /* owned; a reply is held back */
+	char *helo;                  /* owned, or NULL */
+	char *client;                /* owned: "192.0.2.1" */
+	char *user;                  /* owned; NULL: not logged in */
 	const char *extensions[SESSION_EXTENSIONS_MAX + 1];
 	enum session_tls tls;
 	struct addr peer;

@@ -10,6 +10,7 @@
 enum intake_event {
 	INTAKE_ACCEPTED,
 	INTAKE_REFUSED,
+	INTAKE_SLOWED,
 };
 
 static const struct log_event intake_events[] = {
@@ -19,6 +20,9 @@ static const struct log_event intake_events[] = {
 	/* a message or a recipient was not taken: from, to, client, helo, code,
 	 * enhanced, text */
 	[INTAKE_REFUSED] = { "refused", LOG_LEVEL_INFO },
+	/* a client or user is over its rate, so replies are held back; once a
+	 * minute: listener, client, who, wait_ms */
+	[INTAKE_SLOWED] = { "slowed", LOG_LEVEL_INFO },
 };
 
 #endif

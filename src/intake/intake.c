@@ -18,6 +18,7 @@
 #include "intake/content.h"
 #include "intake/draft.h"
 #include "intake/events.h"
+#include "intake/rates.h"
 #include "intake/rules.h"
 
 #define MESSAGE_MAGIC 0x1e77e12du
@@ -53,6 +54,7 @@ struct intake_message {
 	uint64_t session;
 	struct policy policy; /* its parts are borrowed until the end */
 	uint8_t lane;
+	uint64_t wait_ms; /* before the last reply is given */
 	struct draft draft;
 	size_t words_taken; /* bytes of the budget */
 	uint32_t flags;     /* enum envelope_flag */
@@ -101,6 +103,19 @@ log_refused(
 	log_num(&l, "code", r->code);
 	log_cstr(&l, "enhanced", r->enhanced);
 	log_cstr(&l, "text", r->text);
+	log_end(&l);
+}
+
+static void
+log_slowed(const struct intake_message *m, const char *who)
+{
+	struct log_line l;
+
+	log_begin(&l, &intake_events[INTAKE_SLOWED], 0, m->session);
+	log_cstr(&l, "listener", draft_word(&m->draft, DRAFT_LISTENER));
+	log_cstr(&l, "client", draft_word(&m->draft, DRAFT_CLIENT));
+	log_cstr(&l, "who", who);
+	log_num(&l, "wait_ms", (int64_t)m->wait_ms);
 	log_end(&l);
 }
 
@@ -329,6 +344,8 @@ put_words(
 		{ DRAFT_HELO, str_of(from->helo), from->helo != NULL },
 		{ DRAFT_LISTENER, str_of(from->listener), true },
 		{ DRAFT_USER, str_of(from->user), from->user != NULL },
+		{ DRAFT_RATE_CLIENT, str_of(from->rate_client),
+		    from->rate_client != NULL },
 		{ DRAFT_PROTOCOL, str_of(from->protocol), true },
 		{ DRAFT_TLS, str_of(from->tls), from->tls != NULL },
 	};
@@ -384,6 +401,37 @@ is_allowed(const struct intake_message *m, const struct smtp_mail *mail,
 	return false;
 }
 
+/* One more message or recipient: the same of the rates; m->wait_ms is set. */
+static bool
+is_within_rates(struct intake_message *m, enum rate_of of, struct smtp_reply *r)
+{
+	struct policy_source from = {
+		.listener = draft_word(&m->draft, DRAFT_LISTENER),
+		.client = draft_word(&m->draft, DRAFT_RATE_CLIENT),
+		.user = draft_word(&m->draft, DRAFT_USER),
+	};
+	struct rates_answer a;
+	const char *who = NULL;
+
+	policy_count(&m->policy, &from, of, &a, &who);
+	m->wait_ms = a.verdict == RATES_SLOW ? a.wait_ms : 0;
+	if (a.verdict == RATES_SLOW && a.is_news)
+		log_slowed(m, who);
+	if (a.verdict != RATES_OVER)
+		return true;
+	smtp_reply_set(r, 450, "4.7.1",
+	    "Too many %s from %.64s; try again in %llu s",
+	    of == RATE_MESSAGES ? "messages" : "recipients", who,
+	    (unsigned long long)(a.wait_ms + 999) / 1000);
+	return false;
+}
+
+uint64_t
+intake_wait_ms(const struct intake_message *m)
+{
+	return m->wait_ms;
+}
+
 static struct intake_message *
 message_new(struct intake *i, const struct intake_from *from,
     const struct smtp_mail *mail)
@@ -425,7 +473,8 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	m->arg = arg;
 	if (put_words(&m->draft, from, mail) == -1)
 		smtp_reply_set(reply, 501, "5.5.4", "Too long");
-	else if (is_allowed(m, mail, reply) && has_room(i, mail, reply))
+	else if (is_allowed(m, mail, reply) && has_room(i, mail, reply) &&
+	         is_within_rates(m, RATE_MESSAGES, reply))
 		smtp_reply_set(reply, 250, "2.1.0", "Ok");
 	m->lane = lane_of(m);
 	if (reply->code == 250)
@@ -448,6 +497,16 @@ has_memory(struct intake_message *m)
 	return true;
 }
 
+static bool
+put_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
+    struct smtp_reply *reply)
+{
+	if (draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)
+		return true;
+	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
+	return false;
+}
+
 /* true: it is one of the message's; else *reply is the refusal. */
 static bool
 take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
@@ -464,11 +523,12 @@ take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 		smtp_reply_set(reply, 452, "4.3.1", "No memory for it now");
 		return false;
 	}
-	if (m->draft.nrcpts < m->rules->s.recipients_max &&
-	    draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)
-		return true;
-	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
-	return false;
+	if (m->draft.nrcpts >= m->rules->s.recipients_max) {
+		smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
+		return false;
+	}
+	return is_within_rates(m, RATE_RECIPIENTS, reply) &&
+	       put_rcpt(m, r, reply);
 }
 
 void
@@ -478,6 +538,7 @@ intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 	char *address;
 
 	assert(m->phase == MESSAGE_ENVELOPE);
+	m->wait_ms = 0;
 	if (take_rcpt(m, r, reply)) {
 		smtp_reply_set(reply, 250, "2.1.5", "Ok");
 		return;

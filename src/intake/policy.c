@@ -7,7 +7,10 @@
 #include "postern/intake/address_pattern.h"
 #include "postern/spool/spool.h"
 
+#include "intake/rates.h"
+
 _Static_assert(SPOOL_NORMAL == 1, "policy.h has its number");
+_Static_assert(POLICY_RATES == RATES_MAX, "policy.h has its number");
 
 void
 policy_join(
@@ -25,6 +28,30 @@ policy_join(
 	if (user->lane != NULL)
 		to->lane = user->lane;
 	to->hold = to->hold || user->hold;
+	if (user->nuser_rates > 0) {
+		to->user_rates = user->user_rates;
+		to->nuser_rates = user->nuser_rates;
+	}
+}
+
+void
+policy_count(const struct policy *p, const struct policy_source *from,
+    enum rate_of of, struct rates_answer *answer, const char **who)
+{
+	struct rates_ask asks[2];
+	size_t n = 0;
+
+	*answer = (struct rates_answer){ .verdict = RATES_OK };
+	if (p->nclient_rates > 0 && from->client != NULL)
+		asks[n++] = (struct rates_ask){ from->listener, from->client,
+			p->client_rates, p->nclient_rates };
+	if (p->nuser_rates > 0 && from->user != NULL)
+		asks[n++] = (struct rates_ask){ "", from->user, p->user_rates,
+			p->nuser_rates };
+	if (n == 0)
+		return;
+	rates_take(answer, asks, n, of, !p->refuse_over);
+	*who = asks[answer->which].name;
 }
 
 static struct str

@@ -329,6 +329,7 @@ fake_mail(
 		.protocol = "ESMTP",
 		.session = 5,
 		.user = fake_from.user,
+		.rate_client = fake_from.rate_client,
 		.policy = fake_from.policy,
 		.user_policy = fake_from.user_policy,
 	};

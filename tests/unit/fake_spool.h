@@ -52,7 +52,7 @@ extern const struct intake_settings fake_rules;
 /* What fake_mail() hands over with the next messages; fake_reset() forgets. */
 extern struct fake_from {
 	const struct policy *policy, *user_policy;
-	const char *user;
+	const char *user, *rate_client;
 } fake_from;
 
 struct intake *fake_intake(const struct intake_settings *s);

@@ -76,12 +76,37 @@ no_limit_is_no_limit(void **state)
 		clients_give("a", &a);
 }
 
+static void
+a_client_has_a_name(void **state)
+{
+	static const char *const names[][2] = {
+		{ "192.0.2.1:25", "192.0.2.1" },
+		{ "[::ffff:192.0.2.1]:25", "192.0.2.1" },
+		{ "[2001:db8:0:1:2:3:4:5]:25", "2001:db8:0:1::/64" },
+		{ "[::1]:25", "::/64" },
+		{ "unix:/x", "local" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char text[ADDR_TEXT], name[CLIENTS_NAME];
+		struct err err = { 0 };
+		struct addr a;
+
+		assert_int_equal(addr_parse(&a, names[i][0], &err), 0);
+		addr_host_text(&a, text);
+		clients_name(&a, text, name);
+		assert_string_equal(name, names[i][1]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_and_a_listener_have_their_share),
 		cmocka_unit_test(no_limit_is_no_limit),
+		cmocka_unit_test(a_client_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

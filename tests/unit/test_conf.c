@@ -13,6 +13,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
+#include "postern/mail/rate.h"
 #include "postern/smtp/smtp_client.h"
 
 #include "conf/conf_field.h"
@@ -129,6 +130,8 @@ static const char provider[] = USER
     "  { name = \"b\"; address = [ \"0.0.0.0:25\" ];\n"
     "    networks = [ \"10.0.0.0/8\", \"192.0.2.1\" ];\n"
     "    senders = [ \"*@example.com\", \"<>\" ]; priority = \"low\";\n"
+    "    client_rate = [ \"14 msg/s\", \"500 rcpt/min\" ];\n"
+    "    over_rate = \"refuse\";\n"
     "    lane = \"sender\"; hold = true; } ); // another\n"
     "providers = ( { name = \"x\"; host = \"smtp.example.com\";\n"
     "  tls = \"required\"; tls_mode = \"implicit\"; prefer = \"ipv6\";\n"
@@ -159,6 +162,14 @@ what_is_written_is_read(void **state)
 	assert_int_equal(l[0].timeouts.data, 300000);
 	assert_int_equal(l[1].nnetworks, 2);
 	assert_string_equal(l[1].networks[1], "192.0.2.1");
+	assert_int_equal(l[0].nclient_rates, 0);
+	assert_false(l[0].refuse_over);
+	assert_int_equal(l[1].nclient_rates, 2);
+	assert_int_equal(l[1].client_rates[0].count, 14);
+	assert_int_equal(l[1].client_rates[1].of, RATE_RECIPIENTS);
+	assert_int_equal(l[1].client_rates[1].period_ms, 60000);
+	assert_int_equal(l[1].nuser_rates, 0);
+	assert_true(l[1].refuse_over);
 	assert_null(l[0].senders);
 	assert_int_equal(l[0].priority, SPOOL_NORMAL);
 	assert_int_equal(l[1].nsenders, 2);
@@ -461,6 +472,16 @@ static const struct {
 	  "recipients = [ \"*@example.com\", \"*.example.com\" ]; } );",
 	    "main.conf:1: listeners.recipients: \"*.example.com\" has no @; "
 	    "write \"*@*.example.com\" for the domains below one" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "client_rate = [ \"9 msg/s\", \"9 rcpt/day@00:00Z\" ]; } );",
+	    "main.conf:1: listeners.client_rate: \"9 rcpt/day@00:00Z\" has a "
+	    "fixed reset, which is not possible here; write it without what "
+	    "follows the @" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "user_rate = [ \"1 msg/s\", \"1 msg/s\", \"1 msg/s\", "
+	  "\"1 msg/s\", \"1 msg/s\", \"1 msg/s\", \"1 msg/s\", "
+	  "\"1 msg/s\", \"1 msg/s\" ]; } );",
+	    "main.conf:1: listeners.user_rate: has 9 values; write at most 8" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
 	  "priority = \"urgent\"; } );",
 	    "main.conf:1: listeners.priority: \"urgent\" is not possible; "

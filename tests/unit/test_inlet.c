@@ -14,6 +14,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/mail/rate.h"
 
 #include "inlet_rig.h"
 
@@ -549,6 +550,59 @@ a_stop_cuts_what_is_left(void **state)
 	rig_end(&r);
 }
 
+/* A rate of one message, and a client that has used it up and waits.  (A rate
+ * that differs from the last test's starts anew.) */
+static void
+rig_with_one_that_waits(struct rig *r, const struct rate *one, int *fd)
+{
+	rig_init(r);
+	r->listener.client_rates = one;
+	r->listener.nclient_rates = 1;
+	rig_start(r, 1);
+	*fd = rig_hello(r, 0);
+	rig_say(*fd, "MAIL FROM:<a@example.com>\r\n");
+	rig_hear(*fd, "250 2.1.0");
+	rig_say(*fd, "RSET\r\nMAIL FROM:<a@example.com>\r\nNOOP\r\n");
+	rig_hear(*fd, "250 2.0.0");
+}
+
+static void
+a_reply_that_is_held_back_holds_nobody_else(void **state)
+{
+	const struct rate one = { RATE_MESSAGES, 1, 10000 };
+	struct rig r;
+	int slow, fd;
+
+	(void)state;
+	rig_with_one_that_waits(&r, &one, &slow);
+	fd = rig_hello(&r, 0);
+	rig_say(fd, "NOOP\r\n");
+	rig_hear(fd, "250 ");
+	rig_bye(fd);
+	inlet_drain(r.inlet[0], 10000, rig_post, &r);
+	rig_hear(slow, "421 4.3.2"); /* without waiting, and no NOOP's */
+	rig_hear_end(slow);
+	rig_wait(&r);
+	rig_end(&r);
+}
+
+static void
+a_client_may_leave_while_its_reply_is_held_back(void **state)
+{
+	const struct rate one = { RATE_MESSAGES, 1, 11000 };
+	struct linger now = { .l_onoff = 1 };
+	struct rig r;
+	int slow;
+
+	(void)state;
+	rig_with_one_that_waits(&r, &one, &slow);
+	setsockopt(slow, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	close(slow); /* a reset */
+	while (inlet_load(r.inlet[0]) > 0)
+		rig_bye(rig_hello(&r, 0));
+	rig_end(&r);
+}
+
 int
 main(void)
 {
@@ -571,6 +625,9 @@ main(void)
 		cmocka_unit_test(a_drain_waits_only_so_long),
 		cmocka_unit_test(an_idle_inlet_is_drained_at_once),
 		cmocka_unit_test(a_stop_cuts_what_is_left),
+		cmocka_unit_test(a_reply_that_is_held_back_holds_nobody_else),
+		cmocka_unit_test(
+		    a_client_may_leave_while_its_reply_is_held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

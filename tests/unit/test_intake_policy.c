@@ -128,6 +128,108 @@ priority_lane_and_hold_go_with_the_message(void **state)
 	fake_reset();
 }
 
+static void
+over_the_rate_gets_450_and_the_seconds(void **state)
+{
+	static const struct rate rates[] = { { RATE_MESSAGES, 2, 86400000 },
+		{ RATE_RECIPIENTS, 3, 86400000 } };
+	struct intake *i = fake_intake(&fake_rules);
+	struct policy listener = POLICY_OPEN;
+	struct fake_client c, d;
+
+	(void)state;
+	listener.client_rates = rates;
+	listener.nclient_rates = 2;
+	listener.refuse_over = true;
+	fake_from.policy = &listener;
+	fake_from.rate_client = "over";
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	assert_int_equal(fake_mail(i, &d, "", 0), 250);
+	intake_abort(&d.m);
+	assert_int_equal(fake_mail(i, &d, "", 0), 450);
+	assert_string_equal(d.reply.enhanced, "4.7.1");
+	assert_string_equal(
+	    d.reply.text, "Too many messages from over; try again in 43200 s");
+	assert_int_equal(fake_rcpt(&c, "a@example.org"), 250);
+	assert_int_equal(fake_rcpt(&c, "b@example.org"), 250);
+	assert_int_equal(fake_rcpt(&c, "b@example.org"), 250); /* the same */
+	assert_int_equal(fake_rcpt(&c, "c@example.org"), 250);
+	assert_int_equal(fake_rcpt(&c, "d@example.org"), 450);
+	assert_string_equal(c.reply.text,
+	    "Too many recipients from over; try again in 28800 s");
+	assert_int_equal(fake_rcpt(&c, "a@example.org"), 250);
+	intake_abort(&c.m);
+	fake_from.rate_client = "another";
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	intake_abort(&c.m);
+	fake_from.rate_client = NULL; /* nobody is counted */
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	intake_abort(&c.m);
+	intake_free(&i);
+	fake_reset();
+}
+
+static void
+a_users_own_rate_counts_instead_of_the_listeners(void **state)
+{
+	static const struct rate one = { RATE_MESSAGES, 1, 86400000 };
+	static const struct rate two = { RATE_MESSAGES, 2, 86400000 };
+	struct intake *i = fake_intake(&fake_rules);
+	struct policy listener = POLICY_OPEN, user = POLICY_USER;
+	struct fake_client c;
+
+	(void)state;
+	listener.user_rates = &one;
+	listener.nuser_rates = 1;
+	listener.refuse_over = true;
+	fake_from.policy = &listener;
+	fake_from.user = "plain";
+	for (int n = 0; n < 2; n++) {
+		assert_int_equal(fake_mail(i, &c, "", 0), n < 1 ? 250 : 450);
+		intake_abort(&c.m);
+	}
+	user.user_rates = &two;
+	user.nuser_rates = 1;
+	fake_from.user_policy = &user;
+	fake_from.user = "busy";
+	for (int n = 0; n < 3; n++) {
+		assert_int_equal(fake_mail(i, &c, "", 0), n < 2 ? 250 : 450);
+		intake_abort(&c.m);
+	}
+	intake_free(&i);
+	fake_reset();
+}
+
+static void
+who_is_slowed_is_told_to_wait(void **state)
+{
+	static const struct rate rates[] = { { RATE_MESSAGES, 1, 10000 },
+		{ RATE_RECIPIENTS, 1, 10000 } };
+	struct intake *i = fake_intake(&fake_rules);
+	struct policy listener = POLICY_OPEN;
+	struct fake_client c;
+
+	(void)state;
+	listener.client_rates = rates;
+	listener.nclient_rates = 2;
+	fake_from.policy = &listener;
+	fake_from.rate_client = "slow";
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	assert_int_equal(intake_wait_ms(c.m), 0);
+	intake_abort(&c.m);
+	assert_int_equal(fake_mail(i, &c, "", 0), 250);
+	assert_in_range(intake_wait_ms(c.m), 15000, 20000);
+	assert_int_equal(fake_rcpt(&c, "a@example.org"), 250);
+	assert_int_equal(intake_wait_ms(c.m), 0);
+	assert_int_equal(fake_rcpt(&c, "b@example.org"), 250);
+	assert_in_range(intake_wait_ms(c.m), 15000, 20000);
+	assert_int_equal(fake_rcpt(&c, "b@example.org"), 250);
+	assert_int_equal(intake_wait_ms(c.m), 0);
+	intake_abort(&c.m);
+	intake_free(&i);
+	fake_reset();
+}
+
 int
 main(void)
 {
@@ -135,6 +237,10 @@ main(void)
 		cmocka_unit_test(a_sender_that_is_not_allowed_gets_553),
 		cmocka_unit_test(a_recipient_that_is_not_allowed_gets_550),
 		cmocka_unit_test(priority_lane_and_hold_go_with_the_message),
+		cmocka_unit_test(over_the_rate_gets_450_and_the_seconds),
+		cmocka_unit_test(
+		    a_users_own_rate_counts_instead_of_the_listeners),
+		cmocka_unit_test(who_is_slowed_is_told_to_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,9 @@ struct inlet_listener {
 	int priority;     /* enum spool_priority */
 	const char *lane; /* or NULL */
 	bool hold;
+	const struct rate *client_rates, *user_rates;
+	size_t nclient_rates, nuser_rates;
+	bool refuse_over; /* a rate; else slowed */
 	uint64_t size_max;
 	uint32_t recipients_max, messages_max, connections_max, per_client_max;
 	uint32_t errors_max, idle_commands_max, line_max;

@@ -40,6 +40,8 @@ struct intake_from {
 	const char *protocol; /* "ESMTP", ... for Received */
 	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
 	uint64_t session; /* for the log */
+	const char *rate_client; /* whom rates count: an address, a /64 ...;
+	                            NULL: nobody */
 	/* The listener's, and what the user's puts in its place; NULL: none.
 	 * Borrowed until intake_end() or intake_abort(). */
 	const struct policy *policy, *user_policy;
@@ -67,6 +69,9 @@ struct intake_message *intake_begin(struct intake *i,
     struct smtp_reply *reply); /* NULL: refused */
 void intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
     struct smtp_reply *reply);
+/* ms that the reply of intake_begin() and intake_rcpt() is to be held back:
+ * whoever brings it comes too fast. */
+uint64_t intake_wait_ms(const struct intake_message *m);
 void intake_data(struct intake_message *m, struct smtp_reply *reply); /* 354 */
 /* Takes all n bytes (some 64 KiB at most); true: enough, resume() follows. */
 bool intake_body(struct intake_message *m, const char *p, size_t n);

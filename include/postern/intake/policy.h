@@ -13,10 +13,13 @@
 #include <stdint.h>
 
 #include "postern/base/str.h"
+#include "postern/mail/rate.h"
 
 struct address_patterns;
+struct rates_answer;
 
 #define POLICY_NO_PRIORITY (-1)
+#define POLICY_RATES 8
 
 struct policy {
 	/* Who may be written in MAIL and RCPT; NULL: everybody. */
@@ -27,6 +30,11 @@ struct policy {
 	 * own; NULL: the lane of all. */
 	const char *lane;
 	bool hold; /* parked until an operator releases it */
+	/* How much may come from one client, and from one user; at most
+	 * POLICY_RATES of each. */
+	const struct rate *client_rates, *user_rates;
+	size_t nclient_rates, nuser_rates;
+	bool refuse_over; /* who is over a rate; else he is slowed */
 };
 
 /* Allows all, of normal priority; and a user's that changes nothing. */
@@ -44,6 +52,16 @@ struct policy_who {
 };
 /* 0: the lane of all. */
 uint8_t policy_lane(const struct policy *p, const struct policy_who *who);
+
+struct policy_source {
+	const char *listener;
+	const char *client; /* whom the rates of clients count; NULL: nobody */
+	const char *user;   /* or NULL */
+};
+/* One more message or recipient; who is too fast (RATES_SLOW, RATES_OVER) is
+ * in *who: the client or the user. */
+void policy_count(const struct policy *p, const struct policy_source *from,
+    enum rate_of of, struct rates_answer *answer, const char **who);
 
 bool policy_allows_sender(const struct policy *p, struct str sender);
 /* Postmaster without a domain is always taken (RFC 5321 4.5.1). */

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may send what: senders, recipients, rates; each limit with its own reply."""
+import pytest
+
+import harness
+import mails
+
+
+def listener(**more):
+    return [{"name": "local", "address": ["127.0.0.1:0"], **more}]
+
+
+def envelope(c, sender="a@example.com", rcpts=("b@example.net",)):
+    """The replies to MAIL and each RCPT: code and text."""
+    return [flat(c.cmd("MAIL FROM:<%s>" % sender))] + \
+        [flat(c.cmd("RCPT TO:<%s>" % r)) for r in rcpts]
+
+
+def flat(reply):
+    return "%d %s" % (reply[0], reply[1][0])
+
+
+def send(c, sender="a@example.com", rcpts=("b@example.net",)):
+    assert all(r.startswith("250") for r in envelope(c, sender, rcpts))
+    assert c.cmd("DATA")[0] == 354
+    c.send(mails.plain() + b".\r\n")
+    assert c.reply()[0] == 250
+
+
+def test_senders_and_recipients(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=listener(senders=["*@example.com", "<>", "app@example.org"],
+                                           recipients=["example.net", "*@*.example.net"]))
+    with harness.Client(p.port) as c:
+        c.open()
+        send(c, "ann@EXAMPLE.COM", ["bob@example.net", "bob@sub.Example.NET"])
+        c.cmd("RSET")
+        assert envelope(c, "ann@sub.example.com")[0].startswith("553 5.7.1 ")
+        assert envelope(c, "App@example.org")[0].startswith("553 5.7.1 ")
+        send(c, "")
+        mail, good, bad = envelope(c, "app@example.org", ["bob@example.net", "bob@example.com"])
+        assert mail.startswith("250") and good.startswith("250") and bad.startswith("550 5.7.1 ")
+    p.wait_event("refused", **{"from": "ann@sub.example.com", "code": 553, "enhanced": "5.7.1"})
+    p.wait_event("refused", to="bob@example.com", code=550, enhanced="5.7.1")
+    p.settings["listeners"][0]["recipients"].append("bob@example.com")
+    p.wait_event("reloaded", since=p.reload())
+    with harness.Client(p.port) as c:
+        c.open()
+        send(c, "app@example.org", ["bob@example.com"])
+    s.wait_messages(3)
+    p.stop()
+
+
+def test_what_is_held_does_not_leave(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=listener(hold=True) + [
+        {"name": "open", "address": ["127.0.0.1:0"], "priority": "high", "lane": "news"}])
+    port = int(p.wait_event("listening", listener="open")["address"].rsplit(":", 1)[1])
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("accepted", listener="local")
+    harness.send_raw(port, mails.plain())
+    s.wait_messages(1)
+    p.stop()
+    assert len(s.messages()) == 1
+    p.start()  # and a start releases nothing
+    harness.send_raw(int(p.wait_event("listening", listener="open")["address"].rsplit(":", 1)[1]),
+                     mails.plain())
+    s.wait_messages(2)
+    p.stop()
+    assert len(s.messages()) == 2
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_over_the_rate_is_refused(threads, sink, postern):
+    s = sink()
+    p = postern(s.port, inlet_threads=threads,
+                listeners=listener(client_rate=["5 msg/day", "7 rcpt/day"], over_rate="refuse"))
+    for _ in range(5):  # each a session of its own, over all threads
+        harness.send_raw(p.port, mails.plain())
+    with harness.Client(p.port) as c:
+        c.open()
+        mail, _ = envelope(c)
+        assert mail.startswith("450 4.7.1 Too many messages from 127.0.0.1; try again in 1")
+        assert mail.endswith(" s")
+    p.wait_event("refused", code=450, enhanced="4.7.1", client="127.0.0.1")
+    p.wait_event("reloaded", since=p.reload())  # is no way out
+    with harness.Client(p.port) as c:
+        c.open()
+        assert envelope(c)[0].startswith("450 4.7.1")
+    p.settings["listeners"][0]["client_rate"][0] = "6 msg/day"
+    p.wait_event("reloaded", since=p.reload())
+    with harness.Client(p.port) as c:
+        c.open()
+        replies = envelope(c, rcpts=["b%d@example.net" % i for i in range(3)])
+        assert [r[:9] for r in replies] == ["250 2.1.0", "250 2.1.5", "250 2.1.5", "450 4.7.1"]
+        assert c.cmd("DATA")[0] == 354  # the others go
+        c.send(mails.plain() + b".\r\n")
+        assert c.reply()[0] == 250
+    s.wait_messages(6)
+    p.stop()
+
+
+def test_over_the_rate_is_slowed(sink, postern):
+    """Nobody else waits, and all of it arrives."""
+    s = sink()
+    p = postern(s.port, listeners=listener(client_rate=["2 msg/4s"]) + [
+        {"name": "other", "address": ["127.0.0.1:0"]}])
+    other = int(p.wait_event("listening", listener="other")["address"].rsplit(":", 1)[1])
+    with harness.Client(p.port) as c:
+        c.open()
+        send(c)
+        send(c)
+        c.send("MAIL FROM:<slow@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n")
+        e = p.wait_event("slowed", listener="local", client="127.0.0.1", who="127.0.0.1")
+        assert 0 < int(e["wait_ms"]) <= 4000
+        harness.send_raw(other, mails.plain())
+        assert [c.reply()[0] for _ in range(3)] == [250, 250, 354]
+        c.send(mails.plain() + b".\r\n")
+        assert c.reply()[0] == 250
+    order = [(e["listener"], e["from"]) for e in p.events("accepted")]
+    assert order[2:] == [("other", "app@example.com"), ("local", "slow@example.com")]
+    s.wait_messages(4)
+    p.stop()
+
+
+# --- each limit, at it and one over it ------------------------------------------------
+
+def test_one_recipient_too_many(sink, postern):
+    p = postern(sink().port, listeners=listener(max_recipients=3))
+    with harness.Client(p.port) as c:
+        c.open()
+        replies = envelope(c, rcpts=["b%d@example.net" % i for i in range(4)])
+        assert [r[:9] for r in replies[1:]] == ["250 2.1.5"] * 3 + ["452 4.5.3"]
+    p.stop()
+
+
+def test_one_message_too_many(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=listener(max_messages=2))
+    with harness.Client(p.port) as c:
+        c.open()
+        send(c)
+        send(c)
+        assert flat(c.cmd("MAIL FROM:<a@example.com>")).startswith("421 4.7.0 ")
+        assert c.is_closed()
+    s.wait_messages(2)
+    p.stop()
+
+
+@pytest.mark.parametrize("key", ["max_connections", "max_per_client"])
+def test_one_connection_too_many(key, sink, postern):
+    p = postern(sink().port, listeners=listener(**{key: 2}))
+    with harness.Client(p.port) as a, harness.Client(p.port) as b:
+        assert a.reply()[0] == 220 and b.reply()[0] == 220
+        with harness.Client(p.port) as c:
+            assert flat(c.reply()).startswith("421 4.7.0 ")
+            assert c.is_closed()
+    p.stop()
+
+
+def test_one_byte_too_many(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=listener(max_size="1K"))
+    body = mails.plain()
+    body += b"x" * (1024 - len(body) - 2) + b"\r\n"
+    assert len(body) == 1024
+    with harness.Client(p.port) as c:
+        c.open()
+        assert c.cmd("MAIL FROM:<a@example.com> SIZE=1025")[0] == 552
+        for text, code in ((body, "250 2.0.0"), (body[:-2] + b"x\r\n", "552 5.3.4")):
+            assert all(r.startswith("250") for r in envelope(c))
+            assert c.cmd("DATA")[0] == 354
+            c.send(text + b".\r\n")
+            assert flat(c.reply()).startswith(code)
+    s.wait_messages(1)
+    p.stop()
