@@ -159,3 +159,93 @@ clock_rfc3339(int64_t wall_us, char out[40])
 		out[i] = kept[i];
 	digits(out + 20, 6, wall_us % 1000000);
 }
+
+void
+clock_rfc3339_s(int64_t wall_ms, char out[40])
+{
+	clock_rfc3339(wall_ms * 1000, out);
+	out[19] = 'Z';
+	out[20] = '\0';
+}
+
+/* The two or four digits at s.p; -1: others. */
+static int
+number_at(struct str s, size_t at, size_t n)
+{
+	int v = 0;
+
+	for (size_t i = at; i < at + n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -1;
+		v = v * 10 + (s.p[i] - '0');
+	}
+	return v;
+}
+
+static int
+days_of(int month, int year)
+{
+	static const int days_in[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
+		30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days_in[month - 1] + (month == 2 && leap);
+}
+
+/* ".123": a fraction, which is let go. */
+static bool
+is_fraction(struct str s)
+{
+	if (s.len == 0)
+		return true;
+	if (s.len < 2 || s.p[0] != '.')
+		return false;
+	for (size_t i = 1; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_dated(struct str s)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+	char last = s.len > 0 ? s.p[s.len - 1] : 0;
+
+	if (s.len < sizeof form || (last != 'Z' && last != 'z'))
+		return false;
+	for (size_t i = 0; form[i] != '\0'; i++) {
+		if (form[i] == 'T' ? s.p[i] != 'T' && s.p[i] != 't'
+		                   : form[i] != 'd' && s.p[i] != form[i])
+			return false;
+	}
+	s.p += sizeof form - 1;
+	s.len -= sizeof form;
+	return is_fraction(s);
+}
+
+bool
+clock_parse_rfc3339(struct str s, int64_t *wall_ms)
+{
+	struct tm tm = { 0 };
+
+	if (!is_dated(s))
+		return false;
+	tm.tm_year = number_at(s, 0, 4);
+	tm.tm_mon = number_at(s, 5, 2);
+	tm.tm_mday = number_at(s, 8, 2);
+	tm.tm_hour = number_at(s, 11, 2);
+	tm.tm_min = number_at(s, 14, 2);
+	tm.tm_sec = number_at(s, 17, 2);
+	if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 ||
+	    tm.tm_mday < 1 || tm.tm_mday > days_of(tm.tm_mon, tm.tm_year))
+		return false;
+	if (tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
+	    tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*wall_ms = (int64_t)timegm(&tm) * 1000;
+	return true;
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
 
 #include "smtp/smtp_reply.h"
@@ -16,9 +17,11 @@
 /* What extensions add to the 512 octets of 4.5.3.1.4: SIZE, BODY and SMTPUTF8
  * (RFC 1870, 6152, 6531); ORCPT and NOTIFY (RFC 3461 5). */
 #define LINE_FLOOR (512 + 26 + 17 + 10)
-#define LINE_FLOOR_DSN (LINE_FLOOR + 500 + 36)
+#define LINE_FLOOR_DSN (500 + 36)
+#define LINE_FLOOR_MORE (15 + 11 + 34) /* RFC 6710, 8689, 4865 */
+#define LINE_FLOOR_AUTH 500            /* RFC 4954 3 */
 
-#define EHLO_LINES_MAX 16
+#define EHLO_LINES_MAX 24
 #define EHLO_TEXT_MAX (262 + EHLO_LINES_MAX * 106 + 1)
 
 enum {
@@ -109,12 +112,25 @@ smtp_server_set_phase(struct smtp_server *s, enum smtp_server_phase phase)
 	s->phase = phase;
 }
 
+/* The octets that a command line may have, whatever line_max says. */
+static size_t
+line_floor(const struct smtp_server_settings *o)
+{
+	size_t floor = LINE_FLOOR + LINE_FLOOR_MORE;
+
+	if (o->dsn)
+		floor += LINE_FLOOR_DSN;
+	if (o->auth)
+		floor += LINE_FLOOR_AUTH;
+	return floor;
+}
+
 struct smtp_server *
 smtp_server_new(const struct smtp_server_settings *settings,
     const struct smtp_server_hooks *hooks, void *arg)
 {
 	size_t name = strlen(settings->hostname) + 1;
-	size_t floor = settings->dsn ? LINE_FLOOR_DSN : LINE_FLOOR;
+	size_t floor = line_floor(settings);
 	struct smtp_server *s = mem_new(sizeof *s + name);
 
 	s->settings = *settings;
@@ -276,50 +292,88 @@ cmd_helo(struct smtp_server *s, struct str argument)
 		say_plain(s, 250, s->settings.hostname);
 }
 
-/* The lines of EHLO behind the first, NULL at the end. */
-static void
-list_extensions(const struct smtp_server_settings *o, char size[32],
-    const char *out[EHLO_LINES_MAX + 1])
-{
-	const char *const *more = o->extensions;
-	size_t n = 0;
+/* What an EHLO says behind its first line. */
+struct ehlo {
+	const char *line[EHLO_LINES_MAX + 1]; /* NULL at the end */
+	size_t n;
+	char size[32], hold[80], limits[64];
+};
 
-	snprintf(size, 32, "SIZE %" PRIu64, o->size_max);
-	if (!o->no_pipelining)
-		out[n++] = "PIPELINING";
-	if (!o->no_size)
-		out[n++] = size;
-	if (o->eight_bit)
-		out[n++] = "8BITMIME";
-	if (o->smtputf8)
-		out[n++] = "SMTPUTF8";
-	if (o->chunking)
-		out[n++] = "CHUNKING";
-	if (o->dsn)
-		out[n++] = "DSN";
-	while (more != NULL && *more != NULL && n < EHLO_LINES_MAX - 1)
-		out[n++] = *more++;
-	if (!o->no_enhanced)
-		out[n++] = "ENHANCEDSTATUSCODES";
-	out[n] = NULL;
+static void
+offer(struct ehlo *e, bool is_offered, const char *line)
+{
+	if (is_offered && e->n < EHLO_LINES_MAX)
+		e->line[e->n++] = line;
+}
+
+/* How long, and until when at most (RFC 4865 4). */
+static bool
+offers_hold(const struct smtp_server *s, char line[80])
+{
+	const struct smtp_server_settings *o = &s->settings;
+	char until[40];
+
+	if (o->hold_max_s == 0 || s->hooks->now_ms == NULL)
+		return false;
+	clock_rfc3339_s(
+	    s->hooks->now_ms(s->arg) + (int64_t)o->hold_max_s * 1000, until);
+	snprintf(
+	    line, 80, "FUTURERELEASE %" PRIu32 " %s", o->hold_max_s, until);
+	return true;
+}
+
+/* RFC 9422; how many domains the recipients have is no matter. */
+static bool
+offers_limits(const struct smtp_server_settings *o, char line[64])
+{
+	int n =
+	    snprintf(line, 64, "LIMITS RCPTMAX=%" PRIu32, o->recipients_max);
+
+	if (o->messages_max > 0)
+		snprintf(line + n, 64 - (size_t)n, " MAILMAX=%" PRIu32,
+		    o->messages_max);
+	return o->limits;
+}
+
+static void
+list_extensions(const struct smtp_server *s, struct ehlo *e)
+{
+	const struct smtp_server_settings *o = &s->settings;
+	const char *const *more = o->extensions;
+
+	snprintf(e->size, sizeof e->size, "SIZE %" PRIu64, o->size_max);
+	e->n = 0;
+	offer(e, !o->no_pipelining, "PIPELINING");
+	offer(e, !o->no_size, e->size);
+	offer(e, o->eight_bit, "8BITMIME");
+	offer(e, o->smtputf8, "SMTPUTF8");
+	offer(e, o->chunking, "CHUNKING");
+	offer(e, o->dsn, "DSN");
+	offer(e, o->mt_priority, "MT-PRIORITY");
+	offer(e, offers_hold(s, e->hold), e->hold);
+	offer(e, o->require_tls, "REQUIRETLS");
+	offer(e, offers_limits(o, e->limits), e->limits);
+	while (more != NULL && *more != NULL && e->n < EHLO_LINES_MAX - 1)
+		offer(e, true, *more++);
+	offer(e, !o->no_enhanced, "ENHANCEDSTATUSCODES");
+	e->line[e->n] = NULL;
 }
 
 static void
 cmd_ehlo(struct smtp_server *s, struct str argument)
 {
-	const char *extension[EHLO_LINES_MAX + 1];
-	char text[EHLO_TEXT_MAX], size[32];
+	char text[EHLO_TEXT_MAX];
+	struct ehlo e;
 	size_t len;
 
 	if (!hello(s, argument, true))
 		return;
-	list_extensions(&s->settings, size, extension);
+	list_extensions(s, &e);
 	len = (size_t)snprintf(text, sizeof text, "250%c%.255s\r\n",
-	    extension[0] == NULL ? ' ' : '-', s->settings.hostname);
-	for (size_t i = 0; extension[i] != NULL; i++) {
+	    e.n == 0 ? ' ' : '-', s->settings.hostname);
+	for (size_t i = 0; i < e.n; i++) {
 		len += (size_t)snprintf(text + len, sizeof text - len,
-		    "250%c%.100s\r\n", extension[i + 1] == NULL ? ' ' : '-',
-		    extension[i]);
+		    "250%c%.100s\r\n", i + 1 == e.n ? ' ' : '-', e.line[i]);
 	}
 	assert(len < sizeof text);
 	if (s->hooks->replied != NULL)

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * smtp/smtp_server_envelope - MAIL and RCPT with their parameters (RFC 5321
- * 4.1.1.2 and 4.1.1.3, RFC 1870, 3461, 6152, 6531).
+ * 4.1.1.2 and 4.1.1.3, RFC 1870, 3461, 4865, 4954 5, 6152, 6531, 6710, 8689).
  */
 #include "smtp/smtp_server_state.h"
 
+#include "postern/base/buf.h"
+#include "postern/base/clock.h"
 #include "postern/mail/address.h"
 #include "postern/mail/xtext.h"
 
 #define ENVID_MAX 100 /* RFC 3461 4.4 */
 #define ORCPT_MAX 500 /* RFC 3461 4.2 */
+#define AUTH_MAX 500  /* RFC 4954 5 */
+#define HOLD_DIGITS 9 /* RFC 4865: future-release-integer */
 
 /* What a wrong argument gets. */
 struct wrong {
@@ -54,6 +58,10 @@ static const struct wrong needs_utf8 = { 553, "5.6.7",
 	"Non-ASCII address without SMTPUTF8" };
 static const struct wrong bad_value = { 501, "5.5.4",
 	"Bad value of a parameter" };
+static const struct wrong held_twice = { 501, "5.5.4",
+	"HOLDFOR and HOLDUNTIL are given together" };
+static const struct wrong held_too_long = { 501, "5.5.4",
+	"Messages are not held for so long, see EHLO" };
 
 static bool
 offers_size(const struct smtp_server *s)
@@ -77,6 +85,31 @@ static bool
 offers_dsn(const struct smtp_server *s)
 {
 	return s->esmtp && s->settings.dsn;
+}
+
+static bool
+offers_priority(const struct smtp_server *s)
+{
+	return s->esmtp && s->settings.mt_priority;
+}
+
+static bool
+offers_require_tls(const struct smtp_server *s)
+{
+	return s->esmtp && s->settings.require_tls;
+}
+
+static bool
+offers_hold(const struct smtp_server *s)
+{
+	return s->esmtp && s->settings.hold_max_s > 0 &&
+	       s->hooks->now_ms != NULL;
+}
+
+static bool
+offers_auth(const struct smtp_server *s)
+{
+	return s->esmtp && s->settings.auth;
 }
 
 static const struct wrong *
@@ -119,6 +152,88 @@ take_envid(struct parse *p, const struct command_param *param)
 	if (param->value.len == 0 || param->value.len > ENVID_MAX)
 		return &bad_value;
 	return xtext_is_printable(param->value) ? NULL : &bad_value;
+}
+
+/* "-9" to "9"; "-0", "+1" and "01" are none (RFC 6710 3). */
+static const struct wrong *
+take_priority(struct parse *p, const struct command_param *param)
+{
+	struct str v = param->value;
+	bool is_below = v.len == 2 && v.p[0] == '-';
+	char digit = v.len > 0 ? v.p[v.len - 1] : 0;
+
+	if ((v.len != 1 && !is_below) || digit < (is_below ? '1' : '0') ||
+	    digit > '9')
+		return &bad_value;
+	p->m->priority = (int8_t)(is_below ? '0' - digit : digit - '0');
+	return NULL;
+}
+
+static const struct wrong *
+take_require_tls(struct parse *p, const struct command_param *param)
+{
+	p->m->require_tls = true;
+	return param->has_value ? &bad_value : NULL;
+}
+
+static int64_t
+hold_max_ms(const struct smtp_server *s)
+{
+	return s->hooks->now_ms(s->arg) +
+	       (int64_t)s->settings.hold_max_s * 1000;
+}
+
+static const struct wrong *
+take_hold(struct parse *p, int64_t release_ms)
+{
+	if (p->m->release_ms != 0)
+		return &held_twice;
+	p->m->release_ms = release_ms;
+	return release_ms > hold_max_ms(p->server) ? &held_too_long : NULL;
+}
+
+static const struct wrong *
+take_hold_for(struct parse *p, const struct command_param *param)
+{
+	uint64_t seconds;
+
+	if (param->value.len == 0 || param->value.len > HOLD_DIGITS ||
+	    param->value.p[0] == '0' || !command_size(param->value, &seconds))
+		return &bad_value;
+	return take_hold(p,
+	    p->server->hooks->now_ms(p->server->arg) + (int64_t)seconds * 1000);
+}
+
+static const struct wrong *
+take_hold_until(struct parse *p, const struct command_param *param)
+{
+	int64_t release_ms;
+
+	if (!clock_parse_rfc3339(param->value, &release_ms))
+		return &bad_value;
+	return take_hold(p, release_ms > 0 ? release_ms : 1);
+}
+
+/* A mailbox in xtext, or "<>": nobody knows who. */
+static const struct wrong *
+take_auth(struct parse *p, const struct command_param *param)
+{
+	unsigned flags = offers_utf8(p->server) ? ADDRESS_UTF8 : 0;
+	const struct wrong *w = NULL;
+	struct address a;
+	struct buf b;
+
+	p->m->auth = param->value;
+	if (str_is(param->value, "<>"))
+		return NULL;
+	if (param->value.len == 0 || param->value.len > AUTH_MAX)
+		return &bad_value;
+	buf_init(&b, AUTH_MAX);
+	if (xtext_decode(&b, param->value) != 0 ||
+	    address_mailbox(&a, buf_str(&b), flags) != ADDRESS_OK)
+		w = &bad_value;
+	buf_done(&b);
+	return w;
 }
 
 static uint8_t
@@ -194,6 +309,11 @@ static const struct param_row mail_params[] = {
 	{ "SMTPUTF8", offers_utf8, take_smtputf8 },
 	{ "RET", offers_dsn, take_ret },
 	{ "ENVID", offers_dsn, take_envid },
+	{ "MT-PRIORITY", offers_priority, take_priority },
+	{ "REQUIRETLS", offers_require_tls, take_require_tls },
+	{ "HOLDFOR", offers_hold, take_hold_for },
+	{ "HOLDUNTIL", offers_hold, take_hold_until },
+	{ "AUTH", offers_auth, take_auth },
 };
 
 static const struct param_row rcpt_params[] = {

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,26 @@ const struct smtp_server_settings play_settings = {
 	.dsn = true,
 	.eight_bit = true,
 };
+
+const struct smtp_server_settings play_extended = {
+	.hostname = "mx.test",
+	.size_max = 1000,
+	.recipients_max = 3,
+	.errors_max = 10,
+	.idle_commands_max = 10,
+	.messages_max = 4,
+	.line_max = 4096,
+	.smtputf8 = true,
+	.chunking = true,
+	.dsn = true,
+	.eight_bit = true,
+	.mt_priority = true,
+	.limits = true,
+	.require_tls = true,
+	.auth = true,
+	.hold_max_s = 1000,
+};
+#define PLAY_DAY_MS (1795478400 * (int64_t)1000)
 
 enum how { HOW_LATER = 1, HOW_PAUSE = 2, HOW_RAW = 4 };
 
@@ -114,6 +135,34 @@ judge(struct smtp_reply *r, struct str address, const char *good)
 		smtp_reply_set(r, 421, "4.3.2", "close");
 }
 
+/* What not every session offers. */
+static void
+see_extended(struct player *y, const struct smtp_mail *m)
+{
+	char text[64];
+
+	if (m->priority != 0) {
+		snprintf(text, sizeof text, ",priority%d", m->priority);
+		see(y, text, str_of(NULL), "");
+	}
+	if (m->release_ms != 0) {
+		snprintf(text, sizeof text, ",release%lld",
+		    (long long)(m->release_ms - PLAY_DAY_MS) / 1000);
+		see(y, text, str_of(NULL), "");
+	}
+	if (m->require_tls)
+		see(y, ",tls", str_of(NULL), "");
+	if (m->auth.len > 0)
+		see(y, ",auth=", m->auth, "");
+}
+
+static int64_t
+now_ms(void *arg)
+{
+	(void)arg;
+	return PLAY_DAY_MS;
+}
+
 static int
 on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 {
@@ -129,6 +178,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	see(y, "", str_of(m->ret_hdrs ? ",hdrs" : ""), "");
 	if (m->envid.len > 0)
 		see(y, ",", m->envid, "");
+	see_extended(y, m);
 	see(y, m->size > 0 ? ",size" : "", str_of(NULL), "] ");
 	judge(&r, m->sender, "2.1.0");
 	return answer(y, &r, reply);
@@ -206,6 +256,7 @@ static const struct smtp_server_hooks hooks = {
 	.body = on_body,
 	.end = on_end,
 	.reset = on_reset,
+	.now_ms = now_ms,
 };
 
 /* Feeds the bytes; step 0: cut at random. */

@@ -6,7 +6,8 @@
  *
  * What came of it, in order, separated by spaces: replies as "250" or
  * "250:2.1.0"; what the hooks were told as "ehlo[name] helo[name] mail[...]
- * rcpt[...] data msg[content] reset"; "bye" when the session is done.
+ * rcpt[...] data msg[content] reset"; "bye" when the session is done.  A
+ * release is told in seconds from that day's beginning.
  *
  * The hooks refuse (550) senders and recipients that begin with "no", put them
  * off (451) with "later", close (421) with "close"; DATA is refused (452) after
@@ -23,8 +24,12 @@ struct play {
 	const char *why, *in, *out;
 };
 
-/* size 1000, 3 recipients, 5 errors, 10 idle commands, all extensions. */
+/* size 1000, 3 recipients, 5 errors, 10 idle commands, the extensions that any
+ * session has. */
 extern const struct smtp_server_settings play_settings;
+/* And those that not every session has, on 2026-11-24: 10 errors, 4 messages,
+ * held for at most 1,000 s. */
+extern const struct smtp_server_settings play_extended;
 
 void play_with(
     const struct play *t, size_t n, const struct smtp_server_settings *s);

@@ -61,6 +61,56 @@ the_test_clock_runs_faster(void **state)
 #endif
 
 static const struct {
+	const char *why, *text;
+	int64_t ms; /* -1: it is none */
+} times[] = {
+	{ "a time", "2026-11-24T09:31:12Z", 1795512672000 },
+	{ "with a fraction", "2026-11-24T09:31:12.999Z", 1795512672000 },
+	{ "in small letters", "2026-11-24t09:31:12z", 1795512672000 },
+	{ "the first", "1970-01-01T00:00:00Z", 0 },
+	{ "the last", "9999-12-31T23:59:59Z", 253402300799000 },
+	{ "a leap day", "2028-02-29T00:00:00Z", 1835395200000 },
+	{ "none", "2026-02-29T00:00:00Z", -1 },
+	{ "nor in 2100", "2100-02-29T00:00:00Z", -1 },
+	{ "but in 2000", "2000-02-29T00:00:00Z", 951782400000 },
+	{ "before all time", "1969-12-31T23:59:59Z", -1 },
+	{ "a month too many", "2026-13-01T00:00:00Z", -1 },
+	{ "no month", "2026-00-01T00:00:00Z", -1 },
+	{ "no day", "2026-01-00T00:00:00Z", -1 },
+	{ "an hour too many", "2026-11-24T24:00:00Z", -1 },
+	{ "a minute too many", "2026-11-24T00:60:00Z", -1 },
+	{ "a leap second", "2016-12-31T23:59:60Z", 1483228800000 },
+	{ "two of them", "2016-12-31T23:59:61Z", -1 },
+	{ "another zone", "2026-11-24T09:31:12+01:00", -1 },
+	{ "no zone", "2026-11-24T09:31:12", -1 },
+	{ "a fraction of nothing", "2026-11-24T09:31:12.Z", -1 },
+	{ "of letters", "2026-11-24T09:31:12.1xZ", -1 },
+	{ "a space between", "2026-11-24 09:31:12Z", -1 },
+	{ "a letter for a digit", "2026-11-24T09:3x:12Z", -1 },
+	{ "a sign", "2026-11-24T+9:31:12Z", -1 },
+	{ "cut", "2026-11-24Z", -1 },
+	{ "nothing", "", -1 },
+};
+
+static void
+a_time_is_read_as_it_is_written(void **state)
+{
+	char text[40];
+	int64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		ms = -1;
+		if (clock_parse_rfc3339(str_of(times[i].text), &ms) !=
+		        (times[i].ms >= 0) ||
+		    ms != times[i].ms)
+			fail_msg("%s: %lld", times[i].why, (long long)ms);
+	}
+	clock_rfc3339_s(1795512672345, text);
+	assert_string_equal(text, "2026-11-24T09:31:12Z");
+}
+
+static const struct {
 	const char *why, *zone;
 	int64_t ms;
 	const char *text;
@@ -106,6 +156,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_time_is_read_as_it_is_written),
 		cmocka_unit_test(both_clocks_go_on),
 		cmocka_unit_test(a_span_has_its_real_length),
 #ifdef TEST_CLOCK

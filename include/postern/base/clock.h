@@ -8,8 +8,11 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "postern/base/str.h"
 
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
@@ -20,6 +23,10 @@ uint64_t clock_real_ms(uint64_t ms);
 void clock_rfc5322(int64_t wall_ms, char out[40]);
 /* "2026-11-24T09:31:12.123456Z" */
 void clock_rfc3339(int64_t wall_us, char out[40]);
+/* "2026-11-24T09:31:12Z", a fraction of the second too: true and *wall_ms. */
+bool clock_parse_rfc3339(struct str text, int64_t *wall_ms);
+/* Without the fraction. */
+void clock_rfc3339_s(int64_t wall_ms, char out[40]);
 int64_t clock_wall_us(void);
 
 #endif

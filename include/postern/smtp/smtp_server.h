@@ -37,7 +37,11 @@ struct smtp_mail {
 	struct str sender; /* without <>; empty: null sender; route dropped */
 	uint64_t size;     /* SIZE=, 0: not given */
 	bool eight_bit, smtputf8, ret_full, ret_hdrs;
-	struct str envid; /* xtext as given, checked; empty: none */
+	struct str envid;   /* xtext as given, checked; empty: none */
+	int8_t priority;    /* MT-PRIORITY, -9 to 9; 0 where none is said */
+	bool require_tls;   /* REQUIRETLS */
+	int64_t release_ms; /* HOLDFOR, HOLDUNTIL: not before; 0: none said */
+	struct str auth;    /* AUTH=: xtext as given, or "<>"; empty: none */
 };
 
 struct smtp_rcpt {
@@ -80,6 +84,8 @@ struct smtp_server_hooks {
 	void (*reset)(void *arg);
 	/* Each reply that answers a command, for counting; may be NULL. */
 	void (*replied)(void *arg, const char *verb, uint16_t code);
+	/* The wall clock; NULL: FUTURERELEASE is not offered. */
+	int64_t (*now_ms)(void *arg);
 };
 
 struct smtp_server_settings {
@@ -94,6 +100,11 @@ struct smtp_server_settings {
 	uint32_t line_max;          /* command line octets, at least 512 */
 	bool smtputf8, chunking, dsn, eight_bit;
 	bool no_pipelining, no_size, no_enhanced; /* not offered */
+	bool mt_priority;
+	bool limits;         /* LIMITS: recipients_max, messages_max */
+	bool require_tls;    /* REQUIRETLS: only where the session is TLS */
+	bool auth;           /* AUTH is offered: MAIL may have AUTH= */
+	uint32_t hold_max_s; /* FUTURERELEASE; 0: not offered */
 	/* More EHLO lines, NULL at the end; NULL: none.  Borrowed. */
 	const char *const *extensions;
 };

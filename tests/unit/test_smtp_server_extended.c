@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters of MAIL that only some sessions offer: MT-PRIORITY (RFC 6710),
+ * FUTURERELEASE (4865), REQUIRETLS (8689), AUTH= (4954); LIMITS (9422). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server_play.h"
+
+#define HI "EHLO c\r\n"
+#define HI_OUT "220 ehlo[c] 250 "
+#define FROM "MAIL FROM:<a@b> "
+#define PLAY_MORE(table)                                                       \
+	play_with((table), sizeof(table) / sizeof(table)[0], &play_extended)
+
+static void
+ehlo_says_what_is_offered(void **state)
+{
+	static const char in[] = HI;
+	struct smtp_server_settings s = play_extended;
+	char *seen = play_raw(in, sizeof in - 1, &s);
+
+	(void)state;
+	assert_non_null(strstr(seen, "250-MT-PRIORITY\r\n"));
+	assert_non_null(
+	    strstr(seen, "250-FUTURERELEASE 1000 2026-11-24T00:16:40Z\r\n"));
+	assert_non_null(strstr(seen, "250-REQUIRETLS\r\n"));
+	assert_non_null(strstr(seen, "250-LIMITS RCPTMAX=3 MAILMAX=4\r\n"));
+	free(seen);
+	s.messages_max = 0;
+	seen = play_raw(in, sizeof in - 1, &s);
+	assert_non_null(strstr(seen, "250-LIMITS RCPTMAX=3\r\n"));
+	free(seen);
+}
+
+static void
+a_priority_is_a_number_of_one_digit(void **state)
+{
+	static const struct play t[] = {
+		{ "the highest, the lowest, the usual",
+		    HI FROM "MT-PRIORITY=9\r\nRSET\r\n" FROM
+		            "mt-priority=-9\r\nRSET\r\n" FROM
+		            "MT-PRIORITY=0\r\n",
+		    HI_OUT "mail[a@b,priority9] 250:2.1.0 reset 250:2.0.0 "
+		           "mail[a@b,priority-9] 250:2.1.0 reset 250:2.0.0 "
+		           "mail[a@b] 250:2.1.0" },
+		{ "one over each",
+		    HI FROM "MT-PRIORITY=10\r\n" FROM "MT-PRIORITY=-10\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4" },
+		{ "no number, no value, a sign, a zero too many",
+		    HI FROM "MT-PRIORITY=x\r\n" FROM "MT-PRIORITY\r\n" FROM
+		            "MT-PRIORITY=+1\r\n" FROM "MT-PRIORITY=-0\r\n" FROM
+		            "MT-PRIORITY=01\r\n" FROM "MT-PRIORITY=-\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "twice", HI FROM "MT-PRIORITY=1 MT-PRIORITY=1\r\n",
+		    HI_OUT "501:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+static void
+a_release_is_within_what_is_offered(void **state)
+{
+	static const struct play t[] = {
+		{ "for so long", HI FROM "HOLDFOR=60\r\n",
+		    HI_OUT "mail[a@b,release60] 250:2.1.0" },
+		{ "the longest", HI FROM "HOLDFOR=1000\r\n",
+		    HI_OUT "mail[a@b,release1000] 250:2.1.0" },
+		{ "a second over it, and no wrapping",
+		    HI FROM "HOLDFOR=1001\r\n" FROM "HOLDFOR=999999999\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4" },
+		{ "ten digits, none, a zero in front, letters",
+		    HI FROM "HOLDFOR=1000000000\r\n" FROM "HOLDFOR\r\n" FROM
+		            "HOLDFOR=060\r\n" FROM "HOLDFOR=0\r\n" FROM
+		            "HOLDFOR=1h\r\n" FROM "HOLDFOR=-1\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "until a time", HI FROM "HOLDUNTIL=2026-11-24T00:10:01Z\r\n",
+		    HI_OUT "mail[a@b,release601] 250:2.1.0" },
+		{ "the last, with a fraction",
+		    HI FROM "HOLDUNTIL=2026-11-24t00:16:40.5z\r\n",
+		    HI_OUT "mail[a@b,release1000] 250:2.1.0" },
+		{ "a second over it",
+		    HI FROM "HOLDUNTIL=2026-11-24T00:16:41Z\r\n",
+		    HI_OUT "501:5.5.4" },
+		{ "one that is past is at once: clocks differ",
+		    HI FROM "HOLDUNTIL=2026-11-23T23:59:59Z\r\n",
+		    HI_OUT "mail[a@b,release-1] 250:2.1.0" },
+		{ "no time",
+		    HI FROM "HOLDUNTIL=2026-11-24\r\n" FROM
+		            "HOLDUNTIL=2026-02-29T00:00:00Z\r\n" FROM
+		            "HOLDUNTIL=2026-11-24T00:10:01+01:00\r\n" FROM
+		            "HOLDUNTIL=2026-11-24T24:10:01Z\r\n" FROM
+		            "HOLDUNTIL=2026-11-24T00:10:01.Z\r\n" FROM
+		            "HOLDUNTIL\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "twice, and both",
+		    HI FROM "HOLDFOR=1 HOLDFOR=1\r\n" FROM
+		            "HOLDFOR=1 HOLDUNTIL=2026-11-24T00:00:01Z\r\n" FROM
+		            "HOLDUNTIL=2026-11-24T00:00:01Z HOLDFOR=1\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+static void
+requiretls_has_no_value(void **state)
+{
+	static const struct play t[] = {
+		{ "it reaches the owner", HI FROM "REQUIRETLS\r\n",
+		    HI_OUT "mail[a@b,tls] 250:2.1.0" },
+		{ "with a value, and twice",
+		    HI FROM "REQUIRETLS=yes\r\n" FROM
+		            "REQUIRETLS REQUIRETLS\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define D50 "ddddddddddddddddddddddddddddddddddddddddddddddddd."
+#define PLUS12 "+61+61+61+61+61+61+61+61+61+61+61+61"
+#define LOCAL64 PLUS12 PLUS12 PLUS12 PLUS12 PLUS12 "+61+61+61+61"
+
+static void
+who_wrote_it_is_a_mailbox_in_xtext(void **state)
+{
+	static const struct play t[] = {
+		{ "one, with an escape", HI FROM "AUTH=e+3Dmc2@example.com\r\n",
+		    HI_OUT "mail[a@b,auth=e+3Dmc2@example.com] 250:2.1.0" },
+		{ "nobody knows", HI FROM "AUTH=<>\r\n",
+		    HI_OUT "mail[a@b,auth=<>] 250:2.1.0" },
+		{ "no mailbox, no xtext, no value, twice",
+		    HI FROM "AUTH=me\r\n" FROM "AUTH=a+zz@b.c\r\n" FROM
+		            "AUTH\r\n" FROM "AUTH=<a@b>\r\n" FROM
+		            "AUTH=<> AUTH=<>\r\n" FROM "AUTH=a+0Ab@c.d\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "a long one: 64 octets and each of them escaped",
+		    HI FROM "AUTH=" LOCAL64 "@" D50 D50 D50 "example\r\n",
+		    HI_OUT "mail[a@b,auth=" LOCAL64 "@" D50 D50 D50
+		           "example] 250:2.1.0" },
+		{ "over 500 octets",
+		    HI FROM "AUTH=" X50 X50 X50 X50 X50 X50 X50 X50 X50 "@" D50
+		            "\r\n",
+		    HI_OUT "501:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+static void
+helo_has_none_of_them(void **state)
+{
+	static const struct play t[] = {
+		{ "none",
+		    "HELO c\r\n" FROM "MT-PRIORITY=1\r\n" FROM
+		    "HOLDFOR=1\r\n" FROM "REQUIRETLS\r\n" FROM "AUTH=<>\r\n",
+		    "220 helo[c] 250 555:5.5.4 555:5.5.4 555:5.5.4 "
+		    "555:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+/* One message's parameters are not the next one's. */
+static void
+what_was_said_is_for_one_message(void **state)
+{
+	static const struct play t[] = {
+		{ "RSET forgets it",
+		    HI FROM "REQUIRETLS MT-PRIORITY=3 HOLDFOR=5 AUTH=<>\r\n"
+		            "RSET\r\n" FROM "\r\n",
+		    HI_OUT "mail[a@b,priority3,release5,tls,auth=<>] 250:2.1.0 "
+		           "reset 250:2.0.0 mail[a@b] 250:2.1.0" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ehlo_says_what_is_offered),
+		cmocka_unit_test(a_priority_is_a_number_of_one_digit),
+		cmocka_unit_test(a_release_is_within_what_is_offered),
+		cmocka_unit_test(requiretls_has_no_value),
+		cmocka_unit_test(who_wrote_it_is_a_mailbox_in_xtext),
+		cmocka_unit_test(helo_has_none_of_them),
+		cmocka_unit_test(what_was_said_is_for_one_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
