@@ -25,7 +25,9 @@
 /* The words of providers.disable are in the order of the bits. */
 _Static_assert(SMTP_CAP_PIPELINING == 1 << 0 && SMTP_CAP_CHUNKING == 1 << 1 &&
                    SMTP_CAP_SIZE == 1 << 2 && SMTP_CAP_8BITMIME == 1 << 3 &&
-                   SMTP_CAP_SMTPUTF8 == 1 << 4 && SMTP_CAP_DSN == 1 << 5,
+                   SMTP_CAP_SMTPUTF8 == 1 << 4 && SMTP_CAP_DSN == 1 << 5 &&
+                   SMTP_CAP_MT_PRIORITY == 1 << 6 &&
+                   SMTP_CAP_REQUIRETLS == 1 << 7 && SMTP_CAP_LIMITS == 1 << 8,
     "conf_table.c has the words in another order");
 
 /* What a struct settings is the front of. */
@@ -82,6 +84,9 @@ finish_listener(struct conf_listener *c)
 	c->l.dsn = (c->disable & CONF_DISABLE_DSN) == 0;
 	c->l.smtputf8 = (c->disable & CONF_DISABLE_SMTPUTF8) == 0;
 	c->l.eight_bit = (c->disable & CONF_DISABLE_8BITMIME) == 0;
+	c->l.mt_priority = (c->disable & CONF_DISABLE_MT_PRIORITY) == 0;
+	c->l.require_tls = (c->disable & CONF_DISABLE_REQUIRETLS) == 0;
+	c->l.limits = (c->disable & CONF_DISABLE_LIMITS) == 0;
 }
 
 /* Without "listeners": port 25 of both loopbacks. */

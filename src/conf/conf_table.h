@@ -65,6 +65,9 @@ enum conf_disable { /* the order of the words in the table */
 	CONF_DISABLE_DSN = 1 << 1,
 	CONF_DISABLE_SMTPUTF8 = 1 << 2,
 	CONF_DISABLE_8BITMIME = 1 << 3,
+	CONF_DISABLE_MT_PRIORITY = 1 << 4,
+	CONF_DISABLE_REQUIRETLS = 1 << 5,
+	CONF_DISABLE_LIMITS = 1 << 6,
 };
 
 struct conf_provider {

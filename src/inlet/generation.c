@@ -96,6 +96,9 @@ fill_server(struct smtp_server_settings *to, const char *hostname,
 		.chunking = l->chunking,
 		.dsn = l->dsn,
 		.eight_bit = l->eight_bit,
+		.mt_priority = l->mt_priority,
+		.limits = l->limits,
+		.hold_max_s = (uint32_t)(l->hold_max_ms / 1000),
 	};
 }
 

@@ -425,6 +425,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		.user = s->user,
 		.protocol = session_protocol(s, protocol),
 		.tls = session_tls_text(s, tls) ? tls : NULL,
+		.may_raise = s->user != NULL || addr_is_loopback(&s->peer),
 		.session = s->id,
 		.policy = s->policy,
 		.user_policy = s->user_policy,
@@ -533,6 +534,13 @@ on_replied(void *arg, const char *verb, uint16_t code)
 	log_end(&l);
 }
 
+static int64_t
+on_now_ms(void *arg)
+{
+	(void)arg;
+	return clock_wall_ms();
+}
+
 static const struct smtp_server_hooks smtp_hooks = {
 	.write = on_write,
 	.command = on_command,
@@ -544,6 +552,7 @@ static const struct smtp_server_hooks smtp_hooks = {
 	.end = on_end,
 	.reset = on_reset,
 	.replied = on_replied,
+	.now_ms = on_now_ms,
 };
 
 /* --- the beginning ----------------------------------------------------------
@@ -589,6 +598,7 @@ session_machine(struct inlet_session *s)
 	struct smtp_server_settings own = *s->server;
 
 	own.extensions = s->extensions;
+	own.require_tls = s->listener->require_tls && conn_is_secure(s->conn);
 	return smtp_server_new(&own, &smtp_hooks, s);
 }
 

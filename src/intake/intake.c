@@ -20,6 +20,7 @@
 #include "intake/events.h"
 #include "intake/rates.h"
 #include "intake/rules.h"
+#include "intake/wishes.h"
 
 #define MESSAGE_MAGIC 0x1e77e12du
 /* Words of an envelope: so much, and so much for each recipient (a path of 256
@@ -58,6 +59,7 @@ struct intake_message {
 	struct draft draft;
 	size_t words_taken; /* bytes of the budget */
 	uint32_t flags;     /* enum envelope_flag */
+	struct wishes wishes;
 	/* from the content on */
 	uint64_t mid;
 	uint64_t size; /* as the client sent it, without our Received */
@@ -123,6 +125,7 @@ static void
 log_accepted(const struct intake_message *m)
 {
 	const struct draft *d = &m->draft;
+	char release[40];
 	struct log_line l;
 
 	if (!log_wants(LOG_LEVEL_INFO))
@@ -138,6 +141,12 @@ log_accepted(const struct intake_message *m)
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
 	if (draft_word(d, DRAFT_TLS) != NULL)
 		log_cstr(&l, "tls", draft_word(d, DRAFT_TLS));
+	if (m->wishes.priority != 0)
+		log_num(&l, "priority", m->wishes.priority);
+	if (m->wishes.release_ms != 0) {
+		clock_rfc3339_s(m->wishes.release_ms, release);
+		log_cstr(&l, "release", release);
+	}
 	if (draft_word(d, DRAFT_MESSAGE_ID) != NULL)
 		log_cstr(&l, "message_id", draft_word(d, DRAFT_MESSAGE_ID));
 	log_end(&l);
@@ -237,7 +246,7 @@ message_answer(struct intake_message *m, enum spool_result result)
 
 	if (result == SPOOL_DONE) {
 		id_text(m->mid, id);
-		smtp_reply_set(&reply, 250, "2.0.0", "queued as %s", id);
+		wishes_reply(&m->wishes, id, &reply);
 		log_accepted(m);
 	} else {
 		set_room_reply(&reply, result);
@@ -273,6 +282,8 @@ make_envelope(struct intake_message *m, int64_t now_ms)
 		.size = m->total,
 		.crc32c = m->crc,
 		.flags = m->flags,
+		.mt_priority = m->wishes.priority,
+		.release_ms = m->wishes.release_ms,
 	};
 	struct envelope *e;
 
@@ -301,9 +312,11 @@ message_commit(struct intake_message *m)
 	a->ndeliveries = 1;
 	a->first = (struct spool_delivery){
 		.route = m->rules->s.route,
-		.priority = (uint8_t)m->policy.priority,
+		.priority =
+		    wishes_priority(&m->wishes, (uint8_t)m->policy.priority),
 		.lane = m->lane,
-		.due_ms = now_ms,
+		.due_ms = m->wishes.release_ms > now_ms ? m->wishes.release_ms
+		                                        : now_ms,
 		.hold = m->policy.hold ? SPOOL_HOLD_OPERATOR : SPOOL_HOLD_NONE,
 	};
 	content_pool_asked(&m->in->pool);
@@ -364,7 +377,9 @@ flags_of(const struct smtp_mail *m)
 	return (m->eight_bit ? ENVELOPE_8BITMIME : 0u) |
 	       (m->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u) |
 	       (m->ret_full ? ENVELOPE_RET_FULL : 0u) |
-	       (m->ret_hdrs ? ENVELOPE_RET_HDRS : 0u);
+	       (m->ret_hdrs ? ENVELOPE_RET_HDRS : 0u) |
+	       (m->require_tls ? ENVELOPE_REQUIRETLS : 0u) |
+	       (m->auth.len > 0 ? ENVELOPE_AUTH : 0u);
 }
 
 /* true: it may come; else *r is the refusal. */
@@ -445,6 +460,7 @@ message_new(struct intake *i, const struct intake_from *from,
 	m->rules = rules_ref(i->rules);
 	m->session = from->session;
 	m->flags = flags_of(mail);
+	wishes_take(&m->wishes, mail, from, clock_wall_ms());
 	policy_join(&m->policy, from->policy, from->user_policy);
 	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
 	return m;
@@ -574,6 +590,7 @@ put_received(struct intake_message *m)
 		.tls = draft_word(d, DRAFT_TLS),
 		.id = id,
 		.date = date,
+		.priority = m->wishes.priority,
 	};
 	int rc;
 

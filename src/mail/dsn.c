@@ -257,10 +257,17 @@ put_rcpt(struct dsn_out *o, const struct dsn_rcpt *rcpt, bool global)
 static void
 put_status(struct dsn_out *o, const struct dsn_report *r, bool global)
 {
+	char release[40];
+
 	if (r->envid.len > 0)
 		put_decoded(o, "Original-Envelope-Id: ", r->envid, false);
 	dsn_out_textf(o, "Reporting-MTA: dns; %.255s\r\n", r->hostname);
 	put_date(o, "Arrival-Date", r->arrival_ms);
+	if (r->release_ms > 0) {
+		clock_rfc3339_s(r->release_ms, release);
+		dsn_out_textf(
+		    o, "Future-Release-Request: until;%s\r\n", release);
+	}
 	for (size_t i = 0; i < r->nrcpts; i++)
 		put_rcpt(o, &r->rcpts[i], global);
 }

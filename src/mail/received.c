@@ -111,6 +111,15 @@ put_recipient(struct field *f, const char *recipient)
 	put_word(f, word);
 }
 
+static void
+put_priority(struct field *f, int priority)
+{
+	char word[32];
+
+	snprintf(word, sizeof word, "PRIORITY %d", priority);
+	put_word(f, word);
+}
+
 int
 received_build(struct buf *out, const struct received *r)
 {
@@ -128,6 +137,8 @@ received_build(struct buf *out, const struct received *r)
 	put_pair(&f, "id", r->id);
 	if (r->recipient != NULL)
 		put_recipient(&f, r->recipient);
+	if (r->priority != 0)
+		put_priority(&f, r->priority);
 	f.text[f.len++] = ';';
 	f.column++;
 	put_word(&f, r->date);

@@ -19,8 +19,12 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 	caps &= ~p->set->disable;
 	if (p->set->max_size > 0 && size > p->set->max_size)
 		return SPOOL_HOLD_SIZE;
+	if ((d->needs & DELIVERY_NEEDS_TLS) && p->set->tls != RELAY_TLS_VERIFY)
+		return SPOOL_HOLD_REQUIRETLS;
 	if (!p->is_known)
 		return SPOOL_HOLD_NONE;
+	if ((d->needs & DELIVERY_NEEDS_TLS) && !(caps & SMTP_CAP_REQUIRETLS))
+		return SPOOL_HOLD_REQUIRETLS;
 	if (size_max > 0 && size > size_max)
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_UTF8) && !(caps & SMTP_CAP_SMTPUTF8))

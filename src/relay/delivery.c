@@ -14,6 +14,7 @@
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
 
+#include "relay/domains.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/scheduler.h"
@@ -145,6 +146,9 @@ needs_of(const struct delivery *d)
 		needs |= DELIVERY_NEEDS_UTF8;
 	if (e->flags & (ENVELOPE_BODY_8BIT | ENVELOPE_HEADER_8BIT))
 		needs |= DELIVERY_NEEDS_8BIT;
+	/* A bounce rather goes without than not at all (RFC 8689 5). */
+	if ((e->flags & ENVELOPE_REQUIRETLS) != 0 && e->sender[0] != '\0')
+		needs |= DELIVERY_NEEDS_TLS;
 	return needs;
 }
 
@@ -167,14 +171,36 @@ delivery_open(struct delivery *d, struct envelope *env)
 	return true;
 }
 
+int64_t
+delivery_since_ms(const struct delivery *d)
+{
+	const struct envelope *e = d->env;
+
+	return e->release_ms > e->arrival_ms ? e->release_ms : e->arrival_ms;
+}
+
 bool
 delivery_is_in_memory(const struct delivery *d)
 {
 	return d->env->body && body_str(d->env->body).len == d->env->size;
 }
 
+bool
+delivery_fits(const struct delivery *d, const struct domains *domains)
+{
+	for (uint32_t i = 0; i < d->nrcpts; i++) {
+		const struct envelope_rcpt *of =
+		    &d->env->rcpts[d->rcpts[i].index];
+
+		if (d->rcpts[i].state == DELIVERY_TODO &&
+		    domains_fit(domains, str_of(of->address)))
+			return true;
+	}
+	return false;
+}
+
 static void
-choose_rcpts(struct delivery *d, uint32_t max)
+choose_rcpts(struct delivery *d, uint32_t max, struct domains *domains)
 {
 	uint32_t n = delivery_count(d, DELIVERY_TODO);
 
@@ -188,11 +214,12 @@ choose_rcpts(struct delivery *d, uint32_t max)
 		d->slot = mem_array(n, sizeof *d->slot);
 	}
 	d->txn.nrcpts = 0;
-	for (uint32_t i = 0; d->txn.nrcpts < n; i++) {
+	for (uint32_t i = 0; i < d->nrcpts && d->txn.nrcpts < n; i++) {
 		struct delivery_rcpt *rcpt = &d->rcpts[i];
 		const struct envelope_rcpt *of = &d->env->rcpts[rcpt->index];
 
-		if (rcpt->state != DELIVERY_TODO)
+		if (rcpt->state != DELIVERY_TODO ||
+		    !domains_take(domains, str_of(of->address)))
 			continue;
 		rcpt->state = DELIVERY_IN_TXN;
 		d->slot[d->txn.nrcpts] = i;
@@ -237,8 +264,21 @@ says_8bit(const struct delivery *d, const struct provider *p)
 	       (caps & SMTP_CAP_8BITMIME) != 0;
 }
 
+static bool
+says_require_tls(const struct delivery *d, const struct provider *p)
+{
+	uint32_t caps = p->caps & ~p->set->disable;
+
+	if (d->needs & DELIVERY_NEEDS_TLS)
+		return true;
+	return (d->env->flags & ENVELOPE_REQUIRETLS) != 0 &&
+	       (caps & SMTP_CAP_REQUIRETLS) != 0 &&
+	       p->set->tls == RELAY_TLS_VERIFY;
+}
+
 struct smtp_txn *
-delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
+delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
+    struct domains *domains)
 {
 	const struct envelope *e = d->env;
 
@@ -249,10 +289,13 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max)
 		.smtputf8 = says_utf8(d, p),
 		.ret_full = (e->flags & ENVELOPE_RET_FULL) != 0,
 		.ret_hdrs = (e->flags & ENVELOPE_RET_HDRS) != 0,
+		.require_tls = says_require_tls(d, p),
+		.auth_unknown = (e->flags & ENVELOPE_AUTH) != 0,
+		.mt_priority = e->mt_priority,
 		.size = e->size };
 	if (delivery_is_in_memory(d))
 		d->txn.content = body_str(e->body);
-	choose_rcpts(d, max);
+	choose_rcpts(d, max, domains);
 	d->naccepted = 0;
 	d->txn_why = VERDICT_OK;
 	d->crc = 0;

@@ -18,6 +18,7 @@
 #include "relay/keyset.h"
 #include "relay/verdict.h"
 
+struct domains;
 struct envelope;
 struct provider;
 struct relay;
@@ -62,7 +63,11 @@ struct delivery_rcpt {
 	struct delivery_reply reply;
 };
 
-enum delivery_need { DELIVERY_NEEDS_UTF8 = 1, DELIVERY_NEEDS_8BIT = 2 };
+enum delivery_need {
+	DELIVERY_NEEDS_UTF8 = 1,
+	DELIVERY_NEEDS_8BIT = 2,
+	DELIVERY_NEEDS_TLS = 4 /* RFC 8689 */
+};
 
 struct delivery {
 	uint32_t magic;
@@ -118,9 +123,12 @@ void delivery_free(struct delivery **d); /* out of hand too */
 void delivery_set_phase(struct delivery *d, enum delivery_phase phase);
 /* Takes the reference; finds its recipients.  false: none is queued. */
 bool delivery_open(struct delivery *d, struct envelope *env);
-/* Builds the transaction for up to max recipients. */
-struct smtp_txn *delivery_begin(
-    struct delivery *d, struct provider *p, uint32_t max);
+/* Is there room for one of its recipients at least? */
+bool delivery_fits(const struct delivery *d, const struct domains *domains);
+/* Builds the transaction for up to max recipients (0: no bound), whose domains
+ * are taken. */
+struct smtp_txn *delivery_begin(struct delivery *d, struct provider *p,
+    uint32_t max, struct domains *domains);
 void delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
     const struct verdict *v);
 /* The transaction's end: what it means for its recipients. */
@@ -138,6 +146,8 @@ bool delivery_was_refused(const struct delivery *d, const struct provider *p);
 void delivery_reply_set(struct delivery_reply *reply, uint16_t code,
     const char *enhanced, const char *text);
 void delivery_reply_done(struct delivery_reply *reply);
+/* When its time began: it came, or it was released (RFC 4865). */
+int64_t delivery_since_ms(const struct delivery *d);
 bool delivery_is_in_memory(const struct delivery *d); /* its whole content */
 
 #endif

@@ -15,6 +15,7 @@
 #include "postern/io/loop.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
+#include "postern/smtp/smtp_client.h"
 #include "postern/spool/envelope.h"
 
 #include "relay/backoff.h"
@@ -55,6 +56,12 @@ wait_at(struct provider *p, struct delivery *d, bool first)
 		list_push(&p->waiting, &d->node);
 	p->nwaiting++;
 	relay_kick(p->relay);
+}
+
+void
+dispatch_put_back(struct delivery *d)
+{
+	wait_at(d->provider, d, true);
 }
 
 static struct delivery *
@@ -105,6 +112,10 @@ fail_unfit(struct delivery *d, enum spool_hold lacks)
 	else if (lacks == SPOOL_HOLD_8BIT)
 		delivery_reply_set(
 		    reply, 554, "5.6.3", "no provider takes 8-bit content");
+	else if (lacks == SPOOL_HOLD_REQUIRETLS)
+		delivery_reply_set(reply, 550, "5.7.30",
+		    "no provider supports REQUIRETLS, which the message "
+		    "demands");
 	else if (lacks == SPOOL_HOLD_SIZE)
 		delivery_reply_set(reply, 552, "5.3.4",
 		    "the message is larger than any provider takes");
@@ -397,9 +408,11 @@ refit(struct provider *p)
 }
 
 void
-dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max)
+dispatch_connected(struct provider *p, const struct smtp_client *c)
 {
-	if (provider_learn(p, caps, size_max))
+	p->said = smtp_client_limits(c);
+	if (provider_learn(
+	        p, smtp_client_capabilities(c), smtp_client_size_max(c)))
 		park_look(p->relay);
 	refit(p);
 	relay_kick(p->relay);

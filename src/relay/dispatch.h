@@ -14,6 +14,7 @@ struct outcome;
 struct provider;
 struct relay;
 struct relay_session;
+struct smtp_client;
 struct verdict;
 
 /* Everything that can be done now; sets the timer for the rest. */
@@ -27,7 +28,9 @@ void dispatch_loaded(struct delivery *d, bool gone);
 /* A transaction ended, its recipients have their states. */
 void dispatch_done(struct delivery *d, struct relay_session *s,
     const struct verdict *v, const struct outcome *o);
-void dispatch_connected(struct provider *p, uint32_t caps, uint64_t size_max);
+void dispatch_connected(struct provider *p, const struct smtp_client *c);
+/* Back to the head of those that wait for its provider. */
+void dispatch_put_back(struct delivery *d);
 void dispatch_not_connected(
     struct provider *p, const struct verdict *v, const struct outcome *o);
 /* What waits at p goes elsewhere. */

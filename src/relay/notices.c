@@ -123,6 +123,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 		.now_ms = clock_wall_ms(),
 		.arrival_ms = e->arrival_ms,
 		.envid = str_of(e->envid),
+		.release_ms = e->release_ms,
 		.nrcpts = n->nrcpts,
 		.rcpts = n->rcpts };
 	bool built;
@@ -135,14 +136,16 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 	r.from = str_of(from);
 	r.message_id = str_of(message_id);
 	r.returned = returned(n);
-	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 && !is_unfit(n) &&
+	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 &&
+	         (e->flags & ENVELOPE_REQUIRETLS) == 0 && !is_unfit(n) &&
 	         r.returned.len == e->size && e->size <= RETURNED_MAX;
 	built = dsn_build(out, &r, needs) == 0;
 	return built;
 }
 
 static uint32_t
-flags_of(const struct dsn_needs *needs, const char *to)
+flags_of(
+    const struct dsn_needs *needs, const char *to, const struct envelope *about)
 {
 	uint32_t flags = ENVELOPE_NOTICE;
 
@@ -152,7 +155,7 @@ flags_of(const struct dsn_needs *needs, const char *to)
 		flags |= ENVELOPE_SMTPUTF8 | ENVELOPE_HEADER_8BIT;
 	if (!str_is_ascii(str_of(to)))
 		flags |= ENVELOPE_SMTPUTF8;
-	return flags;
+	return flags | (about->flags & ENVELOPE_REQUIRETLS);
 }
 
 static struct envelope *
@@ -169,7 +172,7 @@ pack(const struct notice *n, struct buf *text, uint64_t mid,
 		.arrival_ms = clock_wall_ms(),
 		.size = s.len,
 		.crc32c = crc32c(0, s.p, s.len),
-		.flags = flags_of(needs, n->to),
+		.flags = flags_of(needs, n->to, n->d->env),
 		.sender = "",
 		.client = "local",
 		.listener = "notice",
@@ -269,7 +272,7 @@ notices_delay(const struct delivery *d)
 		to->text = str_of(of->text);
 		to->last_attempt_ms = 0;
 		to->retry_until_ms =
-		    d->env->arrival_ms + (int64_t)set->retry.give_up_ms;
+		    delivery_since_ms(d) + (int64_t)set->retry.give_up_ms;
 	}
 	return make(&n);
 }

@@ -133,6 +133,18 @@ open_more(struct provider *p)
 		relay_session_open(p);
 }
 
+/* The next one that waits, if the session's server takes its recipients. */
+static bool
+may_take_next(struct relay_session *s)
+{
+	struct list *waiting = &s->provider->waiting;
+
+	return relay_session_may_take(s) &&
+	       (list_empty(waiting) ||
+	           delivery_fits(LIST_OF(waiting->next, struct delivery, node),
+	               &s->domains));
+}
+
 struct relay_session *
 pool_lease(struct provider *p)
 {
@@ -142,7 +154,7 @@ pool_lease(struct provider *p)
 		struct relay_session *s =
 		    LIST_OF(idle->next, struct relay_session, node);
 
-		if (relay_session_may_take(s))
+		if (may_take_next(s))
 			return s;
 		if (!provider_is_usable(p, relay_now_ms(p->relay)))
 			return NULL;

@@ -368,7 +368,8 @@ provider_rcpts(struct provider *p)
 {
 	if (relay_now_ms(p->relay) >= p->rcpts_until_ms)
 		p->rcpts_max = 0;
-	return lower(p->set->max_recipients, p->rcpts_max);
+	return lower(
+	    lower(p->set->max_recipients, p->said.rcpts), p->rcpts_max);
 }
 
 uint32_t
@@ -376,5 +377,7 @@ provider_messages(struct provider *p)
 {
 	if (relay_now_ms(p->relay) >= p->messages_until_ms)
 		p->messages_max = 0;
-	return lower(p->set->max_messages_per_connection, p->messages_max);
+	return lower(
+	    lower(p->set->max_messages_per_connection, p->said.messages),
+	    p->messages_max);
 }

@@ -12,6 +12,7 @@
 
 #include "postern/base/err.h"
 #include "postern/base/list.h"
+#include "postern/smtp/smtp_client.h"
 
 #include "relay/breaker.h"
 #include "relay/pause.h"
@@ -49,6 +50,7 @@ struct provider {
 	 * behind the same name answered). */
 	uint32_t had_caps;
 	uint64_t had_size_max, had_until_ms;
+	struct smtp_limits said;                     /* by its last session */
 	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
 	uint64_t rcpts_until_ms, messages_until_ms;  /* then forgotten */
 	uint64_t conns_at_ms; /* conns_max may grow from here */

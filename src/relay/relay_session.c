@@ -339,7 +339,8 @@ begin(struct relay_session *s, struct delivery *d)
 		pool_move(s, POOL_BUSY);
 	d->provider = s->provider;
 	delivery_set_phase(d, DELIVERY_SENDING);
-	return delivery_begin(d, s->provider, provider_rcpts(s->provider));
+	return delivery_begin(
+	    d, s->provider, provider_rcpts(s->provider), &s->domains);
 }
 
 void
@@ -361,6 +362,10 @@ on_next(void *arg)
 	if (!relay_session_may_take(s))
 		return NULL;
 	d = dispatch_next(s->provider);
+	if (d && !delivery_fits(d, &s->domains)) {
+		dispatch_put_back(d);
+		return NULL;
+	}
 	return d ? begin(s, d) : NULL;
 }
 
@@ -546,8 +551,8 @@ on_ready(void *arg)
 	relay_log_connected(s);
 	pool_move(s, POOL_IDLE);
 	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
-	dispatch_connected(s->provider, smtp_client_capabilities(s->client),
-	    smtp_client_size_max(s->client));
+	s->domains.max = smtp_client_limits(s->client).domains;
+	dispatch_connected(s->provider, s->client);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "postern/base/list.h"
 
+#include "relay/domains.h"
 #include "relay/pool.h"
 
 struct conn;
@@ -49,6 +50,7 @@ struct relay_session {
 	uint64_t want_offset;
 	bool judged; /* its end is accounted for already */
 	bool over;   /* LEAVING: only its connection's end is waited for */
+	struct domains domains; /* of its recipients so far */
 };
 
 /* Starts to connect; it is in its provider's pool. */

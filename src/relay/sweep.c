@@ -39,6 +39,7 @@ struct walk {
 	uint64_t done; /* all ids up to here are dealt with */
 	bool skipped;  /* something was in hand: the next one starts over */
 	unsigned walks;
+	int64_t held_ms; /* the first release of those it left out; 0: none */
 };
 
 struct sweep {
@@ -96,24 +97,30 @@ take_all(struct relay *r, uint64_t mid, enum delivery_purpose why)
 	return all;
 }
 
-/* One page; true: there may be more. */
+/* One page of those that came before a time; true: there may be more.  One
+ * that was held counts from its release.  Nobody is warned of it: a delay is
+ * what its sender asked for. */
 static bool
-page(struct relay *r, struct walk *w, uint64_t until, enum delivery_purpose why)
+page(struct relay *r, struct walk *w, int64_t before, enum delivery_purpose why)
 {
+	struct spool_sweep s = { .after = w->done,
+		.until = id_first(before),
+		.released_ms = why == DELIVERY_WARN ? 0 : before };
 	uint64_t mids[PAGE];
-	uint64_t seen = w->done;
 	int n;
 
 	if (r->nswept >= SWEPT_MAX)
 		return true;
-	n = spool_sweep(r->reader, w->done, until, mids, PAGE, &seen);
+	n = spool_sweep(r->reader, &s, mids, PAGE);
 	for (int i = 0; i < n; i++) {
 		if (!take_all(r, mids[i], why))
 			w->skipped = true;
 	}
-	if (n < 0 || (n == 0 && seen <= w->done))
+	if (n < 0 || (n == 0 && s.seen <= w->done))
 		return false;
-	w->done = seen;
+	w->done = s.seen;
+	if (s.held_ms > 0 && (w->held_ms == 0 || s.held_ms < w->held_ms))
+		w->held_ms = s.held_ms;
 	return true;
 }
 
@@ -121,11 +128,13 @@ static bool
 walk(
     struct relay *r, struct walk *w, uint64_t age_ms, enum delivery_purpose why)
 {
-	int64_t now = clock_wall_ms();
+	int64_t before = clock_wall_ms() - (int64_t)age_ms;
 
-	if (now <= (int64_t)age_ms)
+	if (before <= 0)
 		return false;
-	return page(r, w, id_first(now - (int64_t)age_ms), why);
+	if (why == DELIVERY_EXPIRE && w->held_ms > 0 && w->held_ms <= before)
+		*w = (struct walk){ 0 }; /* its time has come: from the start */
+	return page(r, w, before, why);
 }
 
 static void
@@ -212,7 +221,7 @@ give_up(struct delivery *d)
 		const struct envelope_rcpt *of = &d->env->rcpts[rcpt->index];
 
 		snprintf(text, sizeof text, "given up after %lld seconds%s%s",
-		    (long long)(clock_wall_ms() - d->env->arrival_ms) / 1000,
+		    (long long)(clock_wall_ms() - delivery_since_ms(d)) / 1000,
 		    of->text ? "; last reply: " : "", of->text ? of->text : "");
 		rcpt->state = DELIVERY_DEAD;
 		delivery_reply_set(&rcpt->reply, of->code, why.enhanced, text);

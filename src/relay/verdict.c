@@ -190,6 +190,7 @@ static const struct verdict_rule generic[] = {
 { ANY, 530, 530, NULL,      NULL, NULL,                   VERDICT_AUTH },
 { ANY, 534, 535, NULL,      NULL, NULL,                   VERDICT_AUTH },
 { ANY, 538, 538, NULL,      NULL, NULL,                   VERDICT_AUTH },
+{ SENT, PERM, "5.7.30",     "requiretls", NULL,           VERDICT_UNFIT },
 { ANY, PERM, "5.7.30",      NULL, NULL,                   VERDICT_AUTH },
 { SENT, PERM, NULL,         "authentication", "required", VERDICT_AUTH },
 { SENT, PERM, NULL,         "not authenticated", NULL,    VERDICT_AUTH },

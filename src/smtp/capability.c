@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "postern/smtp/smtp_client.h"
-
 static const struct {
 	const char *keyword;
 	uint32_t bit;
@@ -15,6 +13,9 @@ static const struct {
 	{ "8BITMIME", SMTP_CAP_8BITMIME },
 	{ "SMTPUTF8", SMTP_CAP_SMTPUTF8 },
 	{ "DSN", SMTP_CAP_DSN },
+	{ "MT-PRIORITY", SMTP_CAP_MT_PRIORITY },
+	{ "REQUIRETLS", SMTP_CAP_REQUIRETLS },
+	{ "LIMITS", SMTP_CAP_LIMITS },
 	{ "STARTTLS", SMTP_CAP_STARTTLS },
 	{ "ENHANCEDSTATUSCODES", SMTP_CAP_ENHANCED },
 };
@@ -50,6 +51,25 @@ take_auth(struct capability *c, struct str list)
 	}
 }
 
+/* "NAME=number"; what is no number of at most six digits, not 0 in front, says
+ * nothing (RFC 9422 3.1). */
+static void
+take_limit(struct smtp_limits *l, struct str word)
+{
+	struct str name = str_cut(&word, '=');
+	uint64_t v;
+
+	if (word.len == 0 || word.len > 6 || word.p[0] == '0' ||
+	    !str_u64(word, &v))
+		return;
+	if (str_is(name, "RCPTMAX"))
+		l->rcpts = (uint32_t)v;
+	else if (str_is(name, "MAILMAX"))
+		l->messages = (uint32_t)v;
+	else if (str_is(name, "RCPTDOMAINMAX"))
+		l->domains = (uint32_t)v;
+}
+
 void
 capability_line(struct capability *c, unsigned index, struct str text)
 {
@@ -73,6 +93,8 @@ capability_line(struct capability *c, unsigned index, struct str text)
 		if (str_is(word, words[i].keyword))
 			c->set |= words[i].bit;
 	}
+	while (str_is(word, "LIMITS") && rest.len > 0)
+		take_limit(&c->limits, str_cut(&rest, ' '));
 	/* A size that is no number says nothing but that SIZE= is taken. */
 	if (str_is(word, "SIZE") && !str_u64(rest, &c->size_max))
 		c->size_max = 0;

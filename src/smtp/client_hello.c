@@ -125,6 +125,8 @@ go_on(struct smtp_client *c)
 {
 	reply_init(&c->reply, NULL, NULL);
 	c->caps.set &= ~c->disable;
+	if (!c->secure)
+		c->caps.set &= ~(uint32_t)SMTP_CAP_REQUIRETLS;
 	if (c->tls == SMTP_TLS_STARTTLS && !c->secure) {
 		if (!(c->caps.set & SMTP_CAP_STARTTLS)) {
 			unable(c, OUTCOME_STARTTLS,

@@ -85,6 +85,8 @@ txn_fault(const struct smtp_client *c, const struct smtp_txn *t)
 		return "the peer does not offer SMTPUTF8";
 	if (t->eight_bit && !(caps & SMTP_CAP_8BITMIME) && !c->eight_bit_pass)
 		return "the peer does not offer 8BITMIME";
+	if (t->require_tls && !(caps & SMTP_CAP_REQUIRETLS))
+		return "the peer does not offer REQUIRETLS";
 	if (c->caps.set & SMTP_CAP_SIZE && c->caps.size_max > 0 &&
 	    t->size > c->caps.size_max)
 		return "the message is larger than the peer takes";
@@ -194,6 +196,24 @@ client_txn_send_rset(struct smtp_client *c, struct client_txn *t)
 	t->at = STEP_MAIL;
 }
 
+/* RFC 8689, 6710; AUTH=<> is for those that know us only (RFC 4954 5). */
+static void
+put_wishes(struct smtp_client *c, const struct smtp_txn *txn)
+{
+	char priority[32];
+	int n;
+
+	if (txn->require_tls)
+		smtp_client_put(c, STR(" REQUIRETLS"));
+	if (c->caps.set & SMTP_CAP_MT_PRIORITY && txn->mt_priority != 0) {
+		n = snprintf(priority, sizeof priority, " MT-PRIORITY=%d",
+		    txn->mt_priority);
+		smtp_client_put(c, (struct str){ priority, (size_t)n });
+	}
+	if (txn->auth_unknown && c->user != NULL)
+		smtp_client_put(c, STR(" AUTH=<>"));
+}
+
 static void
 put_mail_parameters(struct smtp_client *c, const struct smtp_txn *txn)
 {
@@ -210,6 +230,7 @@ put_mail_parameters(struct smtp_client *c, const struct smtp_txn *txn)
 		smtp_client_put(c, STR(" BODY=8BITMIME"));
 	if (txn->smtputf8)
 		smtp_client_put(c, STR(" SMTPUTF8"));
+	put_wishes(c, txn);
 	if (!(caps & SMTP_CAP_DSN))
 		return;
 	if (txn->ret_full || txn->ret_hdrs)

@@ -448,6 +448,14 @@ smtp_client_size_max(const struct smtp_client *c)
 	return c->caps.set & SMTP_CAP_SIZE ? c->caps.size_max : 0;
 }
 
+struct smtp_limits
+smtp_client_limits(const struct smtp_client *c)
+{
+	if (c->caps.set & SMTP_CAP_LIMITS)
+		return c->caps.limits;
+	return (struct smtp_limits){ 0 };
+}
+
 bool
 smtp_client_is_ready(const struct smtp_client *c)
 {

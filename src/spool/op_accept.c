@@ -135,6 +135,8 @@ fill_msg(struct record_msg *m, const struct op_new *new)
 		.size = e->size,
 		.parent = e->parent,
 		.arrival_ms = e->arrival_ms,
+		.mt_priority = e->mt_priority,
+		.release_ms = e->release_ms,
 		.sender = text_of(e->sender ? e->sender : ""),
 		.envid = text_of(e->envid),
 		.client = text_of(e->client),

@@ -206,8 +206,10 @@ record_read_delivery(struct str v, struct record_delivery *d)
 void
 record_put_msg(struct record_out *o, const struct record_msg *m)
 {
+	bool wishes = m->mt_priority != 0 || m->release_ms != 0;
+
 	record_u8(o, RECORD_VERSION);
-	record_u8(o, m->inlined);
+	record_u8(o, (uint8_t)(m->inlined | (wishes ? RECORD_WISHES : 0)));
 	record_num(o, m->queued);
 	record_num(o, m->dead);
 	record_num(o, m->deliveries);
@@ -225,6 +227,10 @@ record_put_msg(struct record_out *o, const struct record_msg *m)
 	record_text(o, m->user);
 	record_text(o, m->message_id);
 	put_delivery(o, &m->first);
+	if (wishes) {
+		record_signed(o, m->mt_priority);
+		record_signed(o, m->release_ms);
+	}
 	if (m->inlined & RECORD_RCPTS_INLINE)
 		record_text(o, m->rcpts);
 	if (m->inlined & RECORD_BODY_INLINE)
@@ -257,6 +263,24 @@ get_msg_numbers(struct record_in *in, struct record_msg *m)
 	m->arrival_ms = record_get_signed(in);
 }
 
+/* The bit is the record's own: it says nothing that the numbers do not. */
+static void
+get_wishes(struct record_in *in, struct record_msg *m)
+{
+	int64_t priority = 0;
+
+	m->release_ms = 0;
+	if (m->inlined & RECORD_WISHES) {
+		priority = record_get_signed(in);
+		m->release_ms = record_get_signed(in);
+		if (priority < -9 || priority > 9 ||
+		    (priority == 0 && m->release_ms == 0))
+			in->bad = true;
+	}
+	m->mt_priority = in->bad ? 0 : (int8_t)priority;
+	m->inlined &= (uint8_t)~RECORD_WISHES;
+}
+
 int
 record_read_msg(struct str v, struct record_msg *m)
 {
@@ -272,6 +296,7 @@ record_read_msg(struct str v, struct record_msg *m)
 	m->user = record_get_text(&in);
 	m->message_id = record_get_text(&in);
 	get_delivery(&in, &m->first);
+	get_wishes(&in, m);
 	m->rcpts = m->body = (struct str){ NULL, 0 };
 	if (m->inlined & RECORD_RCPTS_INLINE)
 		m->rcpts = record_get_text(&in);

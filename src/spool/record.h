@@ -70,6 +70,7 @@ MUST_CHECK int record_read_delivery(struct str v, struct record_delivery *d);
 enum record_msg_flag {
 	RECORD_BODY_INLINE = 1 << 0,  /* body stands in the value */
 	RECORD_RCPTS_INLINE = 1 << 1, /* so do the recipients of delivery 0 */
+	RECORD_WISHES = 1 << 2, /* and mt_priority and release_ms: not both 0 */
 };
 struct record_msg {
 	uint8_t inlined;     /* enum record_msg_flag */
@@ -81,6 +82,8 @@ struct record_msg {
 	uint32_t crc32c;
 	uint64_t size, parent;
 	int64_t arrival_ms;
+	int8_t mt_priority;
+	int64_t release_ms; /* 0: none */
 	struct str sender, envid, client, helo, listener, user, message_id;
 	struct record_delivery first;
 	struct str rcpts; /* records of recipients, when inline */

@@ -310,6 +310,8 @@ fill_envelope(struct letter *l, struct envelope *e)
 		.size = m->size,
 		.crc32c = m->crc32c,
 		.flags = m->flags,
+		.mt_priority = m->mt_priority,
+		.release_ms = m->release_ms,
 		.sender = cstr(l->a, m->sender.p ? m->sender : STR("")),
 		.envid = cstr(l->a, m->envid),
 		.client = cstr(l->a, m->client),
@@ -418,47 +420,58 @@ spool_health_get(struct spool_reader *r, const char *provider, void *p,
 
 /* --- by message --- */
 
-struct sweep {
-	uint64_t until, *mids, *seen;
-	size_t max;
-};
+static void
+leave_out(struct spool_sweep *s, int64_t release_ms)
+{
+	if (s->held_ms == 0 || release_ms < s->held_ms)
+		s->held_ms = release_ms;
+}
 
 static int
-sweep(struct store_cursor *c, int rc, const struct sweep *s)
+sweep(struct store_cursor *c, struct spool_sweep *s, uint64_t *mids, size_t max)
 {
 	struct record_msg m;
 	uint64_t mid;
 	size_t n = 0;
+	bool good;
+	int rc = 0;
 
-	for (int i = 0; rc == 0 && i < SWEEP_LOOKS && n < s->max; i++) {
+	for (int i = 0; rc == 0 && i < SWEEP_LOOKS && n < max; i++) {
 		if (keys_read_mid(c->k, &mid) || mid >= s->until)
 			break;
-		*s->seen = mid;
-		if (record_read_msg(c->v, &m) == 0 && m.queued)
-			s->mids[n++] = mid;
+		s->seen = mid;
+		good = record_read_msg(c->v, &m) == 0 && m.queued;
+		if (good && m.release_ms > s->released_ms)
+			leave_out(s, m.release_ms);
+		else if (good)
+			mids[n++] = mid;
 		rc = store_next(c);
 	}
 	return rc < 0 ? -1 : (int)n;
 }
 
 int
-spool_sweep(struct spool_reader *r, uint64_t after, uint64_t until,
-    uint64_t *mids, size_t max, uint64_t *seen)
+spool_sweep(
+    struct spool_reader *r, struct spool_sweep *s, uint64_t *mids, size_t max)
 {
-	struct sweep s = { until, mids, seen, max };
 	struct store_cursor c;
 	struct keys k;
 	int rc = reader_begin(r);
 
-	*seen = after;
-	if (after == UINT64_MAX || rc) {
+	s->seen = s->after;
+	s->held_ms = 0;
+	if (s->after == UINT64_MAX || rc) {
 		reader_end(r);
 		return rc;
 	}
 	rc = store_cursor(&c, &r->x, STORE_MSG);
 	if (rc == 0) {
-		keys_mid(&k, after + 1);
-		rc = sweep(&c, store_seek(&c, keys_str(&k)), &s);
+		keys_mid(&k, s->after + 1);
+		rc = store_seek(&c, keys_str(&k));
+		if (rc == 0)
+			rc = sweep(&c, s, mids, max);
+		else if (rc > 0)
+			rc = 0;
 		store_cursor_done(&c);
 	}
 	reader_end(r);

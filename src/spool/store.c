@@ -17,6 +17,7 @@
  *                           num parent, sig arrival ms, text sender, envid,
  *                           client, helo, listener, user, message id;
  *                           delivery 0 (as in dlv, without version);
+ *                           inlined & 4: sig mt priority, sig release ms;
  *                           inlined & 2: text recipients of delivery 0;
  *                           inlined & 1: text content (at most 1,400 bytes)
  * body     u64 mid,         page - 16 bytes of content, the last one shorter

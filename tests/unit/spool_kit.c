@@ -177,6 +177,7 @@ kit_envelope(struct kit *k, const struct kit_message *m)
 	struct envelope env = { .mid = m->mid ? m->mid : spool_mid(k->sp),
 		.arrival_ms = clock_wall_ms(),
 		.size = m->bytes,
+		.release_ms = m->release_ms,
 		.sender = "sender@example.com",
 		.client = "192.0.2.1",
 		.listener = "local",

@@ -46,6 +46,7 @@ struct kit_message {
 	bool staged;          /* its content was staged before */
 	uint16_t ndeliveries; /* recipients are dealt out in turn; 0: 1 */
 	int64_t due_ms;
+	int64_t release_ms;
 	uint32_t route;
 	enum spool_hold hold;
 };

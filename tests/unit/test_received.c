@@ -26,6 +26,11 @@ static const struct {
 	    { "app1", "192.0.2.1", "mx.test", "ESMTP", "0abc", NULL, DATE },
 	    "Received: from app1 ([192.0.2.1]) by mx.test with ESMTP id 0abc;"
 	    "\r\n\t" DATE "\r\n" },
+	{ "a priority",
+	    { "app1", "192.0.2.1", "mx.test", "ESMTP", "0abc", NULL, DATE, NULL,
+	        -3 },
+	    "Received: from app1 ([192.0.2.1]) by mx.test with ESMTP id 0abc "
+	    "PRIORITY -3;\r\n\t" DATE "\r\n" },
 	{ "IPv6 and an address literal as name",
 	    { "[192.0.2.9]", "2001:db8::1", "mx", "SMTP", "x", NULL, DATE },
 	    "Received: from [192.0.2.9] ([IPv6:2001:db8::1]) by mx with SMTP "

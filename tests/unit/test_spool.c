@@ -803,7 +803,8 @@ pages_of_messages_resume_by_id(void **state)
 {
 	struct kit *k = *state;
 	struct kit_message m = { .bytes = 50, .nrcpts = 2, .ndeliveries = 2 };
-	uint64_t mids[300], got[400], seen, after = 0;
+	uint64_t mids[300], got[400];
+	struct spool_sweep s = { .after = 0 };
 	struct spool_item items[300];
 	struct spool_key keys[4];
 	size_t total = 0;
@@ -823,15 +824,16 @@ pages_of_messages_resume_by_id(void **state)
 	assert_int_equal(
 	    spool_list(k->r, items[n - 1].mid, items, 300), 300 - SPOOL_PAGE);
 	assert_int_equal(spool_list(k->r, UINT64_MAX, items, 300), 0);
+	s.until = mids[290];
 	do {
-		n = spool_sweep(
-		    k->r, after, mids[290], got + total, 100, &seen);
+		n = spool_sweep(k->r, &s, got + total, 100);
 		total += (size_t)n;
-		after = seen;
+		s.after = s.seen;
 	} while (n > 0);
 	assert_int_equal(total, 290);
 	assert_memory_equal(got, mids, 290 * sizeof mids[0]);
-	assert_int_equal(spool_sweep(k->r, UINT64_MAX, 0, got, 100, &seen), 0);
+	s.after = UINT64_MAX;
+	assert_int_equal(spool_sweep(k->r, &s, got, 100), 0);
 	assert_int_equal(spool_deliveries(k->r, mids[1], keys, 4), 2);
 	assert_int_equal(keys[1].n, 1);
 	assert_int_equal(kit_deliver(k, mids[1], 0), SPOOL_DONE);
@@ -845,13 +847,36 @@ dead_letters_do_not_hold_up_the_sweep(void **state)
 	struct kit *k = *state;
 	struct kit_message m = { .bytes = 50, .nrcpts = 1 };
 	struct spool_key key;
-	uint64_t mid, got[4], seen;
+	uint64_t mid, got[4];
+	struct spool_sweep s = { .until = UINT64_MAX };
 
 	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
 	key = kit_key(k, mid, 0);
 	give_up(k, &key, NULL);
-	assert_int_equal(spool_sweep(k->r, 0, UINT64_MAX, got, 4, &seen), 0);
-	assert_int_equal(seen, mid);
+	assert_int_equal(spool_sweep(k->r, &s, got, 4), 0);
+	assert_int_equal(s.seen, mid);
+}
+
+static void
+what_is_held_is_swept_from_its_release_on(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 50, .nrcpts = 1 };
+	struct spool_sweep s = { .until = UINT64_MAX, .released_ms = 999 };
+	uint64_t mids[3], got[4];
+
+	for (int i = 0; i < 3; i++) {
+		m.release_ms = i == 0 ? 0 : 3000 - 1000 * i;
+		assert_int_equal(kit_accept(k, &m, &mids[i]), SPOOL_DONE);
+	}
+	assert_int_equal(spool_sweep(k->r, &s, got, 4), 1);
+	assert_int_equal(got[0], mids[0]);
+	assert_int_equal(s.seen, mids[2]);
+	assert_int_equal(s.held_ms, 1000);
+	s.released_ms = 1000;
+	assert_int_equal(spool_sweep(k->r, &s, got, 4), 2);
+	assert_int_equal(got[1], mids[2]);
+	assert_int_equal(s.held_ms, 2000);
 }
 
 int
@@ -884,6 +909,7 @@ main(void)
 		T(keys_come_by_route_priority_lane_time_and_id),
 		T(pages_of_messages_resume_by_id),
 		T(dead_letters_do_not_hold_up_the_sweep),
+		T(what_is_held_is_swept_from_its_release_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,7 +256,45 @@ a_message_comes_back(void **state)
 	assert_int_equal(m.first.due_ms, -1);
 	assert_true(str_eq(m.first.provider, STR("ses")));
 	assert_true(str_eq(m.body, STR("hello")));
+	assert_int_equal(m.mt_priority, 0);
+	assert_true(m.release_ms == 0);
+	assert_int_equal(m.mt_priority, 0);
+	assert_true(m.release_ms == 0);
 	only_whole(&o, read_msg);
+}
+
+static const struct {
+	int8_t priority;
+	int64_t release_ms;
+	bool good;
+} wishes[] = { { 9, 0, true }, { -9, INT64_MAX, true },
+	{ 0, 1764000000000, true }, { 0, -1, true }, { 10, 0, false },
+	{ -10, 5, false } };
+
+static void
+what_the_sender_wished_comes_back(void **state)
+{
+	struct record_msg m, got;
+	struct str v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+		struct record_out o = out(sizeof mem);
+
+		m = a_msg;
+		m.mt_priority = wishes[i].priority;
+		m.release_ms = wishes[i].release_ms;
+		record_put_msg(&o, &m);
+		assert_true(o.n <= record_msg_room(&m));
+		v = (struct str){ (char *)mem, o.n };
+		assert_int_equal(record_read_msg(v, &got) == 0, wishes[i].good);
+		if (!wishes[i].good)
+			continue;
+		assert_int_equal(got.mt_priority, wishes[i].priority);
+		assert_true(got.release_ms == wishes[i].release_ms);
+		assert_int_equal(got.inlined, a_msg.inlined);
+		only_whole(&o, read_msg);
+	}
 }
 
 static void
@@ -691,6 +729,7 @@ main(void)
 		cmocka_unit_test(a_text_longer_than_the_value_is_refused),
 		cmocka_unit_test(what_does_not_fit_is_not_written_beyond),
 		cmocka_unit_test(a_message_comes_back),
+		cmocka_unit_test(what_the_sender_wished_comes_back),
 		cmocka_unit_test(content_of_another_length_is_refused),
 		cmocka_unit_test(small_records_are_read_as_a_whole_or_not),
 		cmocka_unit_test(equal_replies_are_stored_once),

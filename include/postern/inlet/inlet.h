@@ -48,7 +48,10 @@ struct inlet_listener {
 	uint64_t size_max;
 	uint32_t recipients_max, messages_max, connections_max, per_client_max;
 	uint32_t errors_max, idle_commands_max, line_max;
-	bool smtputf8, chunking, dsn, eight_bit; /* disable = [...] */
+	/* disable = [...] */
+	bool smtputf8, chunking, dsn, eight_bit, mt_priority, limits;
+	bool require_tls;     /* offered where the session is TLS */
+	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	struct inlet_timeouts timeouts;
 	enum inlet_tls tls_use;
 	bool implicit_tls;       /* from the first byte on; else STARTTLS */

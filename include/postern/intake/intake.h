@@ -39,6 +39,7 @@ struct intake_from {
 	const char *user;     /* or NULL */
 	const char *protocol; /* "ESMTP", ... for Received */
 	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
+	bool may_raise;   /* ask for more than the usual priority */
 	uint64_t session; /* for the log */
 	const char *rate_client; /* whom rates count: an address, a /64 ...;
 	                            NULL: nobody */

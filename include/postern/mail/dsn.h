@@ -48,7 +48,9 @@ struct dsn_report {
 	struct str message_id; /* of the report, without <> */
 	int64_t now_ms, arrival_ms;
 	struct str envid; /* xtext of MAIL; empty: none */
-	size_t nrcpts;    /* at least 1 */
+	int64_t
+	    release_ms; /* it was held until then (RFC 4865); 0: it was not */
+	size_t nrcpts;  /* at least 1 */
 	const struct dsn_rcpt *rcpts;
 	/* The message, or as much of it as the caller has; what follows its
 	 * header is left out unless full. */

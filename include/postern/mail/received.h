@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mail/received - builds the Received field (RFC 5321 4.4), folded at 78
+ * mail/received - builds the Received field (RFC 5321 4.4, 6710), folded at 78
  * columns where it can be.  Pure.
  */
 #ifndef MAIL_RECEIVED_H
@@ -17,6 +17,7 @@ struct received {
 	const char *recipient; /* NULL: none, or several (7.2) */
 	const char *date;      /* clock_rfc5322() */
 	const char *tls;       /* version and cipher; NULL: in clear */
+	int priority;          /* RFC 6710; 0: not told */
 };
 
 #define RECEIVED_MAX 2048 /* octets that the longest one stays below */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp/smtp_client - the client's side (RFC 5321, 2920, 3030, 3461): commands
+ * smtp/smtp_client - the client's side (RFC 5321, 2920, 3030, 3461, 4954 5,
+ * 6710, 8689, 9422): commands
  * out, replies in.  No socket, no clock, no log.  The object lives as long as
  * its connection and carries one transaction after the other.
  *
@@ -33,10 +34,19 @@ enum smtp_capability {
 	SMTP_CAP_8BITMIME = 1 << 3,
 	SMTP_CAP_SMTPUTF8 = 1 << 4,
 	SMTP_CAP_DSN = 1 << 5,
-	SMTP_CAP_STARTTLS = 1 << 6,
-	SMTP_CAP_ENHANCED = 1 << 7,
-	SMTP_CAP_AUTH_PLAIN = 1 << 8,
-	SMTP_CAP_AUTH_LOGIN = 1 << 9,
+	SMTP_CAP_MT_PRIORITY = 1 << 6,
+	SMTP_CAP_REQUIRETLS = 1 << 7, /* as said under TLS */
+	SMTP_CAP_LIMITS = 1 << 8,
+	SMTP_CAP_STARTTLS = 1 << 9,
+	SMTP_CAP_ENHANCED = 1 << 10,
+	SMTP_CAP_AUTH_PLAIN = 1 << 11,
+	SMTP_CAP_AUTH_LOGIN = 1 << 12,
+};
+
+struct smtp_limits {       /* RFC 9422; 0: none said */
+	uint32_t rcpts;    /* recipients of a transaction */
+	uint32_t messages; /* transactions of a session */
+	uint32_t domains;  /* of all recipients of a session */
 };
 
 struct smtp_txn_rcpt {
@@ -52,6 +62,9 @@ struct smtp_txn {
 	bool eight_bit; /* say BODY=8BITMIME where it is offered */
 	bool smtputf8;  /* say SMTPUTF8 */
 	bool ret_full, ret_hdrs;
+	bool require_tls;   /* say REQUIRETLS */
+	bool auth_unknown;  /* say AUTH=<> where we logged in */
+	int8_t mt_priority; /* said where it is offered, unless 0 */
 	uint64_t size;
 	uint32_t nrcpts;
 	const struct smtp_txn_rcpt *rcpts;
@@ -126,6 +139,7 @@ void smtp_client_content_failed(struct smtp_client *c, const char *text);
 void smtp_client_quit(struct smtp_client *c);
 uint32_t smtp_client_capabilities(const struct smtp_client *c);
 uint64_t smtp_client_size_max(const struct smtp_client *c); /* 0: none said */
+struct smtp_limits smtp_client_limits(const struct smtp_client *c);
 bool smtp_client_is_ready(const struct smtp_client *c); /* nothing in hand */
 /* Which reply is awaited: its stage decides how long to wait; *since counts up
  * with each reply (so that the owner sees a new one is awaited). */

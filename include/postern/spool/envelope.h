@@ -2,7 +2,7 @@
 /*
  * spool/envelope - a message: from whom, to whom, how it came; and its content
  * where that is in memory.  Reference-counted, immutable once handed to the
- * spool.  RFC 5321 (envelope), 3461 (NOTIFY, ORCPT, RET, ENVID).
+ * spool.  RFC 5321 (envelope), 3461 (NOTIFY, ORCPT, RET, ENVID), 6710, 4865.
  */
 #ifndef SPOOL_ENVELOPE_H
 #define SPOOL_ENVELOPE_H
@@ -22,6 +22,8 @@ enum envelope_flag {
 	ENVELOPE_RET_FULL = 1 << 4,    /* RET=FULL */
 	ENVELOPE_RET_HDRS = 1 << 5,    /* RET=HDRS */
 	ENVELOPE_NOTICE = 1 << 6,      /* made here: bounce, delay, success */
+	ENVELOPE_REQUIRETLS = 1 << 7,  /* MAIL ... REQUIRETLS */
+	ENVELOPE_AUTH = 1 << 8,        /* MAIL ... AUTH=, whoever it named */
 };
 
 enum envelope_notify { /* 0: none was given */
@@ -55,6 +57,8 @@ struct envelope {
 	uint64_t size;      /* bytes of content, our Received included */
 	uint32_t crc32c;    /* of the content */
 	uint32_t flags;     /* enum envelope_flag */
+	int8_t mt_priority; /* RFC 6710: -9 to 9 */
+	int64_t release_ms; /* wall clock: not sent before; 0: at once */
 	const char *sender; /* "" is the null sender */
 	const char *envid;  /* xtext as given, or NULL */
 	const char *client; /* "192.0.2.1", "local", "uid=33" */

@@ -43,9 +43,16 @@ MUST_CHECK int64_t spool_content(struct spool_reader *r, uint64_t mid,
 
 /* Message ids > after and < until that have queued deliveries, in order; the
  * age sweeper's (expiry, delay notices).  A page looks at no more than 1,024
- * messages: *seen is the last one looked at. */
-int spool_sweep(struct spool_reader *r, uint64_t after, uint64_t until,
-    uint64_t *mids, size_t max, uint64_t *seen);
+ * messages.  Those that are released later than released_ms are left out. */
+struct spool_sweep {
+	uint64_t after, until;
+	int64_t released_ms;
+	/* what was found: */
+	uint64_t seen;   /* the last one looked at */
+	int64_t held_ms; /* the first release of those left out; 0: none */
+};
+int spool_sweep(
+    struct spool_reader *r, struct spool_sweep *s, uint64_t *mids, size_t max);
 /* The deliveries of a message that are still queued. */
 int spool_deliveries(
     struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
