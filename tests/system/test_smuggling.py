@@ -114,13 +114,13 @@ def between(made, postern):
 
 @pytest.mark.parametrize("out", [(), ("CHUNKING",)], ids=["to-data", "to-bdat"])
 @pytest.mark.parametrize("streams", [by_data, by_bdat], ids=lambda f: f.__name__)
-def test_smuggling_in_and_out(streams, out, between):
+def test_flaw_smuggling_in_and_out(streams, out, between):
     p, keeper = between(*out)
     check(keeper, run(p.port, streams(), [whole, byte_by_byte]))
     p.stop()
 
 
-def test_smuggling_cut_off_at_each_position(between):
+def test_flaw_smuggling_cut_off_at_each_position(between):
     """The client is gone at each octet around the dot: what was ended before
     counts, the rest does not."""
     def cut():
