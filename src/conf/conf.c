@@ -17,6 +17,7 @@
 #include "conf/conf_read.h"
 #include "conf/conf_secret.h"
 #include "conf/conf_table.h"
+#include "conf/conf_tls.h"
 #include "conf/conf_value.h"
 
 #define STAGE_ABOVE (256u << 10) /* bytes; DESIGN section 4 */
@@ -35,6 +36,7 @@ struct generation {
 	struct conf_root root; /* its first member is the settings */
 	_Atomic unsigned refs;
 	struct conf_arena arena;
+	struct conf_tls tls;
 	struct relay_provider *providers; /* in the arena */
 	size_t nproviders;
 };
@@ -62,6 +64,7 @@ conf_free(struct settings **s)
 		return;
 	for (size_t i = 0; i < g->nproviders; i++)
 		secret_free(&g->providers[i].password);
+	conf_tls_done(&g->tls);
 	conf_arena_done(&g->arena);
 	free(g);
 }
@@ -106,7 +109,23 @@ default_listener(struct conf_read *r, struct conf_listener *c)
 }
 
 static void
-build_listeners(struct conf_read *r)
+read_listener(
+    struct conf_read *r, struct conf_tls *t, size_t i, struct conf_listener *c)
+{
+	struct conf_entry *e =
+	    i < r->listeners.n ? r->listeners.entry[i] : NULL;
+
+	conf_read_defaults(r, CONF_BASE_LISTENER, c);
+	if (e != NULL)
+		conf_read_entry(r, e, "listeners", c, false);
+	else
+		default_listener(r, c);
+	finish_listener(c);
+	conf_tls_listener(t, r, e, c);
+}
+
+static void
+build_listeners(struct conf_read *r, struct conf_tls *t)
 {
 	struct settings *s = &r->root->s;
 	size_t n = r->listeners.n;
@@ -115,13 +134,7 @@ build_listeners(struct conf_read *r)
 	const char **names = conf_arena_new(r->arena, n, sizeof *names);
 
 	for (size_t i = 0; i <= n; i++) {
-		conf_read_defaults(r, CONF_BASE_LISTENER, &c[i]);
-		if (i < n)
-			conf_read_entry(r, r->listeners.entry[i], "listeners",
-			    &c[i], false);
-		else
-			default_listener(r, &c[i]);
-		finish_listener(&c[i]);
+		read_listener(r, t, i, &c[i]);
 		l[i] = c[i].l;
 		if (i < n)
 			names[i] = l[i].name;
@@ -323,7 +336,8 @@ build(
 	if (s->hostname == NULL)
 		s->hostname = own_hostname(r->arena);
 	s->inlet.hostname = s->hostname;
-	build_listeners(r);
+	conf_tls_read(&g->tls, r);
+	build_listeners(r, &g->tls);
 	build_providers(r, g);
 	conf_check_root(r, identity);
 	finish_intake(s);

@@ -46,13 +46,13 @@ struct conf_read {
 	size_t nfiles;
 	bool broken; /* a file could not be read whole */
 	struct conf_entry *root_entry;
-	struct conf_entries listeners, providers;
+	struct conf_entries listeners, providers, certificates;
 };
 
 /* Reads all files into r->root and the lists of entries.  r is zeroed but for
  * arena and root. */
 void conf_read_files(struct conf_read *r, const char *path);
-/* An entry's keys into base; prefix is "listeners" or "providers".  With
+/* An entry's keys into base; prefix is its list's path.  With
  * quiet, mistakes are not told (they are where the entry itself is read). */
 void conf_read_entry(struct conf_read *r, struct conf_entry *e,
     const char *prefix, void *base, bool quiet);

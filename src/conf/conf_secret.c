@@ -59,8 +59,8 @@ unreadable(const char *path, struct err *err)
 		    path, strerror(why),
 		    group != NULL ? group->gr_name : "GROUP", path, path);
 	return err_set(err, ERR_CONFIG,
-	    "%s cannot be read (%s); write the password there, and let only "
-	    "the daemon's group read it (chmod 0640)",
+	    "%s cannot be read (%s); write the name of a file that only the "
+	    "daemon's group can read (chmod 0640)",
 	    path, strerror(why));
 }
 
@@ -89,6 +89,19 @@ conf_secret_file(struct secret **s, const char *path, struct err *err)
 	else if ((rc = keep(s, text, (size_t)n, err)) != 0)
 		(void)err_wrap(err, "%s", path);
 	mem_wipe(text, sizeof text);
+	(void)close(fd);
+	return rc;
+}
+
+int
+conf_secret_look(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int rc;
+
+	if (fd < 0)
+		return unreadable(path, err);
+	rc = check_mode(fd, path, err);
 	(void)close(fd);
 	return rc;
 }

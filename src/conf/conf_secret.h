@@ -15,6 +15,8 @@
  * write or run". */
 MUST_CHECK int conf_secret_file(
     struct secret **s, const char *path, struct err *err);
+/* Can it be read, and by nobody else?  -1 like above. */
+MUST_CHECK int conf_secret_look(const char *path, struct err *err);
 MUST_CHECK int conf_secret_env(
     struct secret **s, const char *name, struct err *err);
 

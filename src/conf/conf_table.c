@@ -8,6 +8,8 @@
 	CONF_BASE_LISTENER, offsetof(struct conf_listener, field)
 #define PROVIDER(field)                                                        \
 	CONF_BASE_PROVIDER, offsetof(struct conf_provider, field)
+#define CERTIFICATE(field)                                                     \
+	CONF_BASE_CERTIFICATE, offsetof(struct conf_certificate, field)
 #define COUNTED(type, field) .count_at = offsetof(struct type, field)
 
 /* A row: path, type, struct and field, then by name what it has: def or told,
@@ -45,11 +47,23 @@ const struct conf_key conf_table[] = {
 { "listeners.max_line", CONF_COUNT, LISTENER(l.line_max), .def = "4096", .range = "512..65536", .unit = "bytes" },
 { "listeners.disable", CONF_WORDS, LISTENER(disable), .def = "[ ]", .range = "CHUNKING|DSN|SMTPUTF8|8BITMIME|MT-PRIORITY|REQUIRETLS|LIMITS" },
 { "listeners.max_hold", CONF_DURATION, LISTENER(l.hold_max_ms), .def = "\"7d\"", .range = "off|1s..365d", .unit = "time" },
+{ "listeners.tls", CONF_WORD, LISTENER(l.tls_use), .told = "off on loopback and unix; elsewhere optional where there are certificates", .range = "off|optional|required" },
+{ "listeners.tls_mode", CONF_SWITCH, LISTENER(l.implicit_tls), .def = "\"starttls\"", .range = "starttls|implicit" },
+{ "listeners.client_ca", CONF_PATH, LISTENER(client_ca), .told = "none: clients need no certificate" },
 { "listeners.timeouts", CONF_GROUP, LISTENER(l), .def = NULL },
 { "listeners.timeouts.command", CONF_DURATION, LISTENER(l.timeouts.command), .def = "\"5m\"", .range = "100ms..1d", .unit = "time" },
 { "listeners.timeouts.data", CONF_DURATION, LISTENER(l.timeouts.data), .def = "\"5m\"", .range = "100ms..1d", .unit = "time" },
 { "listeners.timeouts.session", CONF_DURATION, LISTENER(l.timeouts.session), .def = "\"off\"", .range = "off|1s..30d", .unit = "time" },
+{ "listeners.timeouts.handshake", CONF_DURATION, LISTENER(l.timeouts.handshake), .def = "\"30s\"", .range = "100ms..10m", .unit = "time" },
 { "listeners.timeouts.linger", CONF_DURATION, LISTENER(l.timeouts.linger), .def = "\"5s\"", .range = "100ms..1m", .unit = "time" },
+
+{ "tls", CONF_GROUP, ROOT(s), .def = NULL },
+{ "tls.certificates", CONF_LIST, ROOT(s), .told = "none" },
+{ "tls.certificates.certificate", CONF_PATH, CERTIFICATE(c.certificate), .told = "none: it is required" },
+{ "tls.certificates.key", CONF_PATH, CERTIFICATE(c.key), .told = "none: it is required" },
+{ "tls.min_version", CONF_CHOICE, ROOT(min_version), .def = "\"1.2\"", .range = "1.2|1.3" },
+{ "tls.ciphers", CONF_TEXT, ROOT(ciphers), .told = "forward secrecy and AEAD only" },
+{ "tls.ciphersuites", CONF_TEXT, ROOT(ciphersuites), .told = "those of OpenSSL" },
 
 { "providers", CONF_LIST, ROOT(s), .told = "none: mail is accepted and held" },
 { "providers.name", CONF_NAME, PROVIDER(p.name), .told = "none: it is required" },

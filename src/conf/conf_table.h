@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "postern/conf/conf.h"
+#include "postern/io/tls.h"
 
 enum conf_type {
 	/* values; the field's type behind */
@@ -47,11 +48,17 @@ enum conf_type {
 #define CONF_RATES_MAX 8
 
 /* Which struct a key's offset counts in. */
-enum conf_base { CONF_BASE_ROOT, CONF_BASE_LISTENER, CONF_BASE_PROVIDER };
+enum conf_base {
+	CONF_BASE_ROOT,
+	CONF_BASE_LISTENER,
+	CONF_BASE_PROVIDER,
+	CONF_BASE_CERTIFICATE,
+};
 
 struct conf_root {
 	struct settings s;
 	const char *bounce_to;
+	const char *min_version, *ciphers, *ciphersuites; /* of tls */
 	const char **include;
 	size_t ninclude;
 };
@@ -59,6 +66,7 @@ struct conf_root {
 struct conf_listener {
 	struct inlet_listener l;
 	uint32_t disable; /* enum conf_disable */
+	const char *client_ca;
 };
 enum conf_disable { /* the order of the words in the table */
 	CONF_DISABLE_CHUNKING = 1 << 0,
@@ -68,6 +76,10 @@ enum conf_disable { /* the order of the words in the table */
 	CONF_DISABLE_MT_PRIORITY = 1 << 4,
 	CONF_DISABLE_REQUIRETLS = 1 << 5,
 	CONF_DISABLE_LIMITS = 1 << 6,
+};
+
+struct conf_certificate {
+	struct tls_certificate c;
 };
 
 struct conf_provider {

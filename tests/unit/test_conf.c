@@ -287,8 +287,8 @@ static const struct {
 	{ "max_age = \"5m\";",
 	    "main.conf:1: max_age: is no key here; write it in providers" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ];\n"
-	  " tls = \"off\"; } );",
-	    "main.conf:2: listeners.tls: is no key here; write it in "
+	  " helo = \"h\"; } );",
+	    "main.conf:2: listeners.helo: is no key here; write it in "
 	    "providers" },
 	{ "inlet_threads = \"2\";",
 	    "main.conf:1: inlet_threads: has to be a number; write it without "

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf_tls.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+#include "postern/io/addr.h"
+
+#include "conf/conf_read.h"
+#include "conf/conf_secret.h"
+
+/* A context and what is its own. */
+struct conf_tls_made {
+	const char *client_ca; /* NULL: none */
+	bool old;
+	struct tls_context *context; /* a reference */
+};
+
+/* --- the group ---------------------------------------------------------------
+ */
+
+static void
+tell_dates(struct conf_read *r, const struct conf_entry *e, const char *file,
+    int64_t from, int64_t until)
+{
+	int64_t now = clock_wall_ms() / 1000;
+	time_t when = (time_t)(now < from ? from : until);
+	char day[32] = "";
+	struct tm tm;
+
+	if (now >= from && now < until)
+		return;
+	if (gmtime_r(&when, &tm) != NULL)
+		(void)strftime(day, sizeof day, "%Y-%m-%d %H:%M UTC", &tm);
+	conf_note_warning(&r->notes,
+	    conf_read_place(e, "tls.certificates.certificate"),
+	    "tls.certificates.certificate",
+	    now < from ? "%s is not valid before %s; clients refuse it"
+	               : "%s has expired on %s; write a newer one there and "
+	                 "reload",
+	    file, day);
+}
+
+static void
+check_certificate(struct conf_read *r, const struct conf_entry *e,
+    const struct tls_certificate *c)
+{
+	const char *path = "tls.certificates.key";
+	int64_t from, until;
+	struct err err;
+
+	if (conf_secret_look(c->key, &err) != 0) {
+		conf_note_mistake(
+		    &r->notes, conf_read_place(e, path), path, "%s", err.text);
+		return;
+	}
+	if (tls_server_check(c, &from, &until, &err) == 0) {
+		tell_dates(r, e, c->certificate, from, until);
+		return;
+	}
+	if (strncmp(err.text, "key ", 4) != 0)
+		path = "tls.certificates.certificate";
+	conf_note_mistake(&r->notes, conf_read_place(e, path), path,
+	    "%s; write a certificate in PEM, the next ones of its chain behind "
+	    "it, and its own key without a passphrase",
+	    err.text);
+}
+
+static void
+needs(struct conf_read *r, const struct conf_entry *e, const char *path,
+    const char *example)
+{
+	if (!conf_read_is_set(e, path))
+		conf_note_mistake(
+		    &r->notes, e->at, path, "is missing; write %s", example);
+}
+
+static void
+read_certificates(struct conf_tls *t, struct conf_read *r)
+{
+	size_t n = r->certificates.n;
+	struct tls_certificate *all = conf_arena_new(r->arena, n, sizeof *all);
+	const struct conf_entry *root = r->root_entry;
+
+	if (n > TLS_CERTIFICATES_MAX) {
+		conf_note_mistake(&r->notes,
+		    conf_read_place(root, "tls.certificates"),
+		    "tls.certificates",
+		    "has %zu groups; write at most %d, each may have many "
+		    "names",
+		    n, TLS_CERTIFICATES_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct conf_entry *e = r->certificates.entry[i];
+		struct conf_certificate c = { 0 };
+
+		conf_read_entry(r, e, "tls.certificates", &c, false);
+		needs(r, e, "tls.certificates.certificate",
+		    "certificate = \"/etc/postern/FILE.pem\";");
+		needs(r, e, "tls.certificates.key",
+		    "key = \"/etc/postern/FILE.key\";");
+		all[i] = c.c;
+		if (c.c.certificate != NULL && c.c.key != NULL)
+			check_certificate(r, e, &c.c);
+	}
+	t->set.certificates = all;
+	t->set.ncertificates = n;
+}
+
+static void
+check_list(struct conf_read *r, const char *path, const char *list,
+    int (*check)(const char *list, struct err *err))
+{
+	struct err err;
+
+	if (list != NULL && check(list, &err) != 0)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(r->root_entry, path), path,
+		    "OpenSSL has nothing of the name %s; write names of "
+		    "\"openssl ciphers -v\" with \":\" between",
+		    err.text);
+}
+
+void
+conf_tls_read(struct conf_tls *t, struct conf_read *r)
+{
+	const struct conf_root *root = r->root;
+	size_t before = r->notes.mistakes;
+
+	read_certificates(t, r);
+	check_list(r, "tls.ciphers", root->ciphers, tls_server_check_ciphers);
+	check_list(
+	    r, "tls.ciphersuites", root->ciphersuites, tls_server_check_suites);
+	t->set.min_version = root->min_version;
+	t->set.ciphers = root->ciphers;
+	t->set.ciphersuites = root->ciphersuites;
+	t->broken = r->broken || r->notes.mistakes > before;
+}
+
+/* --- listeners
+ * ----------------------------------------------------------------
+ */
+
+static bool
+is_local(const struct inlet_listener *l)
+{
+	for (size_t i = 0; i < l->naddresses; i++) {
+		if (!addr_is_loopback(&l->addresses[i]))
+			return false;
+	}
+	return true;
+}
+
+static struct tls_context *
+find(const struct conf_tls *t, const char *client_ca, bool old)
+{
+	for (size_t i = 0; i < t->nmade; i++) {
+		const struct conf_tls_made *m = &t->made[i];
+		bool same_ca = client_ca == NULL || m->client_ca == NULL
+		                   ? client_ca == m->client_ca
+		                   : strcmp(client_ca, m->client_ca) == 0;
+
+		if (same_ca && m->old == old)
+			return m->context;
+	}
+	return NULL;
+}
+
+/* -1: *err.  A context for listeners that ask clients for certificates of that
+ * CA, or not; and that let old TLS in, or not. */
+static int
+context_for(struct conf_tls *t, const char *client_ca, bool old,
+    struct tls_context **context, struct err *err)
+{
+	struct tls_server_settings set = t->set;
+	struct conf_tls_made *m;
+
+	*context = find(t, client_ca, old);
+	if (*context != NULL)
+		return 0;
+	set.client_ca = client_ca;
+	set.old = old;
+	if (tls_server_new(context, &set, err) != 0)
+		return -1;
+	t->made = mem_resize(t->made, (t->nmade + 1) * sizeof *t->made);
+	m = &t->made[t->nmade++];
+	*m = (struct conf_tls_made){ client_ca, old, *context };
+	return 0;
+}
+
+static void
+tell(struct conf_read *r, const struct conf_entry *e, const char *path,
+    const char *text)
+{
+	conf_note_mistake(
+	    &r->notes, conf_read_place(e, path), path, "%s", text);
+}
+
+/* What the listener wants, against what there is. */
+static void
+check_listener(const struct conf_tls *t, struct conf_read *r,
+    const struct conf_entry *e, const struct conf_listener *c)
+{
+	const struct inlet_listener *l = &c->l;
+	bool wants = l->tls_use != INLET_TLS_OFF || l->implicit_tls;
+
+	if (wants && t->set.ncertificates == 0 && !r->broken)
+		tell(r, e,
+		    l->implicit_tls ? "listeners.tls_mode" : "listeners.tls",
+		    "needs a certificate; write tls = { certificates = ( { "
+		    "certificate = \"...\"; key = \"...\"; } ); }; at the top");
+	if (l->implicit_tls && l->tls_use == INLET_TLS_OFF)
+		tell(r, e, "listeners.tls_mode",
+		    "\"implicit\" needs TLS; write tls = \"required\"; or take "
+		    "tls_mode away");
+	if (l->implicit_tls && l->tls_use == INLET_TLS_OPTIONAL)
+		tell(r, e, "listeners.tls",
+		    "is not \"optional\" from the first byte on; write tls = "
+		    "\"required\";");
+	if (c->client_ca != NULL && !wants)
+		tell(r, e, "listeners.client_ca",
+		    "is not asked for without TLS; write tls = \"required\"; "
+		    "or take client_ca away");
+}
+
+static void
+use(struct conf_tls *t, struct conf_read *r, const struct conf_entry *e,
+    struct conf_listener *c)
+{
+	const char *path =
+	    c->client_ca != NULL ? "listeners.client_ca" : "listeners.tls";
+	struct err err;
+
+	if (context_for(t, c->client_ca, false, &c->l.tls, &err) != 0)
+		conf_note_mistake(&r->notes, conf_read_place(e, path), path,
+		    "%s; write a file with certificates in PEM", err.text);
+}
+
+void
+conf_tls_listener(struct conf_tls *t, struct conf_read *r,
+    const struct conf_entry *e, struct conf_listener *c)
+{
+	struct inlet_listener *l = &c->l;
+	bool has = t->set.ncertificates > 0;
+
+	if (e == NULL) {
+		l->tls_use = INLET_TLS_OFF; /* loopback, and nobody said so */
+		return;
+	}
+	if (!conf_read_is_set(e, "listeners.tls")) {
+		l->tls_use =
+		    has && !is_local(l) ? INLET_TLS_OPTIONAL : INLET_TLS_OFF;
+		if (l->implicit_tls && l->tls_use == INLET_TLS_OPTIONAL)
+			l->tls_use = INLET_TLS_REQUIRED;
+	}
+	check_listener(t, r, e, c);
+	if (has && !t->broken && l->tls_use != INLET_TLS_OFF)
+		use(t, r, e, c);
+}
+
+void
+conf_tls_done(struct conf_tls *t)
+{
+	for (size_t i = 0; i < t->nmade; i++)
+		tls_free(&t->made[i].context);
+	free(t->made);
+}
