@@ -101,6 +101,55 @@ check_addresses(
 		    "is empty; write [ \"127.0.0.1:25\" ]");
 }
 
+static bool
+has_unix(const struct inlet_listener *l)
+{
+	for (size_t i = 0; i < l->naddresses; i++) {
+		if (addr_is_unix(&l->addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Keys that say who may use a unix socket, where there is none. */
+static void
+check_callers(struct conf_read *r, const struct conf_entry *e,
+    const struct inlet_listener *l)
+{
+	static const char *const keys[] = { "listeners.users",
+		"listeners.groups", "listeners.mode" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		if (conf_read_is_set(e, keys[i]) && !has_unix(l))
+			conf_note_mistake(&r->notes,
+			    conf_read_place(e, keys[i]), keys[i],
+			    "is for unix sockets; write address = [ "
+			    "\"unix:/run/postern/smtp.sock\" ]; or take it "
+			    "away");
+	}
+}
+
+/* What weakens the way in goes to those who are named, and to nobody else. */
+static void
+check_lenient(struct conf_read *r, const struct conf_entry *e,
+    const struct inlet_listener *l)
+{
+	const uint32_t weak = INLET_OLD_TLS | INLET_CLEAR_AUTH | INLET_ANY_AUTH;
+
+	if ((l->lenient & weak) != 0 && l->lenient_networks == NULL)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "listeners.lenient"),
+		    "listeners.lenient",
+		    "old-tls, clear-auth and any-auth are for named clients "
+		    "only; write lenient_networks = [ \"192.0.2.7\" ]; too");
+	if (l->lenient == 0 && l->lenient_networks != NULL)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "listeners.lenient_networks"),
+		    "listeners.lenient_networks",
+		    "nobody is treated leniently; write lenient = [ ... ]; or "
+		    "take it away");
+}
+
 void
 conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 {
@@ -111,6 +160,8 @@ conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 		needs(r, e, "listeners.address",
 		    "address = [ \"127.0.0.1:25\" ];");
 		check_addresses(r, listener, i);
+		check_callers(r, e, &listener[i].l);
+		check_lenient(r, e, &listener[i].l);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "postern/io/addr.h"
 #include "postern/mail/rate.h"
 
+#include "conf/conf_owner.h"
 #include "conf/conf_range.h"
 #include "conf/conf_scan.h"
 #include "conf/conf_value.h"
@@ -336,6 +337,8 @@ element_size(const struct conf_key *k)
 		return sizeof(struct addr);
 	if (k->type == CONF_RATES)
 		return sizeof(struct rate);
+	if (k->type == CONF_USERS || k->type == CONF_GROUPS)
+		return sizeof(uint32_t);
 	return k->type == CONF_DURATIONS ? sizeof(uint64_t)
 	                                 : sizeof(const char *);
 }
@@ -383,6 +386,10 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		return set_address(to, text, err);
 	case CONF_RATES:
 		return rate_parse(to, str_of(text), err);
+	case CONF_USERS:
+		return conf_owner_user(text, to, err);
+	case CONF_GROUPS:
+		return conf_owner_group(text, to, err);
 	case CONF_NETWORKS:
 		if (conf_value_network(str_of(text), err) != 0)
 			return -1;
@@ -441,6 +448,13 @@ max_of(const struct conf_key *k)
 	return k->type == CONF_RATES ? CONF_RATES_MAX : ARRAY_MAX;
 }
 
+static bool
+is_about_who(const struct conf_key *k)
+{
+	return k->type == CONF_NETWORKS || k->type == CONF_USERS ||
+	       k->type == CONF_GROUPS;
+}
+
 static int
 set_array(const struct conf_key *k, void *base, const config_setting_t *v,
     struct conf_arena *a, struct err *err)
@@ -452,10 +466,9 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
 	if (n > max)
 		return err_set(err, ERR_CONFIG,
 		    "has %zu values; write at most %zu", n, max);
-	if (n == 0 && k->type == CONF_NETWORKS)
+	if (n == 0 && is_about_who(k))
 		return err_set(err, ERR_CONFIG,
-		    "is empty; write the networks that may come, or take the "
-		    "key away");
+		    "is empty; write who may come, or take the key away");
 	if (n == 0 && k->type == CONF_PATTERNS)
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write those that are allowed, or take the key "
@@ -486,6 +499,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return set_quantity(k, to, text, err);
 	if (k->type == CONF_WORD || k->type == CONF_SWITCH)
 		return set_word(k, to, text, err);
+	if (k->type == CONF_MODE)
+		return conf_owner_mode(str_of(text), to, err);
 	return set_text(k, to, text, a, err);
 }
 
@@ -557,6 +572,7 @@ width(const struct conf_key *k)
 		return sizeof(bool);
 	case CONF_COUNT:
 	case CONF_WORDS:
+	case CONF_MODE:
 		return sizeof(uint32_t);
 	case CONF_PORT:
 		return sizeof(uint16_t);

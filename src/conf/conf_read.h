@@ -17,7 +17,7 @@
 #include "conf/conf_table.h"
 
 #define CONF_READ_FILES_MAX 256
-#define CONF_READ_KEYS_MAX 128
+#define CONF_READ_KEYS_MAX 256
 
 struct conf_file {
 	const char *name; /* in the arena */

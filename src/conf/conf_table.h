@@ -36,6 +36,9 @@ enum conf_type {
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
+	CONF_MODE,         /* uint32_t: the bits of a file's mode */
+	CONF_USERS,        /* uint32_t *: uids */
+	CONF_GROUPS,       /* uint32_t *: gids */
 	CONF_ADDRESSES,    /* const struct addr * */
 	CONF_FILES,        /* const char **; patterns */
 	CONF_DESTINATION,  /* const char *; a word of the range or an address */

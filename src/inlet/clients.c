@@ -35,12 +35,25 @@ key_of_v4(const void *bytes)
 }
 
 static uint64_t
+key_of_uid(uid_t uid)
+{
+	uint32_t halves[2] = { htonl(1), (uint32_t)uid }; /* ::/16: reserved */
+	uint64_t key;
+
+	memcpy(&key, halves, sizeof key);
+	return key;
+}
+
+static uint64_t
 key_of(const struct addr *a)
 {
 	const struct sockaddr_in *in4 = (const void *)&a->ss;
 	const struct sockaddr_in6 *in6 = (const void *)&a->ss;
 	uint64_t prefix;
+	uid_t uid;
 
+	if (addr_uid(a, &uid))
+		return key_of_uid(uid);
 	if (a->ss.ss_family == AF_INET)
 		return key_of_v4(&in4->sin_addr);
 	if (a->ss.ss_family != AF_INET6)

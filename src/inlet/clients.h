@@ -6,7 +6,7 @@
  * outlive a reload.
  *
  * A client is an IPv4 address, the /64 of an IPv6 address (one host has that
- * many at will), or everybody on a unix socket.
+ * many at will), or a user of this host on a unix socket.
  */
 #ifndef INLET_CLIENTS_H
 #define INLET_CLIENTS_H

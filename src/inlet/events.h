@@ -12,7 +12,10 @@ enum inlet_event {
 	INLET_DISCONNECT,
 	INLET_LIMIT,
 	INLET_NETWORK,
+	INLET_CALLER,
+	INLET_PROXY,
 	INLET_STRANGER,
+	INLET_LENIENT_USED,
 	INLET_TIMEOUT,
 	INLET_HANDSHAKE,
 	INLET_COMMAND,
@@ -22,7 +25,7 @@ enum inlet_event {
 };
 
 static const struct log_event inlet_events[] = {
-	/* a client has connected: listener, client */
+	/* a client has connected: listener, client, via */
 	[INLET_CONNECT] = { "connect", LOG_LEVEL_DEBUG },
 	/* a session is over: client, messages, ms, why */
 	[INLET_DISCONNECT] = { "disconnect", LOG_LEVEL_DEBUG },
@@ -30,6 +33,16 @@ static const struct log_event inlet_events[] = {
 	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN },
 	/* turned away with 554, not of its networks: listener, client */
 	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN },
+	/* turned away with 554, a user of this host who is not one of its
+	 * users or groups: listener, client */
+	[INLET_CALLER] = { "session.user", LOG_LEVEL_WARN },
+	/* cut off, what a balancer sent is no PROXY header: listener, client,
+	 * text */
+	[INLET_PROXY] = { "session.proxy", LOG_LEVEL_WARN },
+	/* a session is over that made use of lenient, how often: listener,
+	 * client, helo, bare_newline, space_after_colon, no_brackets,
+	 * helo_syntax, old_tls, clear_auth, any_auth */
+	[INLET_LENIENT_USED] = { "lenient", LOG_LEVEL_INFO },
 	/* it spoke TLS or HTTP where SMTP is spoken: listener, client,
 	 * text */
 	[INLET_STRANGER] = { "session.stranger", LOG_LEVEL_INFO },

@@ -11,8 +11,13 @@
 #include "postern/intake/policy.h"
 #include "postern/smtp/smtp_server.h"
 
+struct networks {
+	struct network *network; /* owned; NULL: no list was written */
+	size_t n;
+};
+
 struct door {
-	struct network *networks;
+	struct networks list[GENERATION_LISTS];
 	bool is_shut; /* its networks or patterns could not be read */
 	struct address_patterns *senders, *recipients; /* owned; or NULL */
 	struct policy policy;
@@ -27,14 +32,52 @@ struct generation {
 	void *arg;
 };
 
-static int
-open_networks(struct door *d, const struct inlet_listener *l, struct err *err)
+/* What is written, of each list. */
+static const char **
+written(const struct inlet_listener *l, enum generation_list list, size_t *n)
 {
-	if (l->networks == NULL)
+	switch (list) {
+	case GENERATION_NETWORKS:
+		*n = l->nnetworks;
+		return l->networks;
+	case GENERATION_PROXIES:
+		*n = l->nproxy_from;
+		return l->proxy_from;
+	case GENERATION_XCLIENTS:
+		*n = l->nxclient_from;
+		return l->xclient_from;
+	case GENERATION_LENIENT:
+		*n = l->nlenient_networks;
+		return l->lenient_networks;
+	case GENERATION_LISTS:
+		break;
+	}
+	assert(!"a list");
+	return NULL;
+}
+
+static int
+open_list(struct networks *to, const char **text, size_t n, struct err *err)
+{
+	if (text == NULL)
 		return 0;
-	d->networks = mem_array(l->nnetworks, sizeof *d->networks);
-	for (size_t i = 0; i < l->nnetworks; i++) {
-		if (network_parse(&d->networks[i], l->networks[i], err) == 0)
+	to->network = mem_array(n, sizeof *to->network);
+	for (size_t i = 0; i < n; i++) {
+		if (network_parse(&to->network[to->n], text[i], err) == -1)
+			return -1;
+		to->n++;
+	}
+	return 0;
+}
+
+static int
+open_lists(struct door *d, const struct inlet_listener *l, struct err *err)
+{
+	for (enum generation_list i = 0; i < GENERATION_LISTS; i++) {
+		size_t n;
+		const char **text = written(l, i, &n);
+
+		if (open_list(&d->list[i], text, n, err) == 0)
 			continue;
 		d->is_shut = true;
 		return err_wrap(err, "listener %s", l->name);
@@ -81,6 +124,15 @@ open_policy(struct door *d, const struct inlet_listener *l, struct err *err)
 }
 
 static void
+free_door(struct door *d)
+{
+	for (size_t i = 0; i < GENERATION_LISTS; i++)
+		free(d->list[i].network);
+	address_pattern_list_free(&d->senders);
+	address_pattern_list_free(&d->recipients);
+}
+
+static void
 fill_server(struct smtp_server_settings *to, const char *hostname,
     const struct inlet_listener *l)
 {
@@ -116,7 +168,7 @@ generation_new(
 		struct door *d = &made->doors[i];
 
 		fill_server(&d->server, s->hostname, &s->listeners[i]);
-		if (open_networks(d, &s->listeners[i], err) == -1 ||
+		if (open_lists(d, &s->listeners[i], err) == -1 ||
 		    open_policy(d, &s->listeners[i], err) == -1)
 			rc = -1;
 	}
@@ -142,11 +194,8 @@ generation_drop(struct generation **gp)
 	assert(g->refs > 0);
 	if (--g->refs > 0)
 		return;
-	for (size_t i = 0; i < g->s->nlisteners; i++) {
-		free(g->doors[i].networks);
-		address_pattern_list_free(&g->doors[i].senders);
-		address_pattern_list_free(&g->doors[i].recipients);
-	}
+	for (size_t i = 0; i < g->s->nlisteners; i++)
+		free_door(&g->doors[i]);
 	if (g->on_old != NULL)
 		g->on_old(g->arg);
 	free(g->doors);
@@ -186,20 +235,31 @@ generation_policy(const struct generation *g, size_t listener)
 	return &g->doors[listener].policy;
 }
 
+static bool
+has(const struct networks *list, const struct addr *a)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (network_has(&list->network[i], a))
+			return true;
+	}
+	return false;
+}
+
 bool
 generation_admits(
     const struct generation *g, size_t listener, const struct addr *peer)
 {
-	const struct inlet_listener *l = &g->s->listeners[listener];
 	const struct door *d = &g->doors[listener];
+	const struct networks *list = &d->list[GENERATION_NETWORKS];
 
 	if (d->is_shut)
 		return false;
-	if (l->networks == NULL || addr_is_unix(peer))
-		return true;
-	for (size_t i = 0; i < l->nnetworks; i++) {
-		if (network_has(&d->networks[i], peer))
-			return true;
-	}
-	return false;
+	return list->network == NULL || addr_is_unix(peer) || has(list, peer);
+}
+
+bool
+generation_has(const struct generation *g, size_t listener,
+    enum generation_list list, const struct addr *peer)
+{
+	return has(&g->doors[listener].list[list], peer);
 }

@@ -20,6 +20,14 @@ struct inlet_settings;
 struct policy;
 struct smtp_server_settings;
 
+enum generation_list {
+	GENERATION_NETWORKS,
+	GENERATION_PROXIES,
+	GENERATION_XCLIENTS,
+	GENERATION_LENIENT,
+	GENERATION_LISTS
+};
+
 /* s is borrowed until on_old has been called.  -1: networks or patterns of a
  * listener are wrong; *g is made all the same and that listener admits nobody.
  */
@@ -39,7 +47,11 @@ const struct smtp_server_settings *generation_server(
     const struct generation *g, size_t listener);
 const struct policy *generation_policy(
     const struct generation *g, size_t listener);
+/* Those of its networks, everybody where there are none, and unix sockets. */
 bool generation_admits(
     const struct generation *g, size_t listener, const struct addr *peer);
+/* Is it in a list of the listener?  A list that is not written has nobody. */
+bool generation_has(const struct generation *g, size_t listener,
+    enum generation_list list, const struct addr *peer);
 
 #endif

@@ -13,6 +13,7 @@
 #include "postern/io/loop.h"
 #include "postern/smtp/smtp_server.h"
 
+#include "inlet/callers.h"
 #include "inlet/clients.h"
 #include "inlet/events.h"
 #include "inlet/generation.h"
@@ -20,6 +21,8 @@
 #include "inlet/session_command.h"
 #include "inlet/session_delay.h"
 #include "inlet/session_id.h"
+#include "inlet/session_lenient.h"
+#include "inlet/session_proxy.h"
 #include "inlet/session_state.h"
 #include "inlet/session_tls.h"
 #include "inlet/stranger.h"
@@ -27,8 +30,6 @@
 /* Commands are fed in parts, so that replies to a full input stay bounded. */
 #define FEED_COMMANDS 4096u
 #define PROTOCOL_MAX 16 /* "UTF8SMTPSA" */
-
-static struct smtp_server *session_machine(struct inlet_session *s);
 
 /* --- the end -------------------------------------------------------------- */
 
@@ -80,6 +81,7 @@ session_free(struct inlet_session *s, const char *why)
 
 	log_disconnect(s, why);
 	session_delay_free(s);
+	session_lenient_log(s);
 	let_message_go(s);
 	smtp_server_free(&s->smtp);
 	list_remove(&s->in_sessions);
@@ -90,6 +92,8 @@ session_free(struct inlet_session *s, const char *why)
 	free(s->helo);
 	free(s->client);
 	free(s->user);
+	free(s->via);
+	free(s->lenient_uses);
 	s->magic = 0;
 	free(s);
 	inlet_check_drained(in);
@@ -171,6 +175,11 @@ session_timed_out(struct inlet_session *s)
 		inlet_session_cut(s, text);
 		return;
 	}
+	if (s->awaits_proxy) {
+		inlet_session_log(s, INLET_PROXY, "none came in time");
+		inlet_session_cut(s, "no PROXY header came");
+		return;
+	}
 	inlet_session_log(s, INLET_TIMEOUT, text);
 	inlet_session_goodbye(s, "4.4.2", text);
 }
@@ -249,6 +258,10 @@ void
 inlet_session_go_on(struct inlet_session *s)
 {
 	s->has_spoken = false;
+	if (s->tls == SESSION_TLS_HANDSHAKE)
+		return;
+	if (s->awaits_proxy && !session_proxy_feed(s))
+		return;
 	if (s->tls == SESSION_TLS_HANDSHAKE || !session_feed(s))
 		return;
 	if (session_tls_is_due(s) && !s->is_half) {
@@ -270,7 +283,7 @@ session_secured(struct inlet_session *s)
 {
 	s->tls = SESSION_TLS_SECURE;
 	smtp_server_free(&s->smtp);
-	s->smtp = session_machine(s);
+	s->smtp = inlet_session_machine(s);
 	if (s->listener->implicit_tls)
 		smtp_server_greet(s->smtp);
 	else
@@ -437,6 +450,9 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		reply->close = true;
 		return SMTP_NOW;
 	}
+	if (s->is_check)
+		return smtp_reply_set(reply, 550, "5.7.1",
+		    "No client's address came: a check may not send mail");
 	if (s->policy->nclient_rates > 0) {
 		clients_name(&s->peer, s->client, whom);
 		from.rate_client = whom;
@@ -541,6 +557,12 @@ on_now_ms(void *arg)
 	return clock_wall_ms();
 }
 
+static void
+on_lenient(void *arg, enum smtp_lenient what)
+{
+	session_lenient_used(arg, (enum inlet_lenient)what);
+}
+
 static const struct smtp_server_hooks smtp_hooks = {
 	.write = on_write,
 	.command = on_command,
@@ -553,28 +575,49 @@ static const struct smtp_server_hooks smtp_hooks = {
 	.reset = on_reset,
 	.replied = on_replied,
 	.now_ms = on_now_ms,
+	.lenient = on_lenient,
 };
 
 /* --- the beginning ----------------------------------------------------------
  */
 
-static bool
-is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
+void
+inlet_session_peer(struct inlet_session *s, const struct addr *peer)
 {
+	char text[ADDR_TEXT];
+
+	if (s->is_counted)
+		clients_give(s->listener->name, &s->peer);
+	s->is_counted = false;
+	s->peer = *peer;
+	addr_host_text(peer, text);
+	free(s->client);
+	s->client = mem_str(text);
+}
+
+struct smtp_server *
+inlet_session_machine(struct inlet_session *s)
+{
+	struct smtp_server_settings own = *s->server;
+
+	own.extensions = s->extensions;
+	own.lenient = session_lenient_words(s);
+	own.require_tls = s->listener->require_tls && conn_is_secure(s->conn);
+	return smtp_server_new(&own, &smtp_hooks, s);
+}
+
+/* Are there too many of them?  Then *r tells. */
+static bool
+has_room(struct inlet_session *s, struct smtp_reply *r)
+{
+	/* A balancer's checks are not a client. */
 	struct clients_limits limits = {
 		.listener_max = s->listener->connections_max,
-		.client_max = s->listener->per_client_max,
+		.client_max = s->awaits_proxy || s->is_check
+		                  ? 0
+		                  : s->listener->per_client_max,
 	};
 
-	if (s->in->is_draining) {
-		smtp_reply_set(r, 421, "4.3.2", "Shutting down");
-		return false;
-	}
-	if (!generation_admits(s->generation, listener, &s->peer)) {
-		smtp_reply_set(r, 554, "5.7.1", "You may not connect here");
-		inlet_session_log(s, INLET_NETWORK, NULL);
-		return false;
-	}
 	switch (clients_take(s->listener->name, &s->peer, &limits)) {
 	case CLIENTS_OK:
 		s->is_counted = true;
@@ -592,40 +635,51 @@ is_admitted(struct inlet_session *s, size_t listener, struct smtp_reply *r)
 	return false;
 }
 
-static struct smtp_server *
-session_machine(struct inlet_session *s)
+/* Is it one of those that the listener is for? */
+static bool
+is_welcome(const struct inlet_session *s)
 {
-	struct smtp_server_settings own = *s->server;
-
-	own.extensions = s->extensions;
-	own.require_tls = s->listener->require_tls && conn_is_secure(s->conn);
-	return smtp_server_new(&own, &smtp_hooks, s);
+	if (s->awaits_proxy || s->is_check)
+		return true;
+	if (s->via != NULL && addr_is_unix(&s->peer))
+		return s->listener->networks == NULL; /* in none of them */
+	return generation_admits(s->generation, s->door, &s->peer);
 }
 
-static struct inlet_session *
-session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
+static bool
+is_admitted(struct inlet_session *s, struct smtp_reply *r)
 {
-	struct inlet_session *s = mem_new(sizeof *s);
-	struct conn_settings cs = { .fn = on_conn, .arg = s };
-	char text[ADDR_TEXT];
+	if (s->in->is_draining) {
+		smtp_reply_set(r, 421, "4.3.2", "Shutting down");
+		return false;
+	}
+	if (!is_welcome(s)) {
+		smtp_reply_set(r, 554, "5.7.1", "You may not connect here");
+		inlet_session_log(s, INLET_NETWORK, NULL);
+		return false;
+	}
+	if (!callers_admit(s->listener, conn_fd(s->conn))) {
+		smtp_reply_set(r, 554, "5.7.1",
+		    "The user with %.64s may not send here", s->client);
+		inlet_session_log(s, INLET_CALLER, NULL);
+		return false;
+	}
+	return has_room(s, r);
+}
 
-	s->magic = SESSION_MAGIC;
-	s->in = in;
-	s->generation = generation_ref(in->generation);
-	s->listener = generation_listener(in->generation, listener);
-	s->policy = generation_policy(in->generation, listener);
-	s->peer = *peer;
-	addr_host_text(peer, text);
-	s->client = mem_str(text);
-	s->id = session_id_next(clock_wall_ms());
-	s->opened_ms = loop_now_ms(in->loop);
-	s->conn = conn_adopt(in->loop, fd, &cs);
-	s->server = generation_server(in->generation, listener);
-	s->smtp = session_machine(s);
-	list_push(&in->sessions, &s->in_sessions);
-	stat_add(&in->counters.sessions, 1);
-	stat_add(&in->counters.open, 1);
-	return s;
+static void
+log_connect(const struct inlet_session *s)
+{
+	struct log_line l;
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	log_begin(&l, &inlet_events[INLET_CONNECT], 0, s->id);
+	log_cstr(&l, "listener", s->listener->name);
+	log_cstr(&l, "client", s->client);
+	if (s->via != NULL)
+		log_cstr(&l, "via", s->via);
+	log_end(&l);
 }
 
 static void
@@ -652,22 +706,75 @@ session_refuse(struct inlet_session *s, const struct smtp_reply *reply)
 	inlet_session_finish(s, reply->text);
 }
 
+static void
+turn_away(struct inlet_session *s, const struct smtp_reply *r)
+{
+	stat_add(&s->in->counters.refused, 1);
+	session_refuse(s, r);
+}
+
+bool
+inlet_session_admit(struct inlet_session *s)
+{
+	struct smtp_reply reply = { 0 };
+
+	if (!is_admitted(s, &reply)) {
+		turn_away(s, &reply);
+		return false;
+	}
+	log_connect(s);
+	stat_add(&s->in->counters.accepted, 1);
+	session_begin(s);
+	return true;
+}
+
+/* Room for a session is taken before the header is waited for. */
+static void
+await_proxy(struct inlet_session *s)
+{
+	struct smtp_reply reply = { 0 };
+
+	s->awaits_proxy = true; /* no client yet: nobody to judge */
+	if (is_admitted(s, &reply))
+		session_proxy_await(s);
+	else
+		turn_away(s, &reply);
+}
+
+static struct inlet_session *
+session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
+{
+	struct inlet_session *s = mem_new(sizeof *s);
+	struct conn_settings cs = { .fn = on_conn, .arg = s };
+
+	s->magic = SESSION_MAGIC;
+	s->in = in;
+	s->generation = generation_ref(in->generation);
+	s->listener = generation_listener(in->generation, listener);
+	s->policy = generation_policy(in->generation, listener);
+	s->door = listener;
+	inlet_session_peer(s, peer);
+	s->id = session_id_next(clock_wall_ms());
+	s->opened_ms = loop_now_ms(in->loop);
+	s->conn = conn_adopt(in->loop, fd, &cs);
+	s->server = generation_server(in->generation, listener);
+	s->smtp = inlet_session_machine(s);
+	list_push(&in->sessions, &s->in_sessions);
+	stat_add(&in->counters.sessions, 1);
+	stat_add(&in->counters.open, 1);
+	return s;
+}
+
 void
 inlet_session_open(
     struct inlet *in, size_t listener, int fd, const struct addr *peer)
 {
 	struct inlet_session *s = session_new(in, listener, fd, peer);
-	struct smtp_reply reply = { 0 };
 
-	if (is_admitted(s, listener, &reply)) {
-		if (log_wants(LOG_LEVEL_DEBUG))
-			inlet_session_log(s, INLET_CONNECT, NULL);
-		stat_add(&in->counters.accepted, 1);
-		session_begin(s);
-		return;
-	}
-	stat_add(&in->counters.refused, 1);
-	session_refuse(s, &reply);
+	if (generation_has(s->generation, s->door, GENERATION_PROXIES, peer))
+		await_proxy(s);
+	else
+		(void)inlet_session_admit(s);
 }
 
 /* --- all of them ------------------------------------------------------------

@@ -48,21 +48,26 @@ struct inlet_session {
 	/* Of the user who has logged in; or NULL.  Stays until the session's
 	 * message is let go. */
 	const struct policy *user_policy;
+	size_t door; /* the listener's number in the generation */
 	struct conn *conn;
 	const struct smtp_server_settings *server; /* the generation's */
 	struct smtp_server *smtp;
 	struct intake_message *msg;  /* owned until intake_end() */
 	struct session_delay *delay; /* owned; a reply is held back */
 	char *helo;                  /* owned, or NULL */
-	char *client;                /* owned: "192.0.2.1" */
 	char *user;                  /* owned; NULL: not logged in */
 	const char *extensions[SESSION_EXTENSIONS_MAX + 1];
 	enum session_tls tls;
-	struct addr peer;
+	char *client;           /* owned: "192.0.2.1", "uid=33" */
+	char *via;              /* owned: the balancer's address, or NULL */
+	struct addr peer;       /* the client, as PROXY or XCLIENT tell */
+	uint32_t *lenient_uses; /* owned: INLET_LENIENTS; NULL: none */
 	uint64_t id;
 	uint64_t opened_ms;
 	uint32_t messages; /* answered with 250 */
 	bool is_counted;   /* in the table of clients */
+	bool awaits_proxy; /* its PROXY header: not greeted yet */
+	bool is_check;     /* the balancer's own connection: may send nothing */
 	bool is_ended;     /* msg is with intake, the answer will come */
 	bool is_paused;    /* intake wants no bytes */
 	bool is_choked;    /* the client does not take our replies */
@@ -85,6 +90,12 @@ void inlet_session_cut(struct inlet_session *s, const char *why);
 /* 421 with these words, then the end. */
 void inlet_session_goodbye(
     struct inlet_session *s, const char *enhanced, const char *text);
+/* The client is another one from here on: counts, log and rights. */
+void inlet_session_peer(struct inlet_session *s, const struct addr *peer);
+/* A protocol machine by the listener's settings, for this client. */
+struct smtp_server *inlet_session_machine(struct inlet_session *s);
+/* Greets the client, or turns it away: then the session is gone, and false. */
+bool inlet_session_admit(struct inlet_session *s);
 /* Takes what input there is, then ends or waits for more: after an answer that
  * was waited for (smtp_server_answer()). */
 void inlet_session_go_on(struct inlet_session *s);

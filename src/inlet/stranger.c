@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+/* The signature of a binary PROXY header, up to where no SMTP client begins
+ * like that: with two empty lines and a NUL. */
+static const char proxy[] = "\r\n\r\n\0\r\nQUIT\n";
+#define PROXY_LEN (sizeof proxy - 1)
+#define PROXY_SURE 5u
+
 static const char *const http[] = {
 	"GET ",
 	"PUT ",
@@ -22,10 +28,29 @@ first(struct str s, size_t n)
 	return (struct str){ s.p, s.len < n ? s.len : n };
 }
 
+static enum stranger
+look_for_proxy(struct str input, const char **what)
+{
+	static const struct str line = { "PROXY ", 6 };
+
+	if (str_starts_case(input, line) ||
+	    str_starts_case(input, (struct str){ proxy, PROXY_LEN })) {
+		*what = "You may not send a PROXY header";
+		return STRANGER_YES;
+	}
+	if (input.len >= PROXY_SURE && input.len < PROXY_LEN &&
+	    memcmp(input.p, proxy, input.len) == 0)
+		return STRANGER_WAIT;
+	return input.len < line.len &&
+	               str_starts_case(first(line, input.len), input)
+	           ? STRANGER_WAIT
+	           : STRANGER_NO;
+}
+
 enum stranger
 stranger_look(struct str input, const char **what)
 {
-	enum stranger result = STRANGER_NO;
+	enum stranger result;
 
 	if (input.len == 0)
 		return STRANGER_WAIT;
@@ -33,7 +58,9 @@ stranger_look(struct str input, const char **what)
 		*what = "TLS is not spoken here from the first byte on";
 		return STRANGER_YES;
 	}
-	for (size_t i = 0; i < sizeof http / sizeof http[0]; i++) {
+	result = look_for_proxy(input, what);
+	for (size_t i = 0;
+	     result != STRANGER_YES && i < sizeof http / sizeof http[0]; i++) {
 		struct str verb = str_of(http[i]);
 
 		if (str_starts_case(input, verb)) {

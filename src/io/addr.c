@@ -12,6 +12,7 @@
 #include "postern/base/str.h"
 
 #define UNIX_PREFIX "unix:"
+#define UID_PREFIX "uid=" /* no path of a listener: those begin with / */
 
 static int
 parse_unix(struct addr *a, const char *path, struct err *err)
@@ -141,8 +142,11 @@ void
 addr_host_text(const struct addr *a, char out[ADDR_TEXT])
 {
 	uint16_t port;
+	uid_t uid;
 
-	if (addr_is_unix(a))
+	if (addr_uid(a, &uid))
+		snprintf(out, ADDR_TEXT, UID_PREFIX "%lu", (unsigned long)uid);
+	else if (addr_is_unix(a))
 		snprintf(out, ADDR_TEXT, "local");
 	else
 		ip_text(a, out, &port);
@@ -170,4 +174,39 @@ bool
 addr_is_unix(const struct addr *a)
 {
 	return a->ss.ss_family == AF_UNIX;
+}
+
+void
+addr_of_uid(struct addr *a, uid_t uid)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int n = snprintf(un.sun_path, sizeof un.sun_path, UID_PREFIX "%lu",
+	    (unsigned long)uid);
+
+	*a = (struct addr){ 0 };
+	memcpy(&a->ss, &un, sizeof un);
+	a->len =
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n);
+}
+
+bool
+addr_uid(const struct addr *a, uid_t *uid)
+{
+	struct sockaddr_un un;
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+	struct str path;
+	uint64_t n;
+
+	if (!addr_is_unix(a) || a->len <= head)
+		return false;
+	memcpy(&un, &a->ss, sizeof un);
+	path = (struct str){ un.sun_path, a->len - head };
+	if (!str_starts_case(path, STR(UID_PREFIX)))
+		return false;
+	path.p += sizeof UID_PREFIX - 1;
+	path.len -= sizeof UID_PREFIX - 1;
+	if (!str_u64(path, &n) || n > UINT32_MAX)
+		return false;
+	*uid = (uid_t)n;
+	return true;
 }

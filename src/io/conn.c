@@ -285,6 +285,12 @@ conn_pause(struct conn *c)
 }
 
 void
+conn_read_max(struct conn *c, size_t n)
+{
+	c->read_max = n;
+}
+
+void
 conn_resume(struct conn *c)
 {
 	if (!c->paused || !is_open(c) || c->ended)

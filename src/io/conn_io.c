@@ -188,6 +188,8 @@ read_turn(struct conn *c)
 		return;
 	if (room > LOOP_SCRATCH_BYTES)
 		room = LOOP_SCRATCH_BYTES;
+	if (c->read_max > 0 && room > c->read_max)
+		room = c->read_max;
 	rc = c->late ? c->late : receive(c, to, room, &n);
 	if (rc == CONN_IO_EOF || rc == CONN_IO_ERROR)
 		c->late = rc;

@@ -59,6 +59,7 @@ struct conn {
 
 	struct str view; /* input in the loop's scratch, inside CONN_DATA */
 	struct buf in, out;
+	size_t read_max;   /* bytes a read; 0: any */
 	size_t clear_left; /* HANDSHAKE: so many bytes of out go in clear */
 
 	struct tls_context *tls; /* a reference, NULL in clear */

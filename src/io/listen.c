@@ -137,6 +137,19 @@ is_out_of_descriptors(int e)
 	return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
 }
 
+/* What it bound its own end to is its own word; the kernel's counts. */
+static void
+find_caller(int fd, struct addr *peer)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	*peer = (struct addr){ .len = sizeof(sa_family_t) };
+	peer->ss.ss_family = AF_UNIX;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		addr_of_uid(peer, cred.uid);
+}
+
 /* 1 more may wait, 0 no more, -1 errno. */
 static int
 accept_one(struct listen *l, bool full)
@@ -147,7 +160,7 @@ accept_one(struct listen *l, bool full)
 
 	if (fd >= 0) {
 		if (addr_is_unix(&l->addr))
-			peer.ss.ss_family = AF_UNIX;
+			find_caller(fd, &peer);
 		l->in_hook = true;
 		l->fn(l->arg, fd, &peer, full);
 		l->in_hook = false;

@@ -100,9 +100,19 @@ message_scan_end(struct message_scan *s)
 }
 
 void
-message_unstuff_init(struct message_unstuff *u)
+message_unstuff_init(struct message_unstuff *u, bool bare_lf)
 {
 	u->state = AT_LINE;
+	u->bare_lf = bare_lf;
+}
+
+/* Does a line end right before at?  There are n bytes before it. */
+static bool
+ends_line(const struct message_unstuff *u, const char *at, size_t n)
+{
+	if (n == 0 || at[-1] != '\n')
+		return false;
+	return u->bare_lf || (n >= 2 && at[-2] == '\r');
 }
 
 /* Content up to the next dot that starts a line; the dot is taken with it. */
@@ -114,7 +124,7 @@ unstuff_run(
 
 	*content = (struct str){ p, n };
 	while ((dot = memchr(dot, '.', (size_t)(end - dot))) != NULL) {
-		if (dot - p >= 2 && dot[-1] == '\n' && dot[-2] == '\r') {
+		if (ends_line(u, dot, (size_t)(dot - p))) {
 			content->len = (size_t)(dot - p);
 			u->state = AT_DOT;
 			return content->len + 1;
@@ -125,7 +135,7 @@ unstuff_run(
 	u->state = AT_TEXT;
 	if (end[-1] == '\r')
 		u->state = AT_CR;
-	else if (n >= 2 && end[-1] == '\n' && end[-2] == '\r')
+	else if (ends_line(u, end, n))
 		u->state = AT_LINE;
 	return n;
 }
@@ -151,9 +161,10 @@ message_unstuff_next(struct message_unstuff *u, const char *p, size_t n,
 		u->state = AT_LINE;
 		return 1;
 	case AT_DOT:
-		if (*p != '\r')
+		*end = u->bare_lf && *p == '\n';
+		if (!*end && *p != '\r')
 			break;
-		u->state = AT_DOT_CR;
+		u->state = *end ? AT_LINE : AT_DOT_CR;
 		return 1;
 	case AT_DOT_CR:
 		*end = *p == '\n';
@@ -184,6 +195,39 @@ message_unstuff(struct message_unstuff *u, const char *p, size_t n, char *out,
 		*out_n += content.len;
 	}
 	return took;
+}
+
+void
+message_newline_init(struct message_newline *l)
+{
+	l->after_cr = false;
+}
+
+size_t
+message_newline(struct message_newline *l, const char *p, size_t n, char *out,
+    uint64_t *nbare)
+{
+	const char *end = p + n, *lf;
+	size_t len = 0;
+
+	while (p < end) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		n = (size_t)((lf != NULL ? lf : end) - p);
+		memcpy(out + len, p, n);
+		len += n;
+		if (n > 0)
+			l->after_cr = p[n - 1] == '\r';
+		if (lf == NULL)
+			break;
+		if (!l->after_cr) {
+			out[len++] = '\r';
+			++*nbare;
+		}
+		out[len++] = '\n';
+		l->after_cr = false;
+		p = lf + 1;
+	}
+	return len;
 }
 
 void

@@ -27,11 +27,11 @@ command_lines_release(struct command_lines *l)
 }
 
 /*
- * How many bytes up to and with the first CRLF, 0: there is none.  after_cr:
- * the byte before p was a CR.
+ * How many bytes up to and with the first line end, 0: there is none.
+ * after_cr: the byte before p was a CR.
  */
 static size_t
-line_end(bool after_cr, const char *p, size_t n)
+line_end(struct command_lines *l, bool after_cr, const char *p, size_t n)
 {
 	const char *from = p, *end = p + n, *lf;
 
@@ -39,7 +39,8 @@ line_end(bool after_cr, const char *p, size_t n)
 		lf = memchr(from, '\n', (size_t)(end - from));
 		if (lf == NULL)
 			return 0;
-		if (lf > p ? lf[-1] == '\r' : after_cr)
+		l->had_bare = lf > p ? lf[-1] != '\r' : !after_cr;
+		if (!l->had_bare || l->bare_lf)
 			return (size_t)(lf - p) + 1;
 		from = lf + 1;
 	}
@@ -73,7 +74,7 @@ set_limit(struct command_lines *l, const char *p, size_t n)
 static enum command_status
 skip(struct command_lines *l, const char *p, size_t n, size_t *took)
 {
-	size_t end = line_end(l->after_cr, p, n);
+	size_t end = line_end(l, l->after_cr, p, n);
 
 	if (end == 0) {
 		if (n > 0)
@@ -117,16 +118,17 @@ command_lines_next(struct command_lines *l, const char *p, size_t n,
 	if (l->skipping)
 		return skip(l, p, n, took);
 	set_limit(l, p, n);
-	end = line_end(held_after_cr(l), p, n);
+	end = line_end(l, held_after_cr(l), p, n);
 	if (l->held.len == 0 && end > 0 && end <= l->held.max) {
 		*took = end;
-		*line = (struct str){ p, end - 2 };
+		*line = (struct str){ p, end - (l->had_bare ? 1 : 2) };
 		return COMMAND_LINE;
 	}
 	status = hold(l, p, n, end, took);
 	if (status != COMMAND_LINE)
 		return status;
-	*line = (struct str){ buf_at(&l->held), l->held.len - 2 };
+	*line = (struct str){ buf_at(&l->held),
+		l->held.len - (l->had_bare ? 1 : 2) };
 	l->handed_out = true;
 	return COMMAND_LINE;
 }

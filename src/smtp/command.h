@@ -4,7 +4,8 @@
  * parameters.  Pure.
  *
  * Only CRLF ends a line (RFC 5321 2.3.8).  A CR or LF alone and NUL are bytes
- * of the line and make it dirty: it is never taken for two.
+ * of the line and make it dirty: it is never taken for two.  Where bare LF is
+ * allowed, each LF ends a line, after a CR or not.
  */
 #ifndef SMTP_COMMAND_H
 #define SMTP_COMMAND_H
@@ -18,7 +19,7 @@
 
 enum command_status {
 	COMMAND_MORE,     /* no line yet; everything was taken */
-	COMMAND_LINE,     /* *line is one, without its CRLF */
+	COMMAND_LINE,     /* *line is one, without its line end */
 	COMMAND_TOO_LONG, /* the end of a line over the maximum */
 };
 
@@ -30,6 +31,8 @@ struct command_lines {
 	size_t line_max, auth_max;
 	bool answering;  /* the next line is a part of AUTH's dialogue */
 	bool is_auth;    /* this line, or the last one, is AUTH's */
+	bool bare_lf;    /* LF alone ends a line; set by the owner */
+	bool had_bare;   /* the last line ended so */
 	bool skipping;   /* the tail of a line that is too long */
 	bool after_cr;   /* while skipping: the last byte was CR */
 	bool handed_out; /* held is the line that was given last */

@@ -9,6 +9,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/mail/address.h"
 
 #include "smtp/smtp_reply.h"
 #include "smtp/smtp_server_state.h"
@@ -141,6 +142,7 @@ smtp_server_new(const struct smtp_server_settings *settings,
 	s->phase = PHASE_NEW;
 	command_lines_init(
 	    &s->lines, settings->line_max > floor ? settings->line_max : floor);
+	s->lines.bare_lf = settings->lenient & SMTP_BARE_NEWLINE;
 	return s;
 }
 
@@ -253,25 +255,46 @@ say_plain(struct smtp_server *s, uint16_t code, const char *text)
 	write_reply(s, &r);
 }
 
-static bool
-is_name(struct str s)
+bool
+smtp_server_lets(struct smtp_server *s, enum smtp_lenient what)
 {
-	if (s.len == 0 || s.len > NAME_MAX_OCTETS)
+	if (!(s->settings.lenient & what))
 		return false;
+	if (s->hooks->lenient != NULL)
+		s->hooks->lenient(s->arg, what);
+	return true;
+}
+
+static bool
+is_printable(struct str s)
+{
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+		if (s.p[i] < ' ' || s.p[i] >= 0x7f)
 			return false;
 	}
 	return true;
+}
+
+/* A domain or an address literal (4.1.1.1). */
+static bool
+is_name(struct smtp_server *s, struct str name)
+{
+	if (name.len > NAME_MAX_OCTETS)
+		return false;
+	if (name.len > 0 && address_is_domain(name, 0))
+		return true;
+	return is_printable(name) && smtp_server_lets(s, SMTP_HELO_SYNTAX);
 }
 
 /* What HELO and EHLO share; false: refused. */
 static bool
 hello(struct smtp_server *s, struct str name, bool esmtp)
 {
-	if (!is_name(name)) {
+	if (!is_name(s, name)) {
 		if (s->errors++ < s->settings.errors_max)
-			say_plain(s, 501, "Syntax: EHLO hostname");
+			say_plain(s, 501,
+			    "Syntax: EHLO hostname (a domain, or an address "
+			    "in [])");
 		else
 			say_plain(s, 421, "Too many errors, closing");
 		return false;
@@ -572,6 +595,8 @@ take_command(struct smtp_server *s, const char *p, size_t n)
 
 	switch (command_lines_next(&s->lines, p, n, &took, &line)) {
 	case COMMAND_LINE:
+		if (s->lines.had_bare)
+			(void)smtp_server_lets(s, SMTP_BARE_NEWLINE);
 		run_line(s, line);
 		command_lines_release(&s->lines);
 		break;

@@ -12,11 +12,14 @@
 
 #include "postern/base/mem.h"
 
+/* bare_lf: the client's own lines end so, and so may its content. */
 static void
-start_content(struct smtp_server *s)
+start_content(struct smtp_server *s, bool bare_lf)
 {
-	message_unstuff_init(&s->unstuff);
+	message_unstuff_init(&s->unstuff, bare_lf);
+	message_newline_init(&s->newline);
 	message_scan_init(&s->scan);
+	s->bare_content = false;
 }
 
 /* The content will get this; the transaction is over. */
@@ -61,14 +64,11 @@ allowed(const struct smtp_server *s, size_t n)
 	return max == 0 || n <= room ? n : (size_t)room;
 }
 
-/* Bytes of content, dots removed.  What is wrong first is what is told. */
 static void
-pass(struct smtp_server *s, const char *p, size_t n)
+pass_on(struct smtp_server *s, const char *p, size_t n)
 {
 	size_t fits;
 
-	if (n == 0 || s->refusal != NULL)
-		return;
 	fits = allowed(s, n);
 	message_scan(&s->scan, p, fits);
 	check_fault(s);
@@ -76,6 +76,27 @@ pass(struct smtp_server *s, const char *p, size_t n)
 		refuse_with(s, 552, "5.3.4", "Message size exceeds the limit");
 	if (s->refusal == NULL)
 		s->paused = s->hooks->body(s->arg, p, n);
+}
+
+/* Bytes of content, dots removed.  What is wrong first is what is told. */
+static void
+pass(struct smtp_server *s, const char *p, size_t n)
+{
+	uint64_t nbare = 0;
+	char *lines;
+
+	if (n == 0 || s->refusal != NULL)
+		return;
+	if (!(s->settings.lenient & SMTP_BARE_NEWLINE)) {
+		pass_on(s, p, n);
+		return;
+	}
+	lines = mem_array(n, 2);
+	n = message_newline(&s->newline, p, n, lines, &nbare);
+	if (nbare > 0 && !s->bare_content)
+		s->bare_content = smtp_server_lets(s, SMTP_BARE_NEWLINE);
+	pass_on(s, lines, n);
+	free(lines);
 }
 
 /* The reply that refused content was to get. */
@@ -144,7 +165,7 @@ static void
 answered_data(struct smtp_server *s, const struct smtp_reply *r)
 {
 	if (r->code / 100 == 3) {
-		start_content(s);
+		start_content(s, s->lines.had_bare);
 		smtp_server_set_phase(s, PHASE_DATA);
 		smtp_server_reply(s, r);
 		s->verb = "."; /* what the next reply answers */
@@ -264,7 +285,7 @@ first_chunk(struct smtp_server *s)
 {
 	struct smtp_reply r = { .code = 0 };
 
-	start_content(s);
+	start_content(s, false);
 	smtp_server_set_phase(s, PHASE_CHUNK);
 	s->pending = PENDING_BDAT;
 	if (s->hooks->data(s->arg, &r) == SMTP_NOW)

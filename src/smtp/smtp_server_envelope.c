@@ -43,7 +43,7 @@ struct path_command {
 	const struct param_row *params;
 	size_t nparams;
 	unsigned flags; /* of address_path() */
-	struct wrong syntax, bad_path;
+	struct wrong syntax, space, bad_path;
 };
 
 static const struct wrong not_offered = { 555, "5.5.4",
@@ -327,6 +327,8 @@ static const struct path_command mail_command = {
 	.nparams = sizeof mail_params / sizeof mail_params[0],
 	.flags = ADDRESS_NULL,
 	.syntax = { 501, "5.5.4", "Syntax: MAIL FROM:<address>" },
+	.space = { 501, "5.5.4",
+	    "Syntax: MAIL FROM:<address>, no space behind the colon" },
 	.bad_path = { 501, "5.1.7", "Bad sender address" },
 };
 
@@ -336,6 +338,8 @@ static const struct path_command rcpt_command = {
 	.nparams = sizeof rcpt_params / sizeof rcpt_params[0],
 	.flags = ADDRESS_POSTMASTER,
 	.syntax = { 501, "5.5.4", "Syntax: RCPT TO:<address>" },
+	.space = { 501, "5.5.4",
+	    "Syntax: RCPT TO:<address>, no space behind the colon" },
 	.bad_path = { 501, "5.1.3", "Bad recipient address" },
 };
 
@@ -373,12 +377,36 @@ parse_params(struct parse *p, const struct path_command *c, struct str rest)
 	return r < 0 ? &bad_params : NULL;
 }
 
+/* The path behind the colon; a space before it is not the RFC's way (3.3), but
+ * many a script's. */
+static bool
+find_path(struct smtp_server *s, struct str *path)
+{
+	struct str found = str_trim(*path);
+
+	if (found.p != path->p && !smtp_server_lets(s, SMTP_SPACE_AFTER_COLON))
+		return false;
+	*path = found;
+	return true;
+}
+
+/* "a@b" without <>, up to a space. */
+static enum address_fault
+bare_path(struct address *a, struct str path, unsigned flags, size_t *took)
+{
+	struct str word = str_cut(&path, ' ');
+
+	*took = word.len;
+	return address_mailbox(a, word, flags & ~(unsigned)ADDRESS_NULL);
+}
+
 /* "FROM:<path>" of the argument; *rest: what follows. */
 static const struct wrong *
 parse_path(struct parse *p, const struct path_command *c, struct str arg,
     struct address *a, struct str *rest)
 {
 	unsigned flags = c->flags | (offers_utf8(p->server) ? ADDRESS_UTF8 : 0);
+	enum address_fault fault;
 	struct str path = arg;
 	size_t took = 0;
 
@@ -386,8 +414,14 @@ parse_path(struct parse *p, const struct path_command *c, struct str arg,
 		return &c->syntax;
 	path.p += c->keyword.len;
 	path.len -= c->keyword.len;
-	path = str_trim(path); /* not the RFC's, but everybody's, custom */
-	switch (address_path(a, path, flags, &took)) {
+	if (!find_path(p->server, &path))
+		return &c->space;
+	if (path.len > 0 && *path.p != '<' &&
+	    smtp_server_lets(p->server, SMTP_NO_BRACKETS))
+		fault = bare_path(a, path, flags, &took);
+	else
+		fault = address_path(a, path, flags, &took);
+	switch (fault) {
 	case ADDRESS_OK:
 		break;
 	case ADDRESS_NEEDS_UTF8:

@@ -61,6 +61,8 @@ struct smtp_server {
 
 	/* Its content. */
 	struct message_unstuff unstuff;
+	struct message_newline newline; /* where LF alone is let in */
+	bool bare_content;              /* and it has come */
 	struct message_scan scan;
 	uint64_t chunk_left;
 	bool chunk_last;
@@ -79,6 +81,8 @@ void smtp_server_say(struct smtp_server *s, uint16_t code, const char *enhanced,
 /* The same for a bad command: counted, and 421 where there were too many. */
 void smtp_server_bad(struct smtp_server *s, uint16_t code, const char *enhanced,
     const char *text);
+/* Is the client let do so here?  Then the owner hears that it does. */
+bool smtp_server_lets(struct smtp_server *s, enum smtp_lenient what);
 /* Ends the transaction, if there is one, and tells the owner. */
 void smtp_server_drop(struct smtp_server *s);
 

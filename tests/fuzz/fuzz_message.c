@@ -57,7 +57,7 @@ unstuff(struct input in, struct buf *out, bool *end)
 	size_t took = 0, n;
 
 	*end = false;
-	message_unstuff_init(&u);
+	message_unstuff_init(&u, false);
 	while (took < in.n && !*end) {
 		char *room = buf_room(out, piece(&in, took) + 4);
 

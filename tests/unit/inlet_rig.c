@@ -39,7 +39,10 @@ rig_init(struct rig *r)
 		.chunking = true,
 		.dsn = true,
 		.eight_bit = true,
-		.timeouts = { .command = 60000, .data = 60000, .linger = 2000 },
+		.timeouts = { .command = 60000,
+		    .data = 60000,
+		    .linger = 2000,
+		    .proxy = 60000 },
 	};
 	r->settings = (struct inlet_settings){
 		.hostname = "mx.example.com",

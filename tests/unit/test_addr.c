@@ -98,6 +98,29 @@ a_peer_without_a_path_has_a_text(void **state)
 	assert_string_equal(text, "unix:");
 }
 
+static void
+a_user_is_a_peer(void **state)
+{
+	struct addr a;
+	char text[ADDR_TEXT];
+	uid_t uid = 0;
+
+	(void)state;
+	addr_of_uid(&a, 4294967294u);
+	addr_host_text(&a, text);
+	assert_string_equal(text, "uid=4294967294");
+	assert_true(addr_is_unix(&a) && addr_is_loopback(&a));
+	assert_true(addr_uid(&a, &uid));
+	assert_int_equal(uid, 4294967294u);
+	assert_int_equal(addr_parse(&a, "unix:/uid=5", &(struct err){ 0 }), 0);
+	assert_false(addr_uid(&a, &uid));
+	assert_int_equal(addr_parse(&a, "127.0.0.1:5", &(struct err){ 0 }), 0);
+	assert_false(addr_uid(&a, &uid));
+	a = (struct addr){ .len = sizeof(sa_family_t) };
+	a.ss.ss_family = AF_UNIX;
+	assert_false(addr_uid(&a, &uid));
+}
+
 int
 main(void)
 {
@@ -105,6 +128,7 @@ main(void)
 		cmocka_unit_test(addresses_are_read_and_written),
 		cmocka_unit_test(a_path_has_a_limit),
 		cmocka_unit_test(a_peer_without_a_path_has_a_text),
+		cmocka_unit_test(a_user_is_a_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -458,8 +458,8 @@ static const struct {
 	    "come" },
 	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; "
 	  "networks = [ ]; } );",
-	    "main.conf:1: listeners.networks: is empty; write the networks "
-	    "that may come, or take the key away" },
+	    "main.conf:1: listeners.networks: is empty; write who may come, "
+	    "or take the key away" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
 	  "networks = [ \"10.0.0.1/8\" ]; } );",
 	    "main.conf:1: listeners.networks: \"10.0.0.1/8\" has bits below "

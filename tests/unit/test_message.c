@@ -132,7 +132,7 @@ unstuff_cut(size_t row, size_t step)
 	char seen[100];
 	size_t len = 0, at = 0, n;
 
-	message_unstuff_init(&u);
+	message_unstuff_init(&u, false);
 	while (at < in.len && !end) {
 		size_t part = in.len - at < step ? in.len - at : step;
 		char *bytes = mem_dup(in.p + at, part);
@@ -266,7 +266,7 @@ random_content_comes_back(void **state)
 		message_scan_end(&scan);
 		if (message_stuff(&s, &out, in, n) == 0 &&
 		    message_stuff_end(&s, &out) == 0) {
-			message_unstuff_init(&u);
+			message_unstuff_init(&u, false);
 			assert_int_equal(message_unstuff(&u, buf_at(&out),
 			                     out.len, back, &len, &end),
 			    out.len);

@@ -146,10 +146,12 @@ P5_white_space_and_unknown_parameters(void **state)
 		    "EHLO c  \r\nMAIL FROM:<a@b> \t \r\nRCPT TO:<c@d> \r\n"
 		    "RSET \r\n",
 		    HI_OUT TO_OUT "reset 250:2.0.0" },
-		{ "spaces behind the colon are the custom",
-		    HI "MAIL FROM: <a@b>\r\nRCPT TO:  <c@d>\r\n",
-		    HI_OUT TO_OUT },
-		{ "but not before it", HI "MAIL FROM :<a@b>\r\n",
+		{ "no space behind the colon (3.3)",
+		    HI "MAIL FROM: <a@b>\r\nMAIL FROM:<a@b>\r\n"
+		       "RCPT TO:  <c@d>\r\nRCPT TO:<c@d>\r\n",
+		    HI_OUT "501:5.5.4 mail[a@b] 250:2.1.0 501:5.5.4 "
+		           "rcpt[c@d] 250:2.1.5" },
+		{ "nor before it", HI "MAIL FROM :<a@b>\r\n",
 		    HI_OUT "501:5.5.4" },
 		{ "an unknown parameter", HI "MAIL FROM:<a@b> FOO=bar\r\n",
 		    HI_OUT "555:5.5.4" },

@@ -26,9 +26,22 @@ struct inlet_timeouts {     /* ms */
 	uint64_t session;   /* in all; 0: no bound */
 	uint64_t linger;    /* to take the last reply */
 	uint64_t handshake; /* of TLS, whole */
+	uint64_t proxy;     /* waiting for a PROXY header */
 };
 
 enum inlet_tls { INLET_TLS_OFF, INLET_TLS_OPTIONAL, INLET_TLS_REQUIRED };
+/* What a listener lets old clients do; the order of the words in the table of
+ * keys, the first ones as in enum smtp_lenient. */
+enum inlet_lenient {
+	INLET_BARE_NEWLINE = 1 << 0,
+	INLET_SPACE_AFTER_COLON = 1 << 1,
+	INLET_NO_BRACKETS = 1 << 2,
+	INLET_HELO_SYNTAX = 1 << 3,
+	INLET_OLD_TLS = 1 << 4,
+	INLET_CLEAR_AUTH = 1 << 5,
+	INLET_ANY_AUTH = 1 << 6,
+};
+#define INLET_LENIENTS 7
 
 struct inlet_listener {
 	const char *name;
@@ -45,6 +58,17 @@ struct inlet_listener {
 	const struct rate *client_rates, *user_rates;
 	size_t nclient_rates, nuser_rates;
 	bool refuse_over; /* a rate; else slowed */
+	const char **proxy_from; /* CIDR: who sends a PROXY header, always */
+	size_t nproxy_from;
+	const char **xclient_from; /* CIDR: who may use XCLIENT */
+	size_t nxclient_from;
+	uint32_t lenient;              /* enum inlet_lenient */
+	const char **lenient_networks; /* NULL: for all of its clients */
+	size_t nlenient_networks;
+	uint32_t socket_mode;   /* of a unix socket's path */
+	const uint32_t *users;  /* of unix sockets: uids, NULL: all */
+	const uint32_t *groups; /* gids; who is in either may come */
+	size_t nusers, ngroups;
 	uint64_t size_max;
 	uint32_t recipients_max, messages_max, connections_max, per_client_max;
 	uint32_t errors_max, idle_commands_max, line_max;
@@ -71,6 +95,7 @@ struct inlet_counters {               /* any thread reads */
 	struct stat_counter accepted; /* connections that were greeted */
 	struct stat_counter refused;  /* connections and commands: 4xx, 5xx */
 	struct stat_counter messages; /* answered with 250 */
+	struct stat_counter lenient;  /* uses of what lenient lets */
 	struct stat_counter bytes;    /* of content that came in */
 };
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "postern/base/err.h"
 
@@ -20,9 +21,14 @@ struct addr {
 /* A numeric address with a port, or unix:/path. */
 MUST_CHECK int addr_parse(struct addr *a, const char *text, struct err *err);
 void addr_text(const struct addr *a, char out[ADDR_TEXT]);
-/* The address alone: "192.0.2.1", "2001:db8::1" or "local" (unix). */
+/* The address alone: "192.0.2.1", "2001:db8::1"; of a unix socket "uid=33"
+ * where the user is known (addr_of_uid()), else "local". */
 void addr_host_text(const struct addr *a, char out[ADDR_TEXT]);
 bool addr_is_loopback(const struct addr *a); /* unix counts as loopback */
 bool addr_is_unix(const struct addr *a);
+/* Who is at the other end of a unix socket, in place of a path: what the
+ * kernel says (SO_PEERCRED), never what the other side bound. */
+void addr_of_uid(struct addr *a, uid_t uid);
+bool addr_uid(const struct addr *a, uid_t *uid);
 
 #endif

@@ -73,7 +73,10 @@ struct str conn_input(const struct conn *c); /* until the next conn_ call */
 void conn_take(struct conn *c, size_t n);
 void conn_drop_input(
     struct conn *c); /* all that is held, also inside TLS' layer below */
-void conn_pause(struct conn *c);  /* no more CONN_DATA, no more reading */
+void conn_pause(struct conn *c); /* no more CONN_DATA, no more reading */
+/* At most so many bytes a read, so that what follows them stays unread; 0: as
+ * many as there is room for. */
+void conn_read_max(struct conn *c, size_t n);
 void conn_resume(struct conn *c); /* CONN_DATA in this turn if input is held */
 void conn_write(struct conn *c, const void *p, size_t n); /* copies */
 /* Nothing will be said now: what was read is acknowledged at once.  A peer that

@@ -15,7 +15,8 @@
 struct listen;
 struct loop;
 
-/* fd is the hook's; non-blocking, close-on-exec, TCP_NODELAY. */
+/* fd is the hook's; non-blocking, close-on-exec, TCP_NODELAY.  The peer of a
+ * unix socket is its user (addr_uid()). */
 typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
 
 /* Binds and listens but accepts nothing yet: any thread, before privileges are

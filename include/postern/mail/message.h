@@ -43,8 +43,9 @@ void message_scan_end(struct message_scan *s);
  * Only CRLF.CRLF ends it.  The CRLF before the dot belongs to the content. */
 struct message_unstuff {
 	uint8_t state;
+	bool bare_lf; /* each LF ends a line, after a CR or not */
 };
-void message_unstuff_init(struct message_unstuff *u);
+void message_unstuff_init(struct message_unstuff *u, bool bare_lf);
 /* Takes up to n bytes of p, puts content into out (room for n + 4 bytes).
  * Returns the bytes taken; *out_n the content; *end when the final dot's CRLF
  * was taken. */
@@ -55,6 +56,16 @@ size_t message_unstuff(struct message_unstuff *u, const char *p, size_t n,
  * take nothing and give content, once. */
 size_t message_unstuff_next(struct message_unstuff *u, const char *p, size_t n,
     struct str *content, bool *end);
+
+/* Lines that may end with LF alone, made to end with CRLF. */
+struct message_newline {
+	bool after_cr;
+};
+void message_newline_init(struct message_newline *l);
+/* out has room for 2 * n bytes; returns how many they became.  *nbare grows by
+ * the LFs that stood alone. */
+size_t message_newline(struct message_newline *l, const char *p, size_t n,
+    char *out, uint64_t *nbare);
 
 /* DATA of a client: stuffs dots, and is the second gate: it emits nothing
  * after the first bare CR, bare LF or NUL. */

@@ -56,6 +56,17 @@ enum smtp_notify {
 	SMTP_DELAY = 8
 };
 
+/* What old clients do against the rules, where the settings let them. */
+enum smtp_lenient {
+	/* LF alone ends a line.  Content is as its DATA was: only where that
+	 * ended with LF alone does a dot between two LF end it; what comes out
+	 * has CRLF in any case. */
+	SMTP_BARE_NEWLINE = 1 << 0,
+	SMTP_SPACE_AFTER_COLON = 1 << 1, /* MAIL FROM: <a> */
+	SMTP_NO_BRACKETS = 1 << 2,       /* MAIL FROM:a@b */
+	SMTP_HELO_SYNTAX = 1 << 3,       /* any printable name, or none */
+};
+
 struct smtp_server_hooks {
 	void (*write)(void *arg, const char *p, size_t n);
 	/* Each command but BDAT (whose octets must be taken) before it is
@@ -86,6 +97,9 @@ struct smtp_server_hooks {
 	void (*replied)(void *arg, const char *verb, uint16_t code);
 	/* The wall clock; NULL: FUTURERELEASE is not offered. */
 	int64_t (*now_ms)(void *arg);
+	/* The client has made use of it: a line, a command, a content; may be
+	 * NULL. */
+	void (*lenient)(void *arg, enum smtp_lenient what);
 };
 
 struct smtp_server_settings {
@@ -105,6 +119,7 @@ struct smtp_server_settings {
 	bool require_tls;    /* REQUIRETLS: only where the session is TLS */
 	bool auth;           /* AUTH is offered: MAIL may have AUTH= */
 	uint32_t hold_max_s; /* FUTURERELEASE; 0: not offered */
+	uint32_t lenient;                         /* enum smtp_lenient */
 	/* More EHLO lines, NULL at the end; NULL: none.  Borrowed. */
 	const char *const *extensions;
 };
