@@ -13,6 +13,7 @@
 #include "postern/io/listen.h"
 
 #include "daemon/events.h"
+#include "daemon/inherit.h"
 
 struct acceptor {
 	struct acceptor *next;
@@ -22,6 +23,7 @@ struct acceptor {
 	struct addr wanted;    /* as configured: its port may be 0 */
 	size_t listener;       /* place in the settings in use */
 	size_t coming;         /* place in those that are being opened */
+	mode_t mode;           /* of a unix socket, by those */
 	bool is_wanted;        /* by those */
 	bool is_new;           /* opened for those */
 	bool is_started;
@@ -112,13 +114,22 @@ find(struct acceptors *all, const char *name, const struct addr *wanted)
 	return NULL;
 }
 
+static int
+open_listen(struct acceptors *all, struct listen **l, const struct addr *wanted,
+    struct err *err)
+{
+	int fd = all->inherit != NULL ? inherit_find(all->inherit, wanted) : -1;
+
+	return fd >= 0 ? listen_adopt(l, fd, err) : listen_open(l, wanted, err);
+}
+
 static struct acceptor *
 add(struct acceptors *all, const struct addr *wanted, struct err *err)
 {
 	struct acceptor *a, **end = &all->first;
 	struct listen *l;
 
-	if (listen_open(&l, wanted, err) != 0)
+	if (open_listen(all, &l, wanted, err) != 0)
 		return NULL;
 	a = mem_new(sizeof *a);
 	a->all = all;
@@ -150,8 +161,9 @@ want(struct acceptors *all, const struct settings *s, size_t listener,
 	free(a->name);
 	a->name = mem_str(name);
 	a->coming = listener;
+	a->mode = (mode_t)s->inlet.listeners[listener].socket_mode;
 	a->is_wanted = true;
-	return 0;
+	return a->is_new ? listen_mode(a->listen, a->mode, err) : 0;
 }
 
 void
@@ -188,6 +200,7 @@ void
 acceptor_use(struct acceptors *all)
 {
 	struct acceptor **at = &all->first;
+	struct err err;
 
 	while (*at != NULL) {
 		struct acceptor *a = *at;
@@ -199,6 +212,10 @@ acceptor_use(struct acceptors *all)
 		}
 		a->listener = a->coming;
 		a->is_wanted = a->is_new = false;
+		if (listen_mode(a->listen, a->mode, &err) != 0)
+			log_text(&daemon_events[DAEMON_MODE],
+			    "%s; it stays as it was until the next start",
+			    err.text);
 		start(a);
 		at = &a->next;
 	}

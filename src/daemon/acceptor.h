@@ -12,6 +12,7 @@
 #include "postern/io/addr.h"
 
 struct acceptor;
+struct inherit;
 struct loop;
 struct settings;
 
@@ -20,8 +21,9 @@ typedef void acceptor_fn(
     void *arg, size_t listener, int fd, const struct addr *peer);
 
 struct acceptors {
-	struct acceptor *first; /* owned */
-	struct loop *loop;      /* NULL: not started */
+	struct acceptor *first;  /* owned */
+	struct inherit *inherit; /* borrowed: sockets to use, or NULL */
+	struct loop *loop;       /* NULL: not started */
 	acceptor_fn *fn;
 	void *arg;
 };

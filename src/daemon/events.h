@@ -17,6 +17,8 @@ enum daemon_event {
 	DAEMON_LISTENING,
 	DAEMON_SKIPPED,
 	DAEMON_UNLISTENED,
+	DAEMON_INHERITED,
+	DAEMON_MODE,
 	DAEMON_PROVIDER,
 	DAEMON_SANDBOX,
 	DAEMON_STARTED,
@@ -50,6 +52,11 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_SKIPPED] = { "listener.skipped", LOG_LEVEL_WARN },
 	/* a reload has taken an address away: listener, address */
 	[DAEMON_UNLISTENED] = { "listener.closed", LOG_LEVEL_INFO },
+	/* a socket of the service manager that cannot be used, it is closed:
+	 * fd, name, address, text */
+	[DAEMON_INHERITED] = { "listener.misfit", LOG_LEVEL_ERROR },
+	/* the new mode of a unix socket cannot be set: text */
+	[DAEMON_MODE] = { "listener.mode", LOG_LEVEL_ERROR },
 	/* an account that is used: provider, host, port, tls */
 	[DAEMON_PROVIDER] = { "provider.configured", LOG_LEVEL_INFO },
 	/* a protection that this system does not give: text */

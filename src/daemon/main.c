@@ -22,6 +22,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
+#include "daemon/inherit.h"
 #include "daemon/privileges.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
@@ -36,6 +37,7 @@ struct start {
 	int ready; /* for detach_ready() */
 	const char *log_to;
 	struct conf_report report; /* warnings, for the log */
+	struct inherit inherit;    /* the service manager's sockets */
 };
 
 static void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -255,6 +257,7 @@ static int
 run(struct settings *s, const struct privileges *p, struct start *st)
 {
 	struct daemon d = { .began_ms = clock_mono_ms(),
+		.acceptors = { .inherit = &st->inherit },
 		.is_detached = st->detach };
 	struct err err;
 
@@ -265,6 +268,7 @@ run(struct settings *s, const struct privileges *p, struct start *st)
 		return exit_code(err.kind);
 	}
 	tell_starting(s, &st->report);
+	inherit_close_rest(&st->inherit);
 	st->log_to = s->log.to;
 	if (daemon_open(&d, s, &err) != 0) {
 		log_stop();
@@ -312,6 +316,7 @@ main(int argc, char **argv)
 	int rc;
 
 	parse(&o, argc, argv);
+	inherit_take(&st.inherit);
 	st.detach = !o.foreground;
 	if (st.detach && !o.check)
 		o.file = absolute(o.file, path);
@@ -322,6 +327,7 @@ main(int argc, char **argv)
 	} else if (rc == 0) {
 		rc = start(s, &p, &st);
 	}
+	inherit_done(&st.inherit);
 	conf_report_done(&st.report);
 	return rc;
 }

@@ -60,6 +60,7 @@ set_client(struct proxy_header *h, int family, const void *host, uint16_t port)
 		memcpy(&in6.sin6_addr, host, sizeof in6.sin6_addr);
 		memcpy(&h->client.ss, &in6, sizeof in6);
 		h->client.len = sizeof in6;
+		addr_unmap(&h->client);
 	}
 }
 

@@ -210,3 +210,20 @@ addr_uid(const struct addr *a, uid_t *uid)
 	*uid = (uid_t)n;
 	return true;
 }
+
+void
+addr_unmap(struct addr *a)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6;
+
+	if (a->ss.ss_family != AF_INET6)
+		return;
+	memcpy(&in6, &a->ss, sizeof in6);
+	if (!IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		return;
+	in.sin_port = in6.sin6_port;
+	memcpy(&in.sin_addr, in6.sin6_addr.s6_addr + 12, sizeof in.sin_addr);
+	*a = (struct addr){ .len = sizeof in };
+	memcpy(&a->ss, &in, sizeof in);
+}

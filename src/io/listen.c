@@ -25,6 +25,7 @@ struct listen {
 	struct addr addr;
 	dev_t dev; /* of the unix path we made */
 	ino_t ino;
+	mode_t mode;
 	struct loop *loop; /* NULL: not started */
 	bool in_hook;      /* then a close only marks, with fd -1 */
 	ev_io io;
@@ -85,7 +86,8 @@ set_options(int fd, const struct addr *a)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 }
 
-/* Anybody may connect; who may send is decided later. */
+/* Anybody may connect, unless listen_mode() says otherwise; who may send is
+ * decided later. */
 static int
 open_unix_path(struct listen *l)
 {
@@ -98,6 +100,29 @@ open_unix_path(struct listen *l)
 		return -1;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
+	l->mode = 0666;
+	return 0;
+}
+
+static bool
+is_our_path(const struct listen *l)
+{
+	struct stat st;
+
+	return addr_is_unix(&l->addr) && l->ino != 0 &&
+	       lstat(path_of(&l->addr), &st) == 0 && st.st_dev == l->dev &&
+	       st.st_ino == l->ino;
+}
+
+int
+listen_mode(struct listen *l, mode_t mode, struct err *err)
+{
+	if (l->mode == mode || !is_our_path(l))
+		return 0;
+	if (chmod(path_of(&l->addr), mode) < 0)
+		return err_sys(
+		    err, "%s: mode %04o", path_of(&l->addr), (unsigned)mode);
+	l->mode = mode;
 	return 0;
 }
 
@@ -131,6 +156,27 @@ out:
 	return -1;
 }
 
+/* A unix path is not ours then, nor is its mode. */
+int
+listen_adopt(struct listen **out, int fd, struct err *err)
+{
+	struct listen *l = mem_new(sizeof *l);
+	int flags = fcntl(fd, F_GETFL);
+
+	l->fd = fd;
+	l->addr.len = sizeof l->addr.ss;
+	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (l->reserve < 0 || flags < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&l->addr.ss, &l->addr.len) < 0) {
+		err_sys(err, "listen on a socket that was handed over");
+		listen_close(&l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
 static bool
 is_out_of_descriptors(int e)
 {
@@ -159,6 +205,7 @@ accept_one(struct listen *l, bool full)
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
+		addr_unmap(&peer);
 		if (addr_is_unix(&l->addr))
 			find_caller(fd, &peer);
 		l->in_hook = true;
@@ -250,11 +297,7 @@ listen_stop(struct listen *l)
 static void
 remove_path(struct listen *l)
 {
-	struct stat st;
-
-	if (addr_is_unix(&l->addr) && l->ino &&
-	    lstat(path_of(&l->addr), &st) == 0 && st.st_dev == l->dev &&
-	    st.st_ino == l->ino)
+	if (is_our_path(l))
 		unlink(path_of(&l->addr));
 }
 

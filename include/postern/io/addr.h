@@ -26,6 +26,8 @@ void addr_text(const struct addr *a, char out[ADDR_TEXT]);
 void addr_host_text(const struct addr *a, char out[ADDR_TEXT]);
 bool addr_is_loopback(const struct addr *a); /* unix counts as loopback */
 bool addr_is_unix(const struct addr *a);
+/* "::ffff:192.0.2.1", what a socket for both families has, is 192.0.2.1. */
+void addr_unmap(struct addr *a);
 /* Who is at the other end of a unix socket, in place of a path: what the
  * kernel says (SO_PEERCRED), never what the other side bound. */
 void addr_of_uid(struct addr *a, uid_t uid);

@@ -8,6 +8,7 @@
 #define IO_LISTEN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "postern/base/err.h"
 #include "postern/io/addr.h"
@@ -23,6 +24,10 @@ typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
  * dropped.  A unix socket that nobody listens on is replaced. */
 MUST_CHECK int listen_open(
     struct listen **l, const struct addr *a, struct err *err);
+/* A socket that listens already becomes ours. */
+MUST_CHECK int listen_adopt(struct listen **l, int fd, struct err *err);
+/* Of the path of a unix socket that was opened here; else nothing is done. */
+MUST_CHECK int listen_mode(struct listen *l, mode_t mode, struct err *err);
 void listen_start(
     struct listen *l, struct loop *loop, listen_fn *fn, void *arg);
 void listen_stop(struct listen *l);   /* accepts no more; keeps the socket */
