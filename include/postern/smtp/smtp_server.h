@@ -119,7 +119,7 @@ struct smtp_server_settings {
 	bool require_tls;    /* REQUIRETLS: only where the session is TLS */
 	bool auth;           /* AUTH is offered: MAIL may have AUTH= */
 	uint32_t hold_max_s; /* FUTURERELEASE; 0: not offered */
-	uint32_t lenient;                         /* enum smtp_lenient */
+	uint32_t lenient;    /* enum smtp_lenient */
 	/* More EHLO lines, NULL at the end; NULL: none.  Borrowed. */
 	const char *const *extensions;
 };
