@@ -59,13 +59,28 @@ log_change(const struct log_settings *s, struct err *err)
 	return 0;
 }
 
+/* From here on nothing is logged.  false: nothing was before. */
+static bool
+end_generation(void)
+{
+	if (!is_running(atomic_load(&generation)))
+		return false;
+	atomic_fetch_add(&generation, 1);
+	return true;
+}
+
 void
 log_stop(void)
 {
-	if (!is_running(atomic_load(&generation)))
-		return;
-	atomic_fetch_add(&generation, 1);
-	log_writer_stop();
+	if (end_generation())
+		log_writer_stop();
+}
+
+void
+log_abandon(void)
+{
+	if (end_generation())
+		(void)log_writer_finish();
 }
 
 void

@@ -407,8 +407,8 @@ free_all(void)
 	w.batch = w.sorted = NULL;
 }
 
-void
-log_writer_stop(void)
+bool
+log_writer_finish(void)
 {
 	struct timespec until;
 
@@ -416,7 +416,13 @@ log_writer_stop(void)
 	ring_bell();
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_JOIN_S;
+	return pthread_timedjoin_np(w.thread, NULL, &until) == 0;
+}
+
+void
+log_writer_stop(void)
+{
 	/* One that hangs in write(2) keeps what it uses: we are ending. */
-	if (pthread_timedjoin_np(w.thread, NULL, &until) == 0)
+	if (log_writer_finish())
 		free_all();
 }

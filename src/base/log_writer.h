@@ -23,6 +23,8 @@ void log_writer_retarget(int fd);
 void log_writer_add(struct log_ring *r); /* owned from here on */
 void log_writer_poke(void);              /* a line is in a ring */
 void log_writer_hurry(void);             /* a ring fills up */
+/* The thread has written everything and is joined; false: it hangs. */
+bool log_writer_finish(void);
 void log_writer_stop(void);
 void log_writer_lost(uint64_t lines); /* counts them */
 uint64_t log_writer_lost_total(void);

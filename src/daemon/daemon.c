@@ -38,7 +38,7 @@ set_phase(struct daemon *d, enum daemon_phase phase)
 static _Noreturn void
 end_at_once(void)
 {
-	log_stop();
+	log_abandon(); /* the other threads run on */
 	_exit(EXIT_FATAL);
 }
 

@@ -426,6 +426,47 @@ threads_do_not_mix_their_lines(void **state)
 	}
 }
 
+static void *
+log_for_ever(void *arg)
+{
+	(void)arg;
+	log_thread("busy");
+	for (;;)
+		log_text(&delivered, "on and on");
+	return NULL;
+}
+
+/* In a process of its own: the thread is never stopped. */
+static _Noreturn void
+abandon_a_busy_thread(void)
+{
+	pthread_t busy;
+
+	start(LOG_FORMAT_TEXT);
+	if (pthread_create(&busy, NULL, log_for_ever, NULL) != 0)
+		_exit(2);
+	log_thread("main");
+	log_text(&delivered, "the last word");
+	log_abandon();
+	_exit(7);
+}
+
+static void
+a_process_may_end_while_threads_log(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		abandon_a_busy_thread();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	read_all(path);
+	assert_non_null(strstr(text, "the last word"));
+}
+
 int
 main(void)
 {
@@ -441,6 +482,7 @@ main(void)
 		cmocka_unit_test(
 		    a_target_that_fails_loses_lines_and_counts_them),
 		cmocka_unit_test(threads_do_not_mix_their_lines),
+		cmocka_unit_test(a_process_may_end_while_threads_log),
 	};
 	int rc;
 

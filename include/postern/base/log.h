@@ -51,6 +51,9 @@ MUST_CHECK int log_start(const struct log_settings *s, struct err *err);
 /* New settings (reload) and a reopened file (log rotation).  Main thread. */
 MUST_CHECK int log_change(const struct log_settings *s, struct err *err);
 void log_stop(void); /* everything is written, the thread joined */
+/* The same where the process ends with other threads running: what they use
+ * stays. */
+void log_abandon(void);
 /* Each thread that logs calls it once at its start; name: "main", "relay".
  * The ring is freed by log_stop(). */
 void log_thread(const char *name);
