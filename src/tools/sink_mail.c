@@ -85,21 +85,27 @@ sink_mail_reset(struct sink_mail *m)
 void
 sink_mail_begin(struct sink_mail *m, const struct smtp_mail *mail)
 {
-	char size[32] = "";
+	char size[32] = "", priority[32] = "";
 
 	sink_mail_reset(m);
+	if (mail->priority != 0)
+		snprintf(priority, sizeof priority, " MT-PRIORITY=%d",
+		    mail->priority);
 	remember(&m->sender, mail->sender);
 	if (mail->size != 0)
 		snprintf(size, sizeof size, " SIZE=%llu",
 		    (unsigned long long)mail->size);
-	m->parameters = mem_printf("%s%s%s%s%s%.*s", size,
+	m->parameters = mem_printf("%s%s%s%s%s%.*s%s%s%s%.*s", size,
 	    mail->eight_bit ? " BODY=8BITMIME" : "",
 	    mail->smtputf8 ? " SMTPUTF8" : "",
 	    mail->ret_full   ? " RET=FULL"
 	    : mail->ret_hdrs ? " RET=HDRS"
 	                     : "",
 	    mail->envid.len > 0 ? " ENVID=" : "", (int)mail->envid.len,
-	    mail->envid.len > 0 ? mail->envid.p : "");
+	    mail->envid.len > 0 ? mail->envid.p : "", priority,
+	    mail->require_tls ? " REQUIRETLS" : "",
+	    mail->auth.len > 0 ? " AUTH=" : "", (int)mail->auth.len,
+	    mail->auth.len > 0 ? mail->auth.p : "");
 }
 
 void

@@ -25,6 +25,8 @@ enum option_id {
 	OPT_REPLY,
 	OPT_DELAY,
 	OPT_DISABLE,
+	OPT_OFFER,
+	OPT_LIMITS,
 	OPT_MAX_SIZE,
 	OPT_MAX_RECIPIENTS,
 	OPT_MAX_CONNECTIONS,
@@ -46,6 +48,8 @@ static const struct option options[] = {
 	{ "reply", required_argument, NULL, OPT_REPLY },
 	{ "delay", required_argument, NULL, OPT_DELAY },
 	{ "disable", required_argument, NULL, OPT_DISABLE },
+	{ "offer", required_argument, NULL, OPT_OFFER },
+	{ "limits", required_argument, NULL, OPT_LIMITS },
 	{ "max-size", required_argument, NULL, OPT_MAX_SIZE },
 	{ "max-recipients", required_argument, NULL, OPT_MAX_RECIPIENTS },
 	{ "max-connections", required_argument, NULL, OPT_MAX_CONNECTIONS },
@@ -61,10 +65,11 @@ static const struct option options[] = {
 static const char *const tls_names[] = { "off", "starttls", "required",
 	"implicit" };
 
-static const struct {
+struct extension {
 	const char *name;
 	uint32_t bit;
-} extensions[] = {
+};
+static const struct extension extensions[] = {
 	{ "PIPELINING", SINK_NO_PIPELINING },
 	{ "SIZE", SINK_NO_SIZE },
 	{ "8BITMIME", SINK_NO_8BITMIME },
@@ -72,21 +77,28 @@ static const struct {
 	{ "CHUNKING", SINK_NO_CHUNKING },
 	{ "DSN", SINK_NO_DSN },
 	{ "ENHANCEDSTATUSCODES", SINK_NO_ENHANCED },
+	{ NULL, 0 },
+};
+static const struct extension offers[] = {
+	{ "MT-PRIORITY", SINK_MT_PRIORITY },
+	{ "REQUIRETLS", SINK_REQUIRETLS },
+	{ NULL, 0 },
 };
 
 static void
 help(void)
 {
-	fputs(
-	    "usage: postern-sink [-l ADDRESS:PORT] [--tls off|starttls|"
-	    "required|implicit]\n"
-	    "    [--certificate FILE --key FILE] [--auth USER:PASSWORD]\n"
-	    "    [--maildir DIRECTORY] [--log FILE] [--reply STAGE=ACTION] "
-	    "[--delay [STAGE=]MS]\n"
-	    "    [--disable NAME[,NAME]] [--max-size N] [--max-recipients N]\n"
-	    "    [--max-connections N] [--max-messages N] [--delayed-ack]\n"
-	    "    [--hostname NAME] [--count N | --once N]\n"
-	    "See postern-sink(1).\n",
+	fputs("usage: postern-sink [-l ADDRESS:PORT] [--tls off|starttls|"
+	      "required|implicit]\n"
+	      "    [--certificate FILE --key FILE] [--auth USER:PASSWORD]\n"
+	      "    [--maildir DIRECTORY] [--log FILE] [--reply STAGE=ACTION] "
+	      "[--delay [STAGE=]MS]\n"
+	      "    [--disable NAME[,NAME]] [--offer NAME[,NAME]] "
+	      "[--limits \"NAME=N ...\"]\n"
+	      "    [--max-size N] [--max-recipients N] [--max-connections N]\n"
+	      "    [--max-messages N] [--delayed-ack]\n"
+	      "    [--hostname NAME] [--count N | --once N]\n"
+	      "See postern-sink(1).\n",
 	    stdout);
 }
 
@@ -158,22 +170,25 @@ set_auth(struct sink_options *o, char *text, struct err *err)
 	return 0;
 }
 
+/* "NAME,NAME" of a table. */
 static int
-add_disable(struct sink_options *o, const char *text, struct err *err)
+add_names(uint32_t *bits, const struct extension *table, const char *text,
+    struct err *err)
 {
 	struct str rest = str_of(text);
 
 	while (rest.len > 0) {
 		struct str name = str_trim(str_cut(&rest, ','));
-		size_t i = 0, n = sizeof extensions / sizeof extensions[0];
+		size_t i = 0;
 
-		while (i < n && !str_is(name, extensions[i].name))
+		while (table[i].name != NULL && !str_is(name, table[i].name))
 			i++;
-		if (i == n)
+		if (table[i].name == NULL)
 			return err_set(err, ERR_CONFIG,
-			    "\"%.*s\" is no extension of the sink",
+			    "\"%.*s\" is no extension of the sink that can be "
+			    "chosen here",
 			    (int)name.len, name.p);
-		o->disable |= extensions[i].bit;
+		*bits |= table[i].bit;
 	}
 	return 0;
 }
@@ -226,7 +241,12 @@ set_option(struct sink_options *o, int opt, char *arg, struct err *err)
 	case OPT_DELAY:
 		return sink_rules_delay(&o->rules, arg, err);
 	case OPT_DISABLE:
-		return add_disable(o, arg, err);
+		return add_names(&o->disable, extensions, arg, err);
+	case OPT_OFFER:
+		return add_names(&o->offer, offers, arg, err);
+	case OPT_LIMITS:
+		o->limits = arg;
+		return 0;
 	case OPT_DELAYED_ACK:
 		o->delayed_ack = true;
 		return 0;

@@ -31,6 +31,12 @@ enum sink_disable {
 	SINK_NO_ENHANCED = 1 << 6,
 };
 
+/* What EHLO offers only when it is told to. */
+enum sink_offer {
+	SINK_MT_PRIORITY = 1 << 0,
+	SINK_REQUIRETLS = 1 << 1, /* under TLS */
+};
+
 #define SINK_LISTEN_MAX 8
 
 struct sink_options { /* strings borrowed from the command line */
@@ -42,7 +48,8 @@ struct sink_options { /* strings borrowed from the command line */
 	const char *user, *password; /* NULL: no AUTH is asked for */
 	const char *maildir, *log;   /* log "-": standard output */
 	struct sink_rules rules;
-	uint32_t disable;
+	uint32_t disable, offer;
+	const char *limits; /* the EHLO line of LIMITS; NULL: none */
 	uint64_t size_max;
 	uint32_t recipients_max, connections_max, messages_max;
 	bool delayed_ack;

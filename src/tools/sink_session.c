@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,7 +32,8 @@ struct sink_session {
 	struct conn *conn;
 	struct smtp_server *smtp;
 	struct smtp_server_settings set;
-	const char *extensions[3]; /* EHLO lines besides the server's own */
+	const char *extensions[4]; /* EHLO lines besides the server's own */
+	char limits[96];           /* one of them */
 	struct timer *timer;       /* a delayed banner or answer */
 	bool greeted;
 	struct smtp_reply answer; /* what the timer brings */
@@ -333,6 +335,10 @@ new_server(struct sink_session *s)
 		s->extensions[n++] = "STARTTLS";
 	if (o->user != NULL && (secure || o->tls == SINK_TLS_OFF))
 		s->extensions[n++] = "AUTH PLAIN LOGIN";
+	if (o->limits != NULL) {
+		snprintf(s->limits, sizeof s->limits, "LIMITS %s", o->limits);
+		s->extensions[n++] = s->limits;
+	}
 	s->extensions[n] = NULL;
 	s->set = (struct smtp_server_settings){ .hostname = o->hostname,
 		.size_max = o->size_max,
@@ -345,6 +351,9 @@ new_server(struct sink_session *s)
 		.chunking = !(o->disable & SINK_NO_CHUNKING),
 		.dsn = !(o->disable & SINK_NO_DSN),
 		.eight_bit = !(o->disable & SINK_NO_8BITMIME),
+		.mt_priority = o->offer & SINK_MT_PRIORITY,
+		.require_tls = secure && (o->offer & SINK_REQUIRETLS),
+		.auth = o->user != NULL && (secure || o->tls == SINK_TLS_OFF),
 		.no_pipelining = o->disable & SINK_NO_PIPELINING,
 		.no_size = o->disable & SINK_NO_SIZE,
 		.no_enhanced = o->disable & SINK_NO_ENHANCED,

@@ -549,6 +549,14 @@ def without_received(content):
             return content[:at], content[at:]
 
 
+def free_port():
+    """Nobody listens there, for now."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def wait_until(check, timeout=LONG, what="it"):
     """For what tells nobody when it changes (a file of another program):
     asks again and again."""

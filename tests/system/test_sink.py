@@ -321,7 +321,7 @@ def test_unix_socket(tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--tls", "starttls"], ["--tls", "x"], ["--reply", "x=550"], ["--delay", "x"],
-                                     ["--disable", "NONE"], ["--auth", "me"], ["-l", "192.0.2.1:25"],
+                                     ["--disable", "NONE"], ["--offer", "SIZE"], ["--auth", "me"], ["-l", "192.0.2.1:25"],
                                      ["-l", "somewhere"], ["--max-size", "big"], ["--certificate", "x"],
                                      ["--max-recipients", "10001"], ["extra"], ["--nonsense"]],
                          ids=" ".join)

@@ -201,6 +201,8 @@ do_accept(struct spool_accept *a)
 	    .size = a->env->size,
 	    .crc32c = a->env->crc32c,
 	    .flags = a->env->flags,
+	    .mt_priority = a->env->mt_priority,
+	    .release_ms = a->env->release_ms,
 	    .sender = a->env->sender,
 	    .envid = a->env->envid,
 	    .client = a->env->client,

@@ -523,6 +523,51 @@ play_all(const struct world_scene *s, size_t n)
 		world_play(&s[i]);
 }
 
+#define LOGIN "C AUTH PLAIN AGpvZQBzZWNyZXQ=\nS 235 ok\nE ready\n"
+#define SECURED(caps)                                                          \
+	"secured\nS 220 mx\nC EHLO me\nS 250-mx\n" caps "S 250 HELP\nE "       \
+	"ready\n"
+
+static const struct world_scene wishes[] = {
+	{ .why = "a priority where it is offered; nobody to name without login",
+	    .script = HELLO("S 250-MT-PRIORITY\n") "send urgent\n"
+	                                           "C MAIL FROM:<a@x> "
+	                                           "MT-PRIORITY=-3\n" },
+	{ .why = "not where it is not",
+	    .script = BARE "send urgent\nC MAIL FROM:<a@x>\n" },
+	{ .why = "nor where it is disabled",
+	    .script =
+	        HELLO("S 250-MT-PRIORITY\n") "send urgent\nC MAIL FROM:<a@x>\n",
+	    .settings = { .disable = SMTP_CAP_MT_PRIORITY } },
+	{ .why = "after a login: the author is not known",
+	    .script = "S 220 mx\nC EHLO me\nS 250-mx\nS 250 AUTH PLAIN\n" LOGIN
+	              "send urgent\nC MAIL FROM:<a@x> AUTH=<>\n",
+	    .settings = { .user = "joe",
+	        .password = { "secret", 6 },
+	        .auth_clear = true } },
+	{ .why = "after a login, but nobody has asked",
+	    .script = "S 220 mx\nC EHLO me\nS 250-mx\nS 250 AUTH PLAIN\n" LOGIN
+	              "send one\nC MAIL FROM:<a@x>\n",
+	    .settings = { .user = "joe",
+	        .password = { "secret", 6 },
+	        .auth_clear = true } },
+	{ .why = "REQUIRETLS under TLS",
+	    .script = SECURED("S 250-REQUIRETLS\n") "send safe\n"
+	                                            "C MAIL FROM:<a@x> "
+	                                            "REQUIRETLS\n",
+	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
+	{ .why = "never in clear, whatever the server says",
+	    .script = HELLO("S 250-REQUIRETLS\n") "send safe\n"
+	                                          "E done safe mail local the "
+	                                          "peer does not offer "
+	                                          "REQUIRETLS\n" },
+	{ .why = "nor where it is not offered",
+	    .script = SECURED("") "send safe\n"
+	                          "E done safe mail local the peer does not "
+	                          "offer REQUIRETLS\n",
+	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
+};
+
 #define SCENES(test, table)                                                    \
 	static void test(void **state)                                         \
 	{                                                                      \
@@ -537,6 +582,7 @@ SCENES(envelope_and_content_are_one_flight, chunked)
 SCENES(content_comes_in_pieces, streamed)
 SCENES(the_gate_lets_nothing_else_out, gated)
 SCENES(parameters_are_said_where_offered, parameters)
+SCENES(wishes_are_told_to_those_that_know_them, wishes)
 SCENES(any_hook_may_free_the_client, freed)
 
 int
@@ -550,6 +596,7 @@ main(void)
 		cmocka_unit_test(content_comes_in_pieces),
 		cmocka_unit_test(the_gate_lets_nothing_else_out),
 		cmocka_unit_test(parameters_are_said_where_offered),
+		cmocka_unit_test(wishes_are_told_to_those_that_know_them),
 		cmocka_unit_test(any_hook_may_free_the_client),
 	};
 

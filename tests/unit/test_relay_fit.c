@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "postern/smtp/smtp_client.h"
 #include "postern/spool/envelope.h"
 
 #include "relay_world.h"
@@ -165,6 +166,184 @@ waiting_for_one_stops_not_the_other(void **state)
 	world_done(&w);
 }
 
+/* --- REQUIRETLS (RFC 8689) ------------------------------------------------
+ */
+
+static void
+without_verified_tls_requiretls_is_bounced(void **state)
+{
+	static const char *const says[] = { "PIPELINING", "REQUIRETLS", NULL };
+	struct fake_settings s = { .ehlo = says };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){
+	                   .flags = ENVELOPE_REQUIRETLS | ENVELOPE_RET_FULL });
+	fake_wait_mails(w.fake[0], 1); /* the bounce: rather so than lost */
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(world_count_log(&w, "bounced", "5.7.30"), 1);
+	assert_int_equal(world_dead(&w).code, 550);
+	assert_null(strstr(fake_mail(w.fake[0], 0)->sender, "REQUIRETLS"));
+	assert_non_null(
+	    strstr(fake_mail(w.fake[0], 0)->content, "text/rfc822-headers"));
+	world_done(&w);
+}
+
+static void
+requiretls_waits_for_one_that_may_offer_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	world_provider(&w, NULL)->tls = RELAY_TLS_VERIFY;
+	fake_refuse(w.fake[1], true);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .flags = ENVELOPE_REQUIRETLS });
+	world_wait_log(&w, "parked", "reason=requiretls");
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1); /* others go on */
+	assert_int_equal(fake_mails(w.fake[0]), 1);
+	world_done(&w);
+}
+
+/* Its words are not those of a login that is refused. */
+static void
+a_provider_may_say_that_it_lacks_it_itself(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .has = "sender@",
+		    .reply = "550 5.7.30 REQUIRETLS "
+		             "support required" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(world_count_log(&w, "bounced", "5.7.30"), 1);
+	world_done(&w);
+}
+
+/* --- LIMITS (RFC 9422) ------------------------------------------------------
+ */
+
+static void
+recipients_go_in_transactions_as_large_as_is_said(void **state)
+{
+	static const char *const says[] = { "PIPELINING", "LIMITS RCPTMAX=2",
+		NULL };
+	struct fake_settings s = { .ehlo = says };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s)->max_connections = 1;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1); /* it is known what it says */
+	world_send(&w, &(struct world_mail){ .rcpts = "a@x b@x c@x d@x e@x" });
+	fake_wait_mails(w.fake[0], 4);
+	world_wait(&w, 0, 0, 0);
+	assert_string_equal(fake_mail(w.fake[0], 1)->rcpts, "<a@x> <b@x>");
+	assert_string_equal(fake_mail(w.fake[0], 2)->rcpts, "<c@x> <d@x>");
+	assert_string_equal(fake_mail(w.fake[0], 3)->rcpts, "<e@x>");
+	world_done(&w);
+}
+
+static void
+a_session_carries_as_much_as_is_said(void **state)
+{
+	static const char *const says[] = { "PIPELINING", "LIMITS MAILMAX=3",
+		NULL };
+	struct fake_settings s = { .ehlo = says };
+	struct world w;
+	size_t on[4] = { 0 };
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s)->max_connections = 1;
+	world_start(&w);
+	for (int i = 0; i < 7; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 7);
+	world_wait(&w, 0, 0, 0);
+	for (size_t i = 0; i < 7; i++) {
+		assert_in_range(fake_mail(w.fake[0], i)->conn, 1, 3);
+		on[fake_mail(w.fake[0], i)->conn]++;
+	}
+	assert_int_equal(on[1], 3);
+	assert_int_equal(on[2], 3);
+	assert_int_equal(on[3], 1);
+	world_done(&w);
+}
+
+static bool
+has_domain(const struct fake_mail *m, const char *domain)
+{
+	return strstr(m->rcpts, domain) != NULL;
+}
+
+static void
+a_session_has_as_many_domains_as_is_said(void **state)
+{
+	static const char *const says[] = { "PIPELINING",
+		"LIMITS RCPTDOMAINMAX=1", NULL };
+	struct fake_settings s = { .ehlo = says };
+	bool seen[8][2] = { { false } };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s)->max_connections = 1;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .rcpts = "a@one b@two c@one" });
+	world_send(&w, &(struct world_mail){ .rcpts = "d@two" });
+	world_send(&w, &(struct world_mail){ .rcpts = "e@one" });
+	fake_wait_mails(w.fake[0], 4);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(fake_mails(w.fake[0]), 4);
+	for (size_t i = 0; i < fake_mails(w.fake[0]); i++) {
+		const struct fake_mail *m = fake_mail(w.fake[0], i);
+
+		assert_in_range(m->conn, 1, 7);
+		seen[m->conn][0] |= has_domain(m, "@one");
+		seen[m->conn][1] |= has_domain(m, "@two");
+	}
+	for (size_t i = 1; i < 8; i++)
+		assert_false(seen[i][0] && seen[i][1]);
+	world_done(&w);
+}
+
+static void
+limits_that_are_disabled_bind_nobody(void **state)
+{
+	static const char *const says[] = { "PIPELINING", "LIMITS RCPTMAX=1",
+		NULL };
+	struct fake_settings s = { .ehlo = says };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s)->disable = SMTP_CAP_LIMITS;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .rcpts = "a@x b@x" });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	assert_string_equal(fake_mail(w.fake[0], 0)->rcpts, "<a@x> <b@x>");
+	world_done(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -175,6 +354,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(eight_bit_may_be_passed),
 		cmocka_unit_test(ascii_needs_no_smtputf8),
 		cmocka_unit_test(waiting_for_one_stops_not_the_other),
+		cmocka_unit_test(without_verified_tls_requiretls_is_bounced),
+		cmocka_unit_test(requiretls_waits_for_one_that_may_offer_it),
+		cmocka_unit_test(a_provider_may_say_that_it_lacks_it_itself),
+		cmocka_unit_test(
+		    recipients_go_in_transactions_as_large_as_is_said),
+		cmocka_unit_test(a_session_carries_as_much_as_is_said),
+		cmocka_unit_test(a_session_has_as_many_domains_as_is_said),
+		cmocka_unit_test(limits_that_are_disabled_bind_nobody),
 	};
 
 	if (argc > 1)

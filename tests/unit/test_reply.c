@@ -257,6 +257,10 @@ static const struct {
 	{ "DSN", "DSN ", SMTP_CAP_DSN, 0, "" },
 	{ "STARTTLS", "STARTTLS", SMTP_CAP_STARTTLS, 0, "" },
 	{ "enhanced codes", "ENHANCEDSTATUSCODES", SMTP_CAP_ENHANCED, 0, "" },
+	{ "MT-PRIORITY, of whatever policy", "MT-PRIORITY MIXER",
+	    SMTP_CAP_MT_PRIORITY, 0, "" },
+	{ "REQUIRETLS", "REQUIRETLS", SMTP_CAP_REQUIRETLS, 0, "" },
+	{ "LIMITS", "LIMITS", SMTP_CAP_LIMITS, 0, "" },
 	{ "a word that only starts so", "PIPELININGX", 0, 0, "" },
 	{ "a size", "SIZE 35882577", SMTP_CAP_SIZE, 35882577, "" },
 	{ "a size of none", "SIZE", SMTP_CAP_SIZE, 0, "" },
@@ -289,6 +293,41 @@ an_offer_is_understood(void **state)
 		if (c.set != offers[i].set || c.size_max != offers[i].size ||
 		    strncmp(c.auth, offers[i].auth, n) != 0)
 			fail_msg("%s: %x %s", offers[i].why, c.set, c.auth);
+	}
+}
+
+static const struct {
+	const char *why, *line;
+	struct smtp_limits want;
+} bounds[] = {
+	{ "all", "LIMITS RCPTMAX=20 MAILMAX=5 RCPTDOMAINMAX=1", { 20, 5, 1 } },
+	{ "in any case and order", "limits  mailmax=5 rcptmax=2", { 2, 5, 0 } },
+	{ "the largest", "LIMITS RCPTMAX=999999", { 999999, 0, 0 } },
+	{ "a digit too many", "LIMITS RCPTMAX=1000000 MAILMAX=1", { 0, 1, 0 } },
+	{ "none at all is no limit", "LIMITS RCPTMAX=0", { 0, 0, 0 } },
+	{ "nor is one with a zero in front", "LIMITS RCPTMAX=010",
+	    { 0, 0, 0 } },
+	{ "nor no number", "LIMITS RCPTMAX= MAILMAX=x RCPTDOMAINMAX",
+	    { 0, 0, 0 } },
+	{ "unknown ones are passed over", "LIMITS FOO=3 FOOMAX MAILMAX=7",
+	    { 0, 7, 0 } },
+	{ "of other words", "LIMIT RCPTMAX=3", { 0, 0, 0 } },
+};
+
+static void
+limits_are_read_one_by_one(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+		const struct smtp_limits *want = &bounds[i].want;
+		struct capability c = { 0 };
+
+		capability_line(&c, 1, str_of(bounds[i].line));
+		if (c.limits.rcpts != want->rcpts ||
+		    c.limits.messages != want->messages ||
+		    c.limits.domains != want->domains)
+			fail_msg("%s: %u %u %u", bounds[i].why, c.limits.rcpts,
+			    c.limits.messages, c.limits.domains);
 	}
 }
 
@@ -406,6 +445,7 @@ main(void)
 		cmocka_unit_test(a_line_without_end_is_not_kept_for_ever),
 		cmocka_unit_test(the_text_is_cut_between_characters),
 		cmocka_unit_test(an_offer_is_understood),
+		cmocka_unit_test(limits_are_read_one_by_one),
 		cmocka_unit_test(mechanisms_add_up_and_are_cut_for_people),
 		cmocka_unit_test(base64_is_as_its_rfc_has_it),
 		cmocka_unit_test(a_mechanism_is_chosen),
