@@ -4,9 +4,9 @@ if step build-tsan build tsan --enable-sanitizers=thread --enable-test-clock CFL
 	step units-tsan in_build tsan make -j"$jobs" check
 	step system-tsan in_build tsan make check-system
 fi
-POSTERN_ROUNDS=50 POSTERN_CUTS=300
-export POSTERN_ROUNDS POSTERN_CUTS
+POSTERN_ROUNDS=50 POSTERN_CUTS=300 POSTERN_LONG=1
+export POSTERN_ROUNDS POSTERN_CUTS POSTERN_LONG
 step power-cuts-300 in_build plain make check-powercut
 step system-50-kills in_build plain make check-system
-unset POSTERN_ROUNDS POSTERN_CUTS
+unset POSTERN_ROUNDS POSTERN_CUTS POSTERN_LONG
 step distcheck in_build plain make distcheck

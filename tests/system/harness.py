@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -496,10 +497,20 @@ class Client:
         assert code == 250
         return texts
 
+    def secure(self, context, name="postern.test", session=None):
+        """From here on TLS."""
+        self.file.close()
+        self.sock = context.wrap_socket(self.sock, server_hostname=name, session=session)
+        self.file = self.sock.makefile("rb")
+
+    def starttls(self, context, name="postern.test", session=None):
+        assert self.cmd("STARTTLS")[0] == 220
+        self.secure(context, name, session)
+
     def is_closed(self):
         try:
             return self.sock.recv(1) == b""
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             return True
 
     def close(self):
