@@ -62,6 +62,9 @@ give(struct owner *o)
 		.sender = { "a@x", 3 },
 		.nrcpts = 1 + o->turn % 2,
 		.rcpts = rcpts,
+		.mt_priority = (int8_t)(o->turn % TXNS) - 1,
+		.auth_unknown = o->turn % 2,
+		.require_tls = o->choice & WANTS_TLS && o->turn % 2,
 		.content = { content, sizeof content - 1 } };
 	if (o->choice & STREAMS)
 		g->txn.content = (struct str){ NULL, 0 };

@@ -68,6 +68,13 @@ answer(struct owner *o, uint16_t good, struct smtp_reply *reply)
 	return SMTP_NOW;
 }
 
+static int64_t
+now_ms(void *arg)
+{
+	(void)arg;
+	return INT64_C(1795478400000); /* 2026-11-24 */
+}
+
 static int
 on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 {
@@ -75,6 +82,8 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	int r = answer(o, 250, reply);
 
 	assert(!o->open);
+	assert(m->priority >= -9 && m->priority <= 9);
+	assert(m->release_ms <= now_ms(o) + 1000 * 1000);
 	note(o, "mail ", m->sender.p, m->sender.len);
 	o->open = (r == SMTP_NOW ? reply : &o->late)->code == 250;
 	return r;
@@ -146,6 +155,7 @@ static const struct smtp_server_hooks hooks = {
 	.body = on_body,
 	.end = on_end,
 	.reset = on_reset,
+	.now_ms = now_ms,
 };
 
 static void
@@ -162,6 +172,11 @@ play(struct owner *o, const char *p, size_t n, size_t step)
 		.chunking = !(o->choice & 2),
 		.dsn = o->choice & 4,
 		.eight_bit = o->choice & 8,
+		.mt_priority = o->choice & 128,
+		.limits = o->choice & 128,
+		.require_tls = o->choice & 128,
+		.auth = o->choice & 128,
+		.hold_max_s = o->choice & 128 ? 1000 : 0,
 	};
 	struct smtp_server *s = smtp_server_new(&settings, &hooks, o);
 	size_t at = 0;
