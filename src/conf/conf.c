@@ -9,6 +9,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
+#include "postern/inlet/users.h"
 #include "postern/io/addr.h"
 #include "postern/smtp/smtp_client.h"
 
@@ -18,6 +19,7 @@
 #include "conf/conf_secret.h"
 #include "conf/conf_table.h"
 #include "conf/conf_tls.h"
+#include "conf/conf_users.h"
 #include "conf/conf_value.h"
 
 #define STAGE_ABOVE (256u << 10) /* bytes; DESIGN section 4 */
@@ -65,6 +67,7 @@ conf_free(struct settings **s)
 	for (size_t i = 0; i < g->nproviders; i++)
 		secret_free(&g->providers[i].password);
 	conf_tls_done(&g->tls);
+	users_free(&g->root.s.inlet.users);
 	conf_arena_done(&g->arena);
 	free(g);
 }
@@ -336,6 +339,8 @@ build(
 	if (s->hostname == NULL)
 		s->hostname = own_hostname(r->arena);
 	s->inlet.hostname = s->hostname;
+	if (g->root.users_file != NULL)
+		s->inlet.users = conf_users_load(r, g->root.users_file);
 	conf_tls_read(&g->tls, r);
 	build_listeners(r, &g->tls);
 	build_providers(r, g);

@@ -80,7 +80,8 @@ check_addresses(
 	const struct conf_entry *e = r->listeners.entry[i];
 	const struct inlet_listener *l = &listener[i].l;
 	struct conf_place at = conf_read_place(e, "listeners.address");
-	bool networks = conf_read_is_set(e, "listeners.networks");
+	bool closed = conf_read_is_set(e, "listeners.networks") ||
+	              l->auth == INLET_AUTH_REQUIRED;
 
 	for (size_t k = 0; k < l->naddresses; k++) {
 		char text[ADDR_TEXT];
@@ -89,10 +90,11 @@ check_addresses(
 		if (is_taken(listener, i, k))
 			conf_note_mistake(&r->notes, at, "listeners.address",
 			    "\"%s\" stands twice; write it once", text);
-		if (!networks && !addr_is_loopback(&l->addresses[k]))
+		if (!closed && !addr_is_loopback(&l->addresses[k]))
 			conf_note_mistake(&r->notes, at, "listeners.address",
 			    "\"%s\" lets everybody in; write networks = [ "
-			    "\"10.0.0.0/8\" ]; with those who may come",
+			    "\"10.0.0.0/8\" ]; with those who may come, or "
+			    "auth = \"required\";",
 			    text);
 	}
 	if (conf_read_is_set(e, "listeners.address") && l->naddresses == 0 &&
@@ -150,6 +152,25 @@ check_lenient(struct conf_read *r, const struct conf_entry *e,
 		    "take it away");
 }
 
+static void
+check_auth(struct conf_read *r, const struct conf_entry *e,
+    const struct inlet_listener *l)
+{
+	struct conf_place at = conf_read_place(e, "listeners.auth");
+	bool clear = l->allow_clear_auth || (l->lenient & INLET_CLEAR_AUTH);
+
+	if (l->auth == INLET_AUTH_OFF)
+		return;
+	if (r->root->users_file == NULL)
+		conf_note_mistake(&r->notes, at, "listeners.auth",
+		    "nobody can log in without users_file; write users_file = "
+		    "\"/etc/postern/users\"; at the top, or auth = \"off\";");
+	if (l->tls_use == INLET_TLS_OFF && !clear && !inlet_is_local(l))
+		conf_note_mistake(&r->notes, at, "listeners.auth",
+		    "nobody can log in without TLS from another host; write "
+		    "tls = \"required\"; or allow_clear_auth = true;");
+}
+
 void
 conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 {
@@ -162,6 +183,7 @@ conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 		check_addresses(r, listener, i);
 		check_callers(r, e, &listener[i].l);
 		check_lenient(r, e, &listener[i].l);
+		check_auth(r, e, &listener[i].l);
 	}
 }
 

@@ -65,19 +65,28 @@ unreadable(const char *path, struct err *err)
 }
 
 int
-conf_secret_file(struct secret **s, const char *path, struct err *err)
+conf_secret_open(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return unreadable(path, err);
+	if (check_mode(fd, path, err) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+int
+conf_secret_file(struct secret **s, const char *path, struct err *err)
+{
+	int fd = conf_secret_open(path, err);
 	char text[CONF_SECRET_MAX + 1];
 	ssize_t n;
 	int rc;
 
 	if (fd < 0)
-		return unreadable(path, err);
-	if (check_mode(fd, path, err) != 0) {
-		(void)close(fd);
 		return -1;
-	}
 	n = read(fd, text, sizeof text);
 	if (n < 0)
 		rc = err_sys(err, "%s cannot be read", path);
@@ -96,14 +105,12 @@ conf_secret_file(struct secret **s, const char *path, struct err *err)
 int
 conf_secret_look(const char *path, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int rc;
+	int fd = conf_secret_open(path, err);
 
 	if (fd < 0)
-		return unreadable(path, err);
-	rc = check_mode(fd, path, err);
+		return -1;
 	(void)close(fd);
-	return rc;
+	return 0;
 }
 
 int

@@ -11,6 +11,10 @@
 
 #define CONF_SECRET_MAX 4096 /* bytes */
 
+/* Opens a regular file that others cannot read.  The descriptor, or -1: "what
+ * is wrong; what to write or run". */
+MUST_CHECK int conf_secret_open(const char *path, struct err *err);
+
 /* One line end at its end is not part of it.  -1: "what is wrong; what to
  * write or run". */
 MUST_CHECK int conf_secret_file(

@@ -60,7 +60,7 @@ enum conf_base {
 
 struct conf_root {
 	struct settings s;
-	const char *bounce_to;
+	const char *bounce_to, *users_file;
 	const char *min_version, *ciphers, *ciphersuites; /* of tls */
 	const char **include;
 	size_t ninclude;

@@ -145,16 +145,6 @@ conf_tls_read(struct conf_tls *t, struct conf_read *r)
  * ----------------------------------------------------------------
  */
 
-static bool
-is_local(const struct inlet_listener *l)
-{
-	for (size_t i = 0; i < l->naddresses; i++) {
-		if (!addr_is_loopback(&l->addresses[i]))
-			return false;
-	}
-	return true;
-}
-
 static struct tls_context *
 find(const struct conf_tls *t, const char *client_ca, bool old)
 {
@@ -252,8 +242,8 @@ conf_tls_listener(struct conf_tls *t, struct conf_read *r,
 		return;
 	}
 	if (!conf_read_is_set(e, "listeners.tls")) {
-		l->tls_use =
-		    has && !is_local(l) ? INLET_TLS_OPTIONAL : INLET_TLS_OFF;
+		l->tls_use = has && !inlet_is_local(l) ? INLET_TLS_OPTIONAL
+		                                       : INLET_TLS_OFF;
 		if (l->implicit_tls && l->tls_use == INLET_TLS_OPTIONAL)
 			l->tls_use = INLET_TLS_REQUIRED;
 	}

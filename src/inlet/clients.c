@@ -44,8 +44,8 @@ key_of_uid(uid_t uid)
 	return key;
 }
 
-static uint64_t
-key_of(const struct addr *a)
+uint64_t
+clients_key(const struct addr *a)
 {
 	const struct sockaddr_in *in4 = (const void *)&a->ss;
 	const struct sockaddr_in6 *in6 = (const void *)&a->ss;
@@ -152,7 +152,7 @@ enum clients_room
 clients_take(const char *listener, const struct addr *peer,
     const struct clients_limits *limits)
 {
-	uint64_t key = key_of(peer);
+	uint64_t key = clients_key(peer);
 	enum clients_room room;
 
 	pthread_mutex_lock(&lock);
@@ -164,7 +164,7 @@ clients_take(const char *listener, const struct addr *peer,
 void
 clients_give(const char *listener, const struct addr *peer)
 {
-	uint64_t key = key_of(peer);
+	uint64_t key = clients_key(peer);
 	struct door *d;
 
 	pthread_mutex_lock(&lock);

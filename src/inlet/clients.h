@@ -27,6 +27,8 @@ struct clients_limits {
 	uint32_t listener_max, client_max; /* 0: no bound */
 };
 
+/* One number for one client, of that process. */
+uint64_t clients_key(const struct addr *a);
 /* CLIENTS_OK: counted, to be given back.  Any thread. */
 MUST_CHECK enum clients_room clients_take(const char *listener,
     const struct addr *peer, const struct clients_limits *limits);

@@ -20,6 +20,9 @@ enum inlet_event {
 	INLET_HANDSHAKE,
 	INLET_COMMAND,
 	INLET_REFUSED,
+	INLET_LOGIN,
+	INLET_LOGIN_FAILED,
+	INLET_LOGIN_LIMIT,
 	INLET_CHANGE,
 	INLET_DRAIN,
 };
@@ -57,6 +60,13 @@ static const struct log_event inlet_events[] = {
 	/* the same where the mail itself was not taken, by a rule of the
 	 * protocol: too big, too many recipients, a bare CR or LF */
 	[INLET_REFUSED] = { "session.refused", LOG_LEVEL_INFO },
+	/* somebody has logged in: listener, client, user, mech */
+	[INLET_LOGIN] = { "login", LOG_LEVEL_DEBUG },
+	/* ... or was refused: listener, client, user, mech, text */
+	[INLET_LOGIN_FAILED] = { "login.failed", LOG_LEVEL_INFO },
+	/* too many have failed: the client's next ones are refused without
+	 * being looked at; the same fields */
+	[INLET_LOGIN_LIMIT] = { "login.limit", LOG_LEVEL_WARN },
 	/* new settings that cannot be used in part: text */
 	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
 	/* no new transactions: sessions, grace_ms */

@@ -15,6 +15,17 @@
 #include "inlet/generation.h"
 #include "inlet/inlet_core.h"
 #include "inlet/inlet_session.h"
+#include "inlet/provers.h"
+
+bool
+inlet_is_local(const struct inlet_listener *l)
+{
+	for (size_t i = 0; i < l->naddresses; i++) {
+		if (!addr_is_loopback(&l->addresses[i]))
+			return false;
+	}
+	return true;
+}
 
 /* --- what other threads ask for --------------------------------------------
  */
@@ -192,6 +203,7 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 		return -1;
 	}
 	in->mailbox = mailbox_new(in->loop, in);
+	in->provers = provers_new(in->mailbox);
 	in->grace = timer_new(in->loop, on_grace_over, in);
 	in->intake = intake_new(sp, in->mailbox);
 	intake_change(in->intake, &s->intake);
@@ -233,8 +245,10 @@ inlet_free(struct inlet **inp)
 	assert(!in->is_started);
 	in->drained = NULL;
 	in->is_draining = true;
-	mailbox_free(&in->mailbox); /* the spool's last answers */
+	provers_stop(in->provers);
+	mailbox_free(&in->mailbox); /* the spool's and provers' last answers */
 	inlet_session_cut_all(in);  /* of connections that came too late */
+	provers_free(&in->provers);
 	intake_free(&in->intake);
 	timer_free(&in->grace);
 	generation_drop(&in->generation);

@@ -16,6 +16,7 @@
 struct generation;
 struct loop;
 struct mailbox;
+struct provers;
 struct timer;
 
 struct inlet {
@@ -24,6 +25,7 @@ struct inlet {
 	struct intake *intake;
 	struct generation *generation; /* the newest */
 	struct list sessions;
+	struct provers *provers;        /* owned: who hashes passwords */
 	struct inlet_counters counters; /* any thread */
 	pthread_t thread;
 	char thread_name[16];

@@ -18,6 +18,7 @@
 #include "inlet/generation.h"
 #include "inlet/inlet_core.h"
 #include "inlet/session_admit.h"
+#include "inlet/session_auth.h"
 #include "inlet/session_command.h"
 #include "inlet/session_delay.h"
 #include "inlet/session_id.h"
@@ -91,9 +92,9 @@ session_free(struct inlet_session *s, const char *why)
 	generation_drop(&s->generation);
 	free(s->helo);
 	free(s->client);
-	free(s->user);
 	free(s->via);
 	free(s->lenient_uses);
+	session_auth_reset(s);
 	s->magic = 0;
 	free(s);
 	inlet_check_drained(in);

@@ -8,11 +8,13 @@
 #include "postern/io/conn.h"
 #include "postern/smtp/smtp_server.h"
 
+#include "inlet/session_auth.h"
 #include "inlet/session_state.h"
 #include "inlet/session_tls.h"
 
 enum {
-	PRE_TLS = 1 << 0, /* also where TLS is required and not there yet */
+	PRE_TLS = 1 << 0,  /* also where TLS is required and not there yet */
+	PRE_AUTH = 1 << 1, /* also where a login is required and was not yet */
 };
 
 /* What is not here, or has no function, is the protocol machine's; what is not
@@ -24,19 +26,21 @@ static const struct verb_row {
 	unsigned flags;
 } rows[] = {
 	/* clang-format off */
-	{ "EHLO", NULL, PRE_TLS },
-	{ "NOOP", NULL, PRE_TLS },
-	{ "QUIT", NULL, PRE_TLS },
-	{ "STARTTLS", session_tls_starttls, PRE_TLS },
+	{ "EHLO", NULL, PRE_TLS | PRE_AUTH },
+	{ "HELO", NULL, PRE_AUTH },
+	{ "NOOP", NULL, PRE_TLS | PRE_AUTH },
+	{ "RSET", NULL, PRE_AUTH },
+	{ "QUIT", NULL, PRE_TLS | PRE_AUTH },
+	{ "STARTTLS", session_tls_starttls, PRE_TLS | PRE_AUTH },
+	{ "AUTH", session_auth_begin, PRE_AUTH },
+	{ "", session_auth_line, PRE_TLS | PRE_AUTH },
 	/* clang-format on */
 };
 
-/* What EHLO says besides the machine's own, where offers() is true. */
-static const struct offer {
-	const char *line;
-	bool (*offers)(const struct inlet_session *s);
-} offers[] = {
-	{ "STARTTLS", session_tls_is_offered },
+/* What EHLO says besides the machine's own; NULL: nothing now. */
+static const char *(*const offers[])(const struct inlet_session *s) = {
+	session_tls_offer,
+	session_auth_offer,
 };
 _Static_assert(sizeof offers / sizeof offers[0] <= SESSION_EXTENSIONS_MAX,
     "an EHLO that offers all does not fit");
@@ -61,6 +65,9 @@ session_command_run(struct inlet_session *s, struct str verb,
 	if (!(flags & PRE_TLS) && session_tls_is_missing(s))
 		return smtp_reply_set(
 		    reply, 530, "5.7.0", "Must issue a STARTTLS command first");
+	if (!(flags & PRE_AUTH) && session_auth_is_missing(s))
+		return smtp_reply_set(
+		    reply, 530, "5.7.0", "Authentication required");
 	if (row == NULL || row->run == NULL)
 		return SMTP_PASS;
 	return row->run(s, argument, reply);
@@ -72,8 +79,10 @@ session_command_offer(struct inlet_session *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
-		if (offers[i].offers(s))
-			s->extensions[n++] = offers[i].line;
+		const char *line = offers[i](s);
+
+		if (line != NULL)
+			s->extensions[n++] = line;
 	}
 	s->extensions[n] = NULL;
 }

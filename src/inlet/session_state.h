@@ -26,9 +26,11 @@ struct inlet;
 struct inlet_listener;
 struct intake_message;
 struct policy;
+struct session_auth;
 struct session_delay;
 struct smtp_server;
 struct smtp_server_settings;
+struct users;
 
 /* inlet/session_tls */
 enum session_tls {
@@ -56,6 +58,9 @@ struct inlet_session {
 	struct session_delay *delay; /* owned; a reply is held back */
 	char *helo;                  /* owned, or NULL */
 	char *user;                  /* owned; NULL: not logged in */
+	struct users *users;         /* a reference, for user_policy */
+	struct session_auth *auth;   /* owned; AUTH is under way */
+	uint32_t auth_failures;
 	const char *extensions[SESSION_EXTENSIONS_MAX + 1];
 	enum session_tls tls;
 	char *client;           /* owned: "192.0.2.1", "uid=33" */
@@ -65,6 +70,7 @@ struct inlet_session {
 	uint64_t id;
 	uint64_t opened_ms;
 	uint32_t messages; /* answered with 250 */
+	bool is_anybody;   /* any-auth has taken its login: nobody's rights */
 	bool is_counted;   /* in the table of clients */
 	bool awaits_proxy; /* its PROXY header: not greeted yet */
 	bool is_check;     /* the balancer's own connection: may send nothing */

@@ -9,12 +9,19 @@
 #include "postern/io/conn.h"
 #include "postern/smtp/smtp_server.h"
 
+#include "inlet/session_auth.h"
 #include "inlet/session_state.h"
 
-bool
-session_tls_is_offered(const struct inlet_session *s)
+static bool
+is_offered(const struct inlet_session *s)
 {
 	return s->listener->tls != NULL && s->tls == SESSION_TLS_NONE;
+}
+
+const char *
+session_tls_offer(const struct inlet_session *s)
+{
+	return is_offered(s) ? "STARTTLS" : NULL;
 }
 
 bool
@@ -37,7 +44,7 @@ session_tls_starttls(
 	if (s->tls != SESSION_TLS_NONE)
 		return smtp_reply_set(
 		    reply, 503, "5.5.1", "TLS is in use already");
-	if (!session_tls_is_offered(s))
+	if (!is_offered(s))
 		return SMTP_PASS; /* a command that is not there */
 	if (argument.len > 0)
 		return smtp_reply_set(
@@ -58,6 +65,7 @@ session_tls_start(struct inlet_session *s)
 	s->tls = SESSION_TLS_HANDSHAKE;
 	free(s->helo);
 	s->helo = NULL;
+	session_auth_reset(s);
 	conn_secure_server(s->conn, s->listener->tls);
 }
 

@@ -16,8 +16,8 @@ struct smtp_reply;
 /* A row of session_command's table. */
 int session_tls_starttls(
     struct inlet_session *s, struct str argument, struct smtp_reply *reply);
-/* May the client say STARTTLS? */
-bool session_tls_is_offered(const struct inlet_session *s);
+/* EHLO's line where the client may say it, or NULL. */
+const char *session_tls_offer(const struct inlet_session *s);
 /* The listener requires TLS, and it is not there. */
 bool session_tls_is_missing(const struct inlet_session *s);
 /* 220 was said: the handshake is due. */

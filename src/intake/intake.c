@@ -137,6 +137,8 @@ log_accepted(const struct intake_message *m)
 	log_cstr(&l, "client", draft_word(d, DRAFT_CLIENT));
 	if (draft_word(d, DRAFT_HELO) != NULL)
 		log_cstr(&l, "helo", draft_word(d, DRAFT_HELO));
+	if (draft_word(d, DRAFT_USER) != NULL)
+		log_cstr(&l, "user", draft_word(d, DRAFT_USER));
 	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
 	if (draft_word(d, DRAFT_TLS) != NULL)

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "postern/base/mem.h"
+#include "postern/inlet/users.h"
 #include "postern/conf/conf.h"
 #include "postern/mail/rate.h"
 #include "postern/smtp/smtp_client.h"
@@ -455,7 +456,20 @@ static const struct {
 	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; } );",
 	    "main.conf:1: listeners.address: \"0.0.0.0:25\" lets everybody "
 	    "in; write networks = [ \"10.0.0.0/8\" ]; with those who may "
-	    "come" },
+	    "come, or auth = \"required\";" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ]; auth "
+	  "= \"optional\"; } );",
+	    "main.conf:1: listeners.auth: nobody can log in without "
+	    "users_file; write users_file = \"/etc/postern/users\"; at the "
+	    "top, or auth = \"off\";" },
+	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; auth "
+	  "= \"required\"; } ); users_file = \"/none\";",
+	    "main.conf:1: users_file: /none cannot be read (No such file or "
+	    "directory); write the name of a file that only the daemon's "
+	    "group can read (chmod 0640)\n"
+	    "main.conf:1: listeners.auth: nobody can log in without TLS from "
+	    "another host; write tls = \"required\"; or allow_clear_auth = "
+	    "true;" },
 	{ "listeners = ( { name = \"a\"; address = [ \"0.0.0.0:25\" ]; "
 	  "networks = [ ]; } );",
 	    "main.conf:1: listeners.networks: is empty; write who may come, "
@@ -632,7 +646,7 @@ twenty_mistakes_are_told_in_one_run(void **state)
 	    "has them all)\n"
 	    "main.conf:7: listeners.address: \"0.0.0.0:25\" lets everybody "
 	    "in; write networks = [ \"10.0.0.0/8\" ]; with those who may "
-	    "come\n"
+	    "come, or auth = \"required\";\n"
 	    "main.conf:8: listeners.name: \"a\" stands twice; write another "
 	    "name\n"
 	    "main.conf:9: listeners.max_size: \"X\" is no unit of size; write "
@@ -788,6 +802,71 @@ secrets_that_others_can_read_are_refused(void **state)
 			fail_msg("%s: %s", secrets[i].why, got);
 		free(got);
 	}
+	free(text);
+}
+
+#define BCRYPT "$2b$04$KBCwKxOzLha2MUDgW0PjXe/hE/UCO9qF89dOydoHjSwxcHev5LRn."
+#define WITH_USERS                                                             \
+	USER "users_file = \"%s/users\";\n"                                    \
+	     "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ];\n"  \
+	     "auth = \"required\"; },\n"                                       \
+	     "{ name = \"b\"; address = [ \"192.0.2.1:0\" ]; auth = "          \
+	     "\"required\"; allow_clear_auth = true; } );\n"
+
+static void
+a_users_file_is_read_with_the_rest(void **state)
+{
+	char *text = mem_printf(WITH_USERS, dir);
+	struct settings *s;
+
+	(void)state;
+	put_file("users", "ann:" BCRYPT ":priority=low\n");
+	assert_int_equal(chmod(path_of("users"), 0640), 0);
+	s = load_good(text);
+	assert_int_equal(users_count(s->inlet.users), 1);
+	assert_non_null(users_find(s->inlet.users, STR("ann")));
+	assert_int_equal(s->inlet.listeners[0].auth, INLET_AUTH_REQUIRED);
+	assert_false(s->inlet.listeners[0].allow_clear_auth);
+	assert_int_equal(s->inlet.listeners[0].auth_failures_max, 5);
+	conf_free(&s);
+	free(text);
+}
+
+static void
+the_users_files_mistakes_have_its_lines(void **state)
+{
+	char *text = mem_printf(WITH_USERS, dir), *got, *many = mem_str("");
+
+	(void)state;
+	put_file("users", "ann:" BCRYPT "\nbob:geheim\n\nann:" BCRYPT "\n");
+	got = mistakes_of(text);
+	assert_string_equal(got,
+	    "users:2: users_file: the secret is neither a hash of crypt(3) "
+	    "nor a SCRAM verifier; make one with postern passwd\n"
+	    "users:4: users_file: the name stands in line 1 already; write it "
+	    "once\n");
+	free(got);
+	for (int i = 0; i < 25; i++) {
+		char *more = mem_printf("%sx\n", many);
+
+		free(many);
+		many = more;
+	}
+	put_file("users", many);
+	got = mistakes_of(text);
+	assert_non_null(strstr(got, "users:20: users_file: has no \":\""));
+	assert_null(strstr(got, "users:21:"));
+	assert_non_null(strstr(got,
+	    "users_file: has 5 more mistakes; mend the first ones and look "
+	    "again\n"));
+	free(got);
+	put_file("users", "ann:" BCRYPT "\n");
+	assert_int_equal(chmod(path_of("users"), 0644), 0);
+	got = mistakes_of(text);
+	assert_non_null(
+	    strstr(got, "main.conf:1: users_file: others can read"));
+	free(got);
+	free(many);
 	free(text);
 }
 
@@ -991,7 +1070,7 @@ remove_dir(void **state)
 {
 	static const char *const names[] = { "main.conf", "pass", "pass2",
 		"conf.d/10.conf", "conf.d/20.conf", "conf.d/not-this",
-		"one.conf", "secret", "main.pass", "second.pass" };
+		"one.conf", "secret", "users", "main.pass", "second.pass" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -1016,6 +1095,8 @@ main(void)
 		cmocka_unit_test(a_key_set_in_two_files_is_a_mistake),
 		cmocka_unit_test(a_user_that_does_not_exist_is_a_mistake),
 		cmocka_unit_test(secrets_that_others_can_read_are_refused),
+		cmocka_unit_test(a_users_file_is_read_with_the_rest),
+		cmocka_unit_test(the_users_files_mistakes_have_its_lines),
 		cmocka_unit_test(no_provider_is_a_warning),
 		cmocka_unit_test(keys_that_need_a_restart_are_named),
 		cmocka_unit_test(a_generation_lives_until_its_last_reference),

@@ -19,6 +19,7 @@ struct inlet;
 struct loop;
 struct spool;
 struct tls_context;
+struct users;
 
 struct inlet_timeouts {     /* ms */
 	uint64_t command;   /* waiting for a command; RFC 5321: 5 minutes */
@@ -29,6 +30,7 @@ struct inlet_timeouts {     /* ms */
 	uint64_t proxy;     /* waiting for a PROXY header */
 };
 
+enum inlet_auth { INLET_AUTH_OFF, INLET_AUTH_OPTIONAL, INLET_AUTH_REQUIRED };
 enum inlet_tls { INLET_TLS_OFF, INLET_TLS_OPTIONAL, INLET_TLS_REQUIRED };
 /* What a listener lets old clients do; the order of the words in the table of
  * keys, the first ones as in enum smtp_lenient. */
@@ -78,15 +80,24 @@ struct inlet_listener {
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	struct inlet_timeouts timeouts;
 	enum inlet_tls tls_use;
-	bool implicit_tls;       /* from the first byte on; else STARTTLS */
-	struct tls_context *tls; /* borrowed like all of this; NULL: none */
+	enum inlet_auth auth;
+	/* Passwords in clear, from other hosts.  On a listener of loopback and
+	 * unix addresses they are always taken. */
+	bool allow_clear_auth;
+	uint32_t auth_failures_max; /* a session, then 421 */
+	bool implicit_tls;          /* from the first byte on; else STARTTLS */
+	struct tls_context *tls;    /* borrowed like all of this; NULL: none */
 };
+
+/* Loopback and unix addresses only? */
+bool inlet_is_local(const struct inlet_listener *l);
 
 struct inlet_settings {
 	const char *hostname;
 	size_t nlisteners;
 	const struct inlet_listener *listeners;
 	struct intake_settings intake;
+	struct users *users; /* who may log in; NULL: nobody */
 };
 
 struct inlet_counters {               /* any thread reads */

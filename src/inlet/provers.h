@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/provers - the threads of one inlet that hash passwords: tens of
+ * milliseconds each, which would hold up a loop.  They give way to the threads
+ * that move mail.  The queue is bounded, and a client's share of it.
+ *
+ * A password that waited is judged by logins again when its turn comes: what
+ * was proven or stopped meanwhile costs no hash.
+ */
+#ifndef INLET_PROVERS_H
+#define INLET_PROVERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+
+#include "inlet/logins.h"
+
+struct mailbox;
+struct provers;
+struct user;
+
+enum {
+	PROVERS_THREADS = 2,
+	PROVERS_QUEUE_MAX = 1024, /* some 1.5 KiB each */
+	PROVERS_CLIENT_MAX = 512,
+};
+
+enum provers_answer {
+	PROVERS_RIGHT,
+	PROVERS_WRONG,
+	PROVERS_LAST,    /* wrong, and with it a limit is reached */
+	PROVERS_LIMITED, /* not looked at */
+};
+
+struct provers_question {
+	uint64_t session;   /* the question's id */
+	struct login login; /* copied */
+	/* Whose secret is tried; copied.  !is_known: a stand-in for somebody
+	 * who is not there, which costs the same and never fits. */
+	const struct user *user;
+	bool is_known;
+};
+
+struct provers *provers_new(struct mailbox *answers);
+/* 0: answer(arg, ...) follows in the mailbox's thread, unless it is forgotten.
+ * -1: there are too many. */
+MUST_CHECK int provers_ask(struct provers *p, const struct provers_question *q,
+    void (*answer)(void *arg, enum provers_answer a), void *arg);
+void provers_forget(struct provers *p, uint64_t session);
+/* Hashes nothing more, waits for the threads; the mailbox may still hold
+ * answers: it is drained before provers_free(). */
+void provers_stop(struct provers *p);
+void provers_free(struct provers **p);
+
+#endif
