@@ -302,6 +302,8 @@ finish_intake(struct settings *s)
 	struct intake_settings *i = &s->inlet.intake;
 
 	i->hostname = s->hostname;
+	if (i->domain == NULL)
+		i->domain = s->hostname;
 	i->stage_above = STAGE_ABOVE;
 	for (size_t k = 0; k < s->inlet.nlisteners; k++) {
 		const struct inlet_listener *l = &s->inlet.listeners[k];

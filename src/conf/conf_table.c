@@ -18,6 +18,7 @@
 /* clang-format off */
 const struct conf_key conf_table[] = {
 { "hostname", CONF_HOST, ROOT(s.hostname), .told = "the host's name" },
+{ "domain", CONF_HOST, ROOT(s.inlet.intake.domain), .told = "hostname" },
 { "user", CONF_NAME, ROOT(s.user), .def = "\"postern\"", .restart = true },
 { "group", CONF_NAME, ROOT(s.group), .told = "the user's own group", .restart = true },
 { "inlet_threads", CONF_COUNT, ROOT(s.inlet_threads), .def = "1", .range = "1..64", .unit = "threads", .restart = true },
@@ -40,6 +41,8 @@ const struct conf_key conf_table[] = {
 { "listeners.over_rate", CONF_SWITCH, LISTENER(l.refuse_over), .def = "\"slow\"", .range = "slow|refuse" },
 { "listeners.priority", CONF_WORD, LISTENER(l.priority), .def = "\"normal\"", .range = "high|normal|low" },
 { "listeners.lane", CONF_NAME, LISTENER(l.lane), .told = "none: all share one" },
+{ "listeners.repair_headers", CONF_FLAG, LISTENER(l.repair_headers), .def = "false" },
+{ "listeners.remove_bcc", CONF_FLAG, LISTENER(l.remove_bcc), .def = "false" },
 { "listeners.hold", CONF_FLAG, LISTENER(l.hold), .def = "false" },
 { "listeners.proxy_from", CONF_NETWORKS, LISTENER(l.proxy_from), COUNTED(conf_listener, l.nproxy_from), .told = "none" },
 { "listeners.xclient_from", CONF_NETWORKS, LISTENER(l.xclient_from), COUNTED(conf_listener, l.nxclient_from), .told = "none" },

@@ -119,6 +119,8 @@ open_policy(struct door *d, const struct inlet_listener *l, struct err *err)
 		.nclient_rates = l->nclient_rates,
 		.nuser_rates = l->nuser_rates,
 		.refuse_over = l->refuse_over,
+		.repair_headers = l->repair_headers,
+		.remove_bcc = l->remove_bcc,
 	};
 	return 0;
 }

@@ -11,6 +11,7 @@ enum intake_event {
 	INTAKE_ACCEPTED,
 	INTAKE_REFUSED,
 	INTAKE_SLOWED,
+	INTAKE_HEADER_LEFT,
 };
 
 static const struct log_event intake_events[] = {
@@ -23,6 +24,8 @@ static const struct log_event intake_events[] = {
 	/* a client or user is over its rate, so replies are held back; once a
 	 * minute: listener, client, who, wait_ms */
 	[INTAKE_SLOWED] = { "slowed", LOG_LEVEL_INFO },
+	/* repair_headers could not complete a field: from, header, text */
+	[INTAKE_HEADER_LEFT] = { "header.left", LOG_LEVEL_INFO },
 };
 
 #endif

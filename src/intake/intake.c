@@ -19,6 +19,7 @@
 #include "intake/draft.h"
 #include "intake/events.h"
 #include "intake/rates.h"
+#include "intake/repair.h"
 #include "intake/rules.h"
 #include "intake/wishes.h"
 
@@ -30,11 +31,13 @@
 /* What they take beyond WORDS_FREE comes from the spool's budget. */
 #define WORDS_FREE (16u << 10)
 #define WORDS_STEP (16u << 10)
+#define BODY_BYTES (1u << 20) /* more than any call of intake_body() brings */
 
 struct intake {
 	struct content_pool pool;
 	struct rules *rules; /* the newest generation */
 	struct buf field;    /* Received in the making */
+	struct buf repaired; /* what a repair has made of the last bytes */
 };
 
 enum message_phase {
@@ -66,6 +69,7 @@ struct intake_message {
 	uint64_t total;
 	uint32_t crc;
 	bool is_too_big;
+	struct repair *repair; /* owned; while the header passes, or NULL */
 	struct message_scan scan;
 	struct header_scan header;
 	struct content content;
@@ -105,6 +109,19 @@ log_refused(
 	log_num(&l, "code", r->code);
 	log_cstr(&l, "enhanced", r->enhanced);
 	log_cstr(&l, "text", r->text);
+	log_end(&l);
+}
+
+static void
+log_header_left(
+    const struct intake_message *m, const char *name, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, &intake_events[INTAKE_HEADER_LEFT], m->mid, m->session);
+	log_cstr(&l, "from", draft_word(&m->draft, DRAFT_SENDER));
+	log_cstr(&l, "header", name);
+	log_cstr(&l, "text", why);
 	log_end(&l);
 }
 
@@ -164,6 +181,7 @@ intake_new(struct spool *sp, struct mailbox *mb)
 
 	content_pool_init(&i->pool, sp, mb);
 	buf_init(&i->field, RECEIVED_MAX);
+	buf_init(&i->repaired, BODY_BYTES + REPAIR_GROWTH_MAX);
 	return i;
 }
 
@@ -175,6 +193,7 @@ intake_free(struct intake **i)
 	assert((*i)->pool.unanswered == 0);
 	rules_drop(&(*i)->rules);
 	buf_done(&(*i)->field);
+	buf_done(&(*i)->repaired);
 	free(*i);
 	*i = NULL;
 }
@@ -204,6 +223,7 @@ message_free(struct intake_message *m)
 {
 	if (m->phase != MESSAGE_ENVELOPE)
 		content_done(&m->content);
+	repair_free(&m->repair);
 	draft_done(&m->draft);
 	if (m->words_taken > 0)
 		spool_memory_give(m->in->pool.sp, m->words_taken);
@@ -577,7 +597,59 @@ take_bytes(struct intake_message *m, const char *p, size_t n)
 	return content_add(&m->content, p, n);
 }
 
-/* The one thing that is added: in front of all (RFC 5321 4.4). */
+/* Content as the client sent it, or as repair has made it. */
+static bool
+take_content(struct intake_message *m, const char *p, size_t n)
+{
+	message_scan(&m->scan, p, n);
+	header_scan(&m->header, p, n);
+	return take_bytes(m, p, n);
+}
+
+static void
+begin_repair(struct intake_message *m)
+{
+	struct repair_settings s = {
+		.complete = m->policy.repair_headers,
+		.remove_bcc = m->policy.remove_bcc,
+		.hostname = m->rules->s.hostname,
+		.domain = m->rules->s.domain,
+		.sender = draft_word(&m->draft, DRAFT_SENDER),
+		.mid = m->mid,
+		.now_ms = clock_wall_ms(),
+	};
+
+	if (s.complete || s.remove_bcc)
+		m->repair = repair_new(&s);
+}
+
+/* n bytes of a header (p NULL: no more come) go on as they should be. */
+static bool
+take_repaired(struct intake_message *m, const char *p, size_t n)
+{
+	struct buf *out = &m->in->repaired;
+	struct str made;
+	const char *name, *why;
+	bool enough;
+
+	if (p != NULL)
+		repair_feed(m->repair, p, n, out);
+	else
+		repair_end(m->repair, out);
+	if (repair_is_over(m->repair)) {
+		why = repair_left(m->repair, &name);
+		if (why != NULL)
+			log_header_left(m, name, why);
+		repair_free(&m->repair);
+	}
+	made = buf_str(out);
+	enough = made.len > 0 && take_content(m, made.p, made.len);
+	buf_clear(out);
+	buf_release(out);
+	return enough;
+}
+
+/* The one thing that is always added: in front of all (RFC 5321 4.4). */
 static void
 put_received(struct intake_message *m)
 {
@@ -630,6 +702,7 @@ intake_data(struct intake_message *m, struct smtp_reply *reply)
 	message_scan_init(&m->scan);
 	header_scan_init(&m->header);
 	put_received(m);
+	begin_repair(m);
 	smtp_reply_set(reply, 354, "", "End with a dot on a line of its own");
 }
 
@@ -647,9 +720,8 @@ intake_body(struct intake_message *m, const char *p, size_t n)
 		content_drop(&m->content);
 		return false;
 	}
-	message_scan(&m->scan, p, n);
-	header_scan(&m->header, p, n);
-	return take_bytes(m, p, n);
+	return m->repair != NULL ? take_repaired(m, p, n)
+	                         : take_content(m, p, n);
 }
 
 /* What speaks against the whole content; true: nothing. */
@@ -679,6 +751,8 @@ int
 intake_end(struct intake_message *m, struct smtp_reply *reply)
 {
 	assert(m->phase == MESSAGE_CONTENT);
+	if (m->repair != NULL && !m->is_too_big)
+		(void)take_repaired(m, NULL, 0);
 	if (!is_acceptable(m, reply)) {
 		log_refused(m, NULL, reply);
 		message_drop(m);

@@ -13,6 +13,7 @@ rules_new(const struct intake_settings *s)
 
 	r->s = *s;
 	r->s.hostname = mem_str(s->hostname);
+	r->s.domain = mem_str(s->domain);
 	r->refs = 1;
 	return r;
 }
@@ -36,5 +37,6 @@ rules_drop(struct rules **rp)
 	if (--r->refs > 0)
 		return;
 	free((char *)(uintptr_t)r->s.hostname);
+	free((char *)(uintptr_t)r->s.domain);
 	free(r);
 }

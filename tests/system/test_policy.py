@@ -117,6 +117,7 @@ def test_over_the_rate_is_slowed(sink, postern):
         assert [c.reply()[0] for _ in range(3)] == [250, 250, 354]
         c.send(mails.plain() + b".\r\n")
         assert c.reply()[0] == 250
+    p.wait_event("accepted", **{"from": "slow@example.com"})
     order = [(e["listener"], e["from"]) for e in p.events("accepted")]
     assert order[2:] == [("other", "app@example.com"), ("local", "slow@example.com")]
     s.wait_messages(4)
@@ -174,3 +175,46 @@ def test_one_byte_too_many(sink, postern):
             assert flat(c.reply()).startswith(code)
     s.wait_messages(1)
     p.stop()
+
+
+# --- the header made whole ---------------------------------------------------------------
+
+def arrived(s):
+    """What arrived without our Received, in the order of arrival."""
+    return [harness.without_received(open(s.maildir + "/" + m["file"], "rb").read())[1]
+            for m in s.messages()]
+
+
+def test_headers_are_made_whole_and_bcc_goes(sink, postern):
+    s = sink()
+    p = postern(s.port, domain="example.org", listeners=listener(repair_headers=True, remove_bcc=True))
+    text = (b"From: root (Cron Daemon)\r\nTo: root, Ann <ann@example.net>\r\nBcc: secret@example.net,\r\n"
+            b" more@example.net\r\nSubject: x\r\n\r\nBcc: stays\r\n.\r\n")
+    harness.send_raw(p.port, text, sender="cron@example.com")
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(2)
+    p.stop()
+    a, b = arrived(s)
+    if b != mails.plain():
+        a, b = b, a
+    head, body = a.split(b"\r\n\r\n", 1)
+    lines = head.split(b"\r\n")
+    assert lines[:3] == [b"From: root@example.org (Cron Daemon)",
+                         b"To: root@example.org, Ann <ann@example.net>", b"Subject: x"]
+    assert lines[3].startswith(b"Date: ") and len(lines) == 5
+    e = p.runs[-1].err.text()
+    assert lines[4].startswith(b"Message-ID: <") and lines[4].endswith(b"@postern.test>")
+    assert "message_id=" + lines[4][len("Message-ID: "):].decode() in e
+    assert body == b"Bcc: stays\r\n.\r\n"
+    assert b == mails.plain()  # nothing was missing: octet by octet as it came
+
+
+def test_what_cannot_be_completed_is_told(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=listener(repair_headers=True))
+    text = mails.plain().replace(b"To: Ann", b'To: "ann\r\nCc: Ann')
+    harness.send_raw(p.port, text)
+    p.wait_event("header.left", header="To", text="its addresses are not understood")
+    s.wait_messages(1)
+    p.stop()
+    assert arrived(s) == [text]

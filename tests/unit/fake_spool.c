@@ -31,6 +31,7 @@ static struct staged *staged;
 
 const struct intake_settings fake_rules = {
 	.hostname = "mx.example.com",
+	.domain = "example.com",
 	.size_max = 64 << 20,
 	.recipients_max = 100,
 	.received_max = 100,

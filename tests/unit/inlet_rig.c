@@ -50,6 +50,7 @@ rig_init(struct rig *r)
 		.listeners = &r->listener,
 		.intake = {
 		    .hostname = "mx.example.com",
+		    .domain = "example.com",
 		    .size_max = 64 << 20,
 		    .recipients_max = 100,
 		    .received_max = 100,

@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "postern/base/crc32c.h"
+#include "postern/base/id.h"
 #include "postern/intake/address_pattern.h"
 #include "postern/intake/policy.h"
 
@@ -230,6 +233,102 @@ who_is_slowed_is_told_to_wait(void **state)
 	fake_reset();
 }
 
+/* What was accepted of these pieces, without our Received; the caller's. */
+static char *
+accepted_of(struct intake *i, const char *const *pieces)
+{
+	const struct fake_accepted *a;
+	struct fake_client c;
+	char *all, *rest;
+
+	assert_int_equal(fake_mail(i, &c, "ann@example.com", 0), 250);
+	assert_int_equal(fake_rcpt(&c, "rcpt@example.org"), 250);
+	assert_int_equal(fake_data(&c), 354);
+	for (; *pieces != NULL; pieces++)
+		fake_body(&c, *pieces, strlen(*pieces));
+	assert_int_equal(fake_end(&c), 0);
+	fake_answer_all(SPOOL_DONE);
+	a = &fake.accepted[fake.naccepted - 1];
+	assert_int_equal(a->env->size, a->content.len);
+	assert_int_equal(
+	    a->env->crc32c, crc32c(0, buf_str(&a->content).p, a->content.len));
+	all = strndup(buf_str(&a->content).p, a->content.len);
+	rest = strstr(all, " +0");
+	assert_non_null(rest);
+	rest = strdup(strstr(rest, "\r\n") + 2);
+	free(all);
+	return rest;
+}
+
+static void
+what_is_stored_is_what_repair_has_made(void **state)
+{
+	static const char *const pieces[] = { "Su", "bject: x\r\nTo: root\r",
+		"\nBcc: b@x\r\n", "\r\nbo", "dy\r\n", NULL };
+	static const char *const no_end[] = { "Bcc: x\r\nTo: root", NULL };
+	struct intake *i = fake_intake(&fake_rules);
+	struct policy listener = POLICY_OPEN;
+	char *got, id[ID_TEXT], line[80];
+
+	(void)state;
+	fake_from.policy = &listener;
+	got = accepted_of(i, pieces);
+	assert_string_equal(
+	    got, "Subject: x\r\nTo: root\r\nBcc: b@x\r\n\r\nbody\r\n");
+	free(got);
+	listener.remove_bcc = true;
+	got = accepted_of(i, pieces);
+	assert_string_equal(got, "Subject: x\r\nTo: root\r\n\r\nbody\r\n");
+	free(got);
+	listener.repair_headers = true;
+	got = accepted_of(i, pieces);
+	id_text(fake.accepted[2].env->mid, id);
+	snprintf(line, sizeof line, "<%s@mx.example.com>", id);
+	assert_string_equal(fake.accepted[2].env->message_id, line);
+	assert_non_null(
+	    strstr(got, "Subject: x\r\nTo: root@example.com\r\nDate: "));
+	assert_non_null(strstr(got, line));
+	assert_non_null(
+	    strstr(got, "\r\nFrom: ann@example.com\r\n\r\nbody\r\n"));
+	free(got);
+	got = accepted_of(i, no_end);
+	assert_non_null(strstr(got, "To: root@example.com\r\nDate: "));
+	free(got);
+	intake_free(&i);
+	fake_reset();
+}
+
+/* The limit is that of what the client sent, and no more is taken of it. */
+static void
+a_repair_and_the_limit_of_size(void **state)
+{
+	struct intake_settings rules = fake_rules;
+	struct policy listener = POLICY_OPEN;
+	struct intake *i;
+	struct fake_client c;
+
+	(void)state;
+	rules.size_max = 10;
+	listener.repair_headers = true;
+	i = fake_intake(&rules);
+	fake_from.policy = &listener;
+	fake_begin(i, &c);
+	fake_body(&c, "0123456789", 10);
+	assert_int_equal(fake_end(&c), 0);
+	fake_answer_all(SPOOL_DONE);
+	assert_int_equal(c.reply.code, 250);
+	fake_begin(i, &c);
+	fake_body(&c, "To: x", 5);
+	fake_body(&c, "012345", 6);
+	fake_body(&c, "more", 4);
+	assert_int_equal(fake_end(&c), 552);
+	fake_begin(i, &c);
+	fake_body(&c, "To: x", 5);
+	intake_abort(&c.m); /* what was held goes */
+	intake_free(&i);
+	fake_reset();
+}
+
 int
 main(void)
 {
@@ -241,6 +340,8 @@ main(void)
 		cmocka_unit_test(
 		    a_users_own_rate_counts_instead_of_the_listeners),
 		cmocka_unit_test(who_is_slowed_is_told_to_wait),
+		cmocka_unit_test(what_is_stored_is_what_repair_has_made),
+		cmocka_unit_test(a_repair_and_the_limit_of_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,8 @@ struct inlet_listener {
 	bool hold;
 	const struct rate *client_rates, *user_rates;
 	size_t nclient_rates, nuser_rates;
-	bool refuse_over;        /* a rate; else slowed */
+	bool refuse_over; /* a rate; else slowed */
+	bool repair_headers, remove_bcc;
 	const char **proxy_from; /* CIDR: who sends a PROXY header, always */
 	size_t nproxy_from;
 	const char **xclient_from; /* CIDR: who may use XCLIENT */

@@ -24,6 +24,7 @@ struct spool;
 
 struct intake_settings {
 	const char *hostname;
+	const char *domain; /* of addresses without one */
 	uint64_t size_max;
 	uint32_t recipients_max;
 	uint32_t received_max; /* more Received fields are a loop */

@@ -35,6 +35,8 @@ struct policy {
 	const struct rate *client_rates, *user_rates;
 	size_t nclient_rates, nuser_rates;
 	bool refuse_over; /* who is over a rate; else he is slowed */
+	/* The header is made whole; Bcc is taken away.  The listener's. */
+	bool repair_headers, remove_bcc;
 };
 
 /* Allows all, of normal priority; and a user's that changes nothing. */
