@@ -11,6 +11,7 @@
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
 #include "postern/io/listen.h"
+#include "postern/io/loop.h"
 
 #include "daemon/events.h"
 #include "daemon/inherit.h"
@@ -27,6 +28,7 @@ struct acceptor {
 	bool is_wanted;        /* by those */
 	bool is_new;           /* opened for those */
 	bool is_started;
+	uint64_t told_ms; /* when it was last logged as full; 0: never */
 };
 
 static void
@@ -53,6 +55,18 @@ refuse(int fd)
 	(void)close(fd);
 }
 
+/* Once a second: they come by the hundred. */
+static void
+tell_full(struct acceptor *a)
+{
+	uint64_t now_ms = loop_now_ms(a->all->loop);
+
+	if (a->told_ms != 0 && now_ms - a->told_ms < 1000)
+		return;
+	a->told_ms = now_ms;
+	tell(a, DAEMON_FULL);
+}
+
 static void
 on_connection(void *arg, int fd, const struct addr *peer, bool full)
 {
@@ -60,7 +74,7 @@ on_connection(void *arg, int fd, const struct addr *peer, bool full)
 
 	if (full) {
 		refuse(fd);
-		tell(a, DAEMON_FULL);
+		tell_full(a);
 		return;
 	}
 	a->all->fn(a->all->arg, a->listener, fd, peer);

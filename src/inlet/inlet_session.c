@@ -29,7 +29,9 @@
 #include "inlet/stranger.h"
 
 /* Commands are fed in parts, so that replies to a full input stay bounded. */
-#define FEED_COMMANDS 4096u
+#define FEED_COMMANDS 1024u
+/* A client that takes no replies is not read any more from here on. */
+#define REPLIES_MAX (16u << 10)
 #define PROTOCOL_MAX 16 /* "UTF8SMTPSA" */
 
 /* --- the end -------------------------------------------------------------- */
@@ -669,7 +671,11 @@ static struct inlet_session *
 session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 {
 	struct inlet_session *s = mem_new(sizeof *s);
-	struct conn_settings cs = { .fn = on_conn, .arg = s };
+	struct conn_settings cs = {
+		.output_high = REPLIES_MAX,
+		.fn = on_conn,
+		.arg = s,
+	};
 
 	s->magic = SESSION_MAGIC;
 	s->in = in;

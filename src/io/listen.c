@@ -219,7 +219,7 @@ accept_one(struct listen *l, bool full)
 	return is_out_of_descriptors(errno) ? -1 : 1;
 }
 
-/* Tells one client that we are full, and rests. */
+/* Tells those who wait that we are full, and rests. */
 static void
 on_full(struct listen *l)
 {
@@ -229,7 +229,10 @@ on_full(struct listen *l)
 		return;
 	close(l->reserve);
 	l->reserve = -1;
-	accept_one(l, true);
+	for (int i = 0; i < TURN_MAX && l->fd >= 0; i++) {
+		if (accept_one(l, true) != 1)
+			break;
+	}
 	if (l->fd >= 0) /* the hook may have closed us */
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }

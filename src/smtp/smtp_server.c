@@ -35,7 +35,7 @@ enum {
 };
 
 enum {
-	IDLES = 1 << 0,   /* moves no mail: only so many without a message */
+	IDLES = 1 << 0,   /* only so many without a message */
 	ALONE = 1 << 1,   /* takes no argument */
 	MISSING = 1 << 2, /* a known command that is not built */
 	FOREIGN = 1 << 3, /* of another protocol: the session ends */
@@ -56,7 +56,7 @@ static const struct command_row {
 	unsigned flags;
 } rows[] = {
 	/* clang-format off */
-	{ "MAIL", smtp_server_envelope_mail, IN_READY, 0 },
+	{ "MAIL", smtp_server_envelope_mail, IN_READY, IDLES },
 	{ "RCPT", smtp_server_envelope_rcpt, IN_MAIL | IN_RCPT, 0 },
 	{ "DATA", smtp_server_content_data, IN_MAIL | IN_RCPT, ALONE },
 	{ "BDAT", smtp_server_content_bdat, IN_ALL, 0 }, /* eats its octets */
@@ -462,13 +462,14 @@ find_row(struct str verb)
 	return NULL;
 }
 
-/* Too many commands that move no mail? */
-static bool
-is_idling(struct smtp_server *s, const struct command_row *row)
+bool
+smtp_server_is_idling(struct smtp_server *s)
 {
-	if (!(row->flags & IDLES))
+	if (s->idle_commands++ < s->settings.idle_commands_max)
 		return false;
-	return s->idle_commands++ >= s->settings.idle_commands_max;
+	smtp_server_say(
+	    s, 421, "4.7.0", "Too many commands without a message, closing");
+	return true;
 }
 
 static void
@@ -485,10 +486,7 @@ run_row(struct smtp_server *s, const struct command_row *row, struct str arg)
 		                            : "Bad sequence of commands");
 	else if ((row->flags & ALONE) && arg.len > 0)
 		smtp_server_bad(s, 501, "5.5.4", "No argument is allowed");
-	else if (is_idling(s, row))
-		smtp_server_say(s, 421, "4.7.0",
-		    "Too many commands without a message, closing");
-	else
+	else if (!(row->flags & IDLES) || !smtp_server_is_idling(s))
 		row->handler(s, arg);
 }
 

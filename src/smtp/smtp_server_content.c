@@ -149,7 +149,8 @@ smtp_server_content_data(struct smtp_server *s, struct str argument)
 
 	(void)argument;
 	if (s->rcpts == 0 && s->rcpts_refused > 0) {
-		smtp_server_say(s, 554, "5.5.1", "No valid recipients");
+		if (!smtp_server_is_idling(s))
+			smtp_server_say(s, 554, "5.5.1", "No valid recipients");
 		return;
 	}
 	if (s->rcpts == 0) {

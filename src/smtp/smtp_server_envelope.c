@@ -10,6 +10,9 @@
 #include "postern/mail/address.h"
 #include "postern/mail/xtext.h"
 
+/* Refused recipients of a transaction: as many as a listener may be told to
+ * take.  A client may ask for far too many, and learn it one by one. */
+#define REFUSED_MAX 50000u
 #define ENVID_MAX 100 /* RFC 3461 4.4 */
 #define ORCPT_MAX 500 /* RFC 3461 4.2 */
 #define AUTH_MAX 500  /* RFC 4954 5 */
@@ -501,6 +504,11 @@ smtp_server_envelope_rcpt(struct smtp_server *s, struct str argument)
 	struct address a;
 	struct str rest;
 
+	if (s->rcpts_refused >= REFUSED_MAX) {
+		smtp_server_say(
+		    s, 421, "4.7.0", "Too many refused recipients, closing");
+		return;
+	}
 	w = parse_path(&p, &rcpt_command, argument, &a, &rest);
 	if (w == NULL)
 		w = parse_params(&p, &rcpt_command, rest);

@@ -83,6 +83,8 @@ void smtp_server_bad(struct smtp_server *s, uint16_t code, const char *enhanced,
     const char *text);
 /* Is the client let do so here?  Then the owner hears that it does. */
 bool smtp_server_lets(struct smtp_server *s, enum smtp_lenient what);
+/* One more command that moved no mail; true: too many, 421 was said. */
+bool smtp_server_is_idling(struct smtp_server *s);
 /* Ends the transaction, if there is one, and tells the owner. */
 void smtp_server_drop(struct smtp_server *s);
 

@@ -259,8 +259,7 @@ out_of_descriptors_clients_hear_of_it(void **state)
 {
 	struct world w = { .stop_at = 1 };
 	struct rlimit old, tight;
-	char word[4] = { 0 };
-	int fd[2];
+	int fd[3];
 
 	(void)state;
 	start(&w, "127.0.0.1:0");
@@ -272,14 +271,19 @@ out_of_descriptors_clients_hear_of_it(void **state)
 	setrlimit(RLIMIT_NOFILE, &tight);
 	loop_run(w.loop);
 	setrlimit(RLIMIT_NOFILE, &old);
-	assert_int_equal(w.full, 1);
-	assert_int_equal(read(fd[0], word, 3), 3);
-	assert_string_equal(word, "421");
-	w.stop_at = 2; /* the other one, when the pause is over */
+	assert_int_equal(w.full, 2);
+	for (int i = 0; i < 2; i++) {
+		char word[4] = { 0 };
+
+		assert_int_equal(read(fd[i], word, 3), 3);
+		assert_string_equal(word, "421");
+	}
+	fd[2] = dial(listen_addr(w.l));
+	w.stop_at = 3; /* when the pause is over */
 	loop_run(w.loop);
 	assert_int_equal(w.accepted, 1);
-	close(fd[0]);
-	close(fd[1]);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
 	finish(&w);
 }
 

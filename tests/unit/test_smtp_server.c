@@ -460,7 +460,7 @@ P21_what_is_not_offered_is_refused(void **state)
 		.hostname = "mx.test",
 		.recipients_max = 3,
 		.errors_max = 5,
-		.idle_commands_max = 5,
+		.idle_commands_max = 6,
 	};
 	char *seen;
 
@@ -505,6 +505,16 @@ P22_errors_and_idle_commands_have_an_end(void **state)
 		    HI_OUT "250:2.0.0 250:2.0.0 250:2.0.0 250:2.0.0 250:2.0.0 "
 		           "250:2.0.0 250:2.0.0 252:2.1.5 214:2.0.0 421:4.7.0 "
 		           "bye" },
+		{ "MAIL is one of them, and DATA that nobody can get",
+		    HI
+		    "MAIL FROM:<no@b>\r\nMAIL FROM:<no@b>\r\nNOOP\r\nNOOP\r\n"
+		    "NOOP\r\nNOOP\r\nMAIL FROM:<a@b>\r\nRCPT TO:<no@d>\r\n"
+		    "DATA\r\nDATA\r\nDATA\r\n",
+		    HI_OUT
+		    "mail[no@b] 550:5.7.1 mail[no@b] 550:5.7.1 250:2.0.0 "
+		    "250:2.0.0 250:2.0.0 250:2.0.0 mail[a@b] 250:2.1.0 "
+		    "rcpt[no@d] 550:5.7.1 554:5.5.1 554:5.5.1 "
+		    "421:4.7.0 reset bye" },
 		{ "a message earns them anew",
 		    HI "NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n" TO
 		       "DATA\r\n.\r\nNOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n",

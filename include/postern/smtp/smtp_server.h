@@ -108,7 +108,7 @@ struct smtp_server_settings {
 	uint32_t
 	    recipients_max;  /* at least 100 unless the operator wants less */
 	uint32_t errors_max; /* bad commands, then 421 */
-	uint32_t idle_commands_max; /* NOOP, RSET, VRFY, EHLO ... without a
+	uint32_t idle_commands_max; /* NOOP, RSET, MAIL, EHLO ... without a
 	                               message, then 421 */
 	uint32_t messages_max;      /* a session, then 421; 0: no bound */
 	uint32_t line_max;          /* command line octets, at least 512 */
