@@ -52,7 +52,7 @@ written(const struct inlet_listener *l, enum generation_list list, size_t *n)
 	case GENERATION_LISTS:
 		break;
 	}
-	assert(!"a list");
+	*n = 0;
 	return NULL;
 }
 

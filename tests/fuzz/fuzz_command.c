@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte says how the rest is cut: cuts change no line.  Verbs and
+ * The first byte says how the rest is cut, and whether LF alone ends a line:
+ * cuts change no line.  Verbs and
  * parameters of each line are taken apart as well.
  */
 #include <assert.h>
@@ -31,11 +32,12 @@ take_apart(struct str line)
 }
 
 static void
-lines(const char *p, size_t n, size_t step, struct buf *out)
+lines(const char *p, size_t n, size_t step, bool bare_lf, struct buf *out)
 {
 	struct command_lines l;
 
 	command_lines_init(&l, LINE_MAX_OCTETS);
+	l.bare_lf = bare_lf;
 	for (size_t at = 0, took; at < n; at += took) {
 		size_t part = n - at < step ? n - at : step;
 		struct str line = { "", 0 };
@@ -48,7 +50,8 @@ lines(const char *p, size_t n, size_t step, struct buf *out)
 			assert(took == part);
 			continue;
 		}
-		assert(line.len + 2 <= LINE_MAX_OCTETS);
+		assert(line.len + (l.had_bare ? 1 : 2) <= LINE_MAX_OCTETS);
+		assert(bare_lf || !l.had_bare);
 		assert(buf_addf(out, "%d %d ", (int)r,
 		           (int)command_is_dirty(line)) == 0);
 		assert(buf_add(out, line.p, line.len) == 0);
@@ -67,8 +70,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	buf_init(&a, SIZE_MAX / 2);
 	buf_init(&b, SIZE_MAX / 2);
-	lines(p, size - 1, 1 + data[0] % 16, &a);
-	lines(p, size - 1, size, &b);
+	lines(p, size - 1, 1 + data[0] % 16, data[0] & 16, &a);
+	lines(p, size - 1, size, data[0] & 16, &b);
 	assert(str_eq(buf_str(&a), buf_str(&b)));
 	buf_done(&a);
 	buf_done(&b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte says how the rest is cut, the second what is offered and
+ * The first byte says how the rest is cut and what is let pass against the
+ * rules, the second what is offered and
  * which hooks answer late or refuse.  Cuts change neither replies nor
  * messages; each reply is one whole line; what is accepted is clean.
  */
@@ -17,7 +18,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct owner {
-	unsigned choice, calls;
+	unsigned choice, lenient, calls;
 	bool open;
 	struct smtp_reply late; /* the answer of a hook that said later */
 	struct buf content, seen;
@@ -146,6 +147,15 @@ on_reset(void *arg)
 	note(o, "reset ", "", 0);
 }
 
+/* Nothing is told that is not let. */
+static void
+on_lenient(void *arg, enum smtp_lenient what)
+{
+	struct owner *o = arg;
+
+	assert(o->lenient & what);
+}
+
 static const struct smtp_server_hooks hooks = {
 	.write = on_write,
 	.helo = on_helo,
@@ -156,6 +166,7 @@ static const struct smtp_server_hooks hooks = {
 	.end = on_end,
 	.reset = on_reset,
 	.now_ms = now_ms,
+	.lenient = on_lenient,
 };
 
 static void
@@ -177,6 +188,7 @@ play(struct owner *o, const char *p, size_t n, size_t step)
 		.require_tls = o->choice & 128,
 		.auth = o->choice & 128,
 		.hold_max_s = o->choice & 128 ? 1000 : 0,
+		.lenient = o->lenient,
 	};
 	struct smtp_server *s = smtp_server_new(&settings, &hooks, o);
 	size_t at = 0;
@@ -209,6 +221,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	a.choice = b.choice = data[1];
+	a.lenient = b.lenient = data[0] / 16;
 	play(&a, p, size - 2, 1 + data[0] % 16);
 	play(&b, p, size - 2, size);
 	assert(str_eq(buf_str(&a.seen), buf_str(&b.seen)));
