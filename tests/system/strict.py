@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SMTP as RFC 5321 reads it to the letter, written down a second time: what
-the codes to a client's octets must be, and which messages stand in them.  And
-a provider that keeps every octet it is sent."""
+the codes to a client's octets must be, and which messages stand in them; and
+the same where a listener lets LF alone end a line.  And a provider that keeps
+every octet it is sent."""
 import re
 import socket
 
@@ -10,32 +11,39 @@ import harness
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
 
 
-def unstuffed(content):
+def unstuffed(content, newline):
     """The content of DATA: the first dot of a line goes."""
-    return re.sub(rb"(?:(?<=\r\n)|\A)\.", b"", content)
+    return re.sub(rb"(?:(?<=%s)|\A)\." % newline, b"", content)
 
 
-def data_end(rest):
+def data_end(rest, newline):
     """(content, what follows the dot) or (None, b"")"""
-    if rest.startswith(b".\r\n"):
-        return b"", rest[3:]
-    at = rest.find(b"\r\n.\r\n")
-    return (rest[:at + 2], rest[at + 5:]) if at >= 0 else (None, b"")
+    end = re.search(rb"(?:(?<=%s)|\A)\.%s" % (newline, rb"\r?\n" if newline == b"\n" else newline), rest)
+    return (rest[:end.start()], rest[end.end():]) if end else (None, b"")
+
+
+def normal(content):
+    """Lines that end with LF alone end with CRLF."""
+    return re.sub(rb"(?<!\r)\n", b"\r\n", content)
 
 
 class Reading:
     """codes and messages ((sender, [recipients], content)) of the octets that
-    a client sent behind the greeting; is_over: QUIT was said."""
+    a client sent behind the greeting; is_over: QUIT was said.  lenient: LF
+    alone ends a line, and content where DATA ended so."""
 
-    def __init__(self, octets):
+    def __init__(self, octets, lenient=False):
         self.codes, self.messages, self.is_over = [], [], False
-        self.rest, self.hello, self.reset = octets, False, None
+        self.rest, self.hello, self.lenient = octets, False, lenient
         self.forget()
         while not self.is_over:
-            line, end, rest = self.rest.partition(b"\r\n")
+            line, end, rest = self.rest.partition(b"\n" if lenient else b"\r\n")
             if not end:
                 break
-            self.rest = rest
+            self.rest, self.newline = rest, b"\n"
+            if not lenient or line.endswith(b"\r"):
+                self.newline = b"\r\n"
+                line = line[:-1] if lenient else line
             self.command(line)
 
     def forget(self):
@@ -84,9 +92,9 @@ class Reading:
         if not self.recipients or self.chunks is not None:
             return self.say(503)
         self.say(354)
-        content, self.rest = data_end(self.rest)
+        content, self.rest = data_end(self.rest, self.newline)
         if content is not None:
-            self.end(unstuffed(content))
+            self.end(unstuffed(content, self.newline))
 
     def on_bdat(self, line):
         words = line.split()
@@ -100,7 +108,7 @@ class Reading:
         self.chunks = (self.chunks or b"") + chunk
         # a CR at the end of a chunk may be half a line end
         whole = self.chunks[:-1] if not last and self.chunks.endswith(b"\r") else self.chunks
-        if BARE.search(whole):
+        if BARE.search(normal(whole) if self.lenient else whole):
             self.forget()
             self.say(550)
         elif last:
@@ -109,6 +117,7 @@ class Reading:
             self.say(250)
 
     def end(self, content):
+        content = normal(content) if self.lenient else content
         if BARE.search(content):
             self.say(550)
         else:

@@ -35,6 +35,13 @@ def by_data():
         yield start + content + EVIL, len(start) + a, len(start) + b
 
 
+def by_data_lf():
+    """From a client whose lines end with LF alone."""
+    for octets, a, b in by_data():
+        start, rest = octets[:a].replace(b"\r\n", b"\n"), octets[b:].replace(b"\r\n", b"\n")
+        yield start + octets[a:b] + rest, len(start), len(start) + b - a
+
+
 def by_bdat():
     """The content alone; with the second message's commands as content, too;
     in two chunks cut at the dot."""
@@ -74,11 +81,11 @@ def byte_by_byte(octets, a, b):
     return [octets[i:i + 1] for i in range(len(octets))]
 
 
-def run(port, streams, ways):
+def run(port, streams, ways, lenient=False):
     """All streams in all ways; the messages that must have been taken."""
     def one(job):
         octets, pieces = job
-        want = strict.Reading(octets)
+        want = strict.Reading(octets, lenient)
         codes = talk(port, pieces)
         assert codes == want.codes, (octets, codes, want.codes)
         return want.messages
@@ -117,6 +124,15 @@ def between(made, postern):
 def test_flaw_smuggling_in_and_out(streams, out, between):
     p, keeper = between(*out)
     check(keeper, run(p.port, streams(), [whole, byte_by_byte]))
+    p.stop()
+
+
+@pytest.mark.parametrize("streams", [by_data, by_data_lf, by_bdat], ids=lambda f: f.__name__)
+def test_flaw_smuggling_where_lf_may_end_a_line(streams, between):
+    """To a listener that lets LF alone end a line, content ends as its DATA
+    did: who says CRLF cannot be made to say two messages by an LF in one."""
+    p, keeper = between(lenient=["bare-newline"])
+    check(keeper, run(p.port, streams(), [whole, byte_by_byte], lenient=True))
     p.stop()
 
 
