@@ -211,6 +211,10 @@ check_listener(const struct conf_tls *t, struct conf_read *r,
 		tell(r, e, "listeners.tls",
 		    "is not \"optional\" from the first byte on; write tls = "
 		    "\"required\";");
+	if ((l->lenient & INLET_OLD_TLS) != 0 && !wants)
+		tell(r, e, "listeners.lenient",
+		    "\"old-tls\" is nothing without TLS; write tls = "
+		    "\"optional\"; or take the word away");
 	if (c->client_ca != NULL && !wants)
 		tell(r, e, "listeners.client_ca",
 		    "is not asked for without TLS; write tls = \"required\"; "
@@ -225,7 +229,11 @@ use(struct conf_tls *t, struct conf_read *r, const struct conf_entry *e,
 	    c->client_ca != NULL ? "listeners.client_ca" : "listeners.tls";
 	struct err err;
 
-	if (context_for(t, c->client_ca, false, &c->l.tls, &err) != 0)
+	bool old = (c->l.lenient & INLET_OLD_TLS) != 0;
+
+	if (context_for(t, c->client_ca, false, &c->l.tls, &err) != 0 ||
+	    (old &&
+	        context_for(t, c->client_ca, true, &c->l.tls_old, &err) != 0))
 		conf_note_mistake(&r->notes, conf_read_place(e, path), path,
 		    "%s; write a file with certificates in PEM", err.text);
 }

@@ -284,7 +284,7 @@ inlet_session_go_on(struct inlet_session *s)
 static void
 session_secured(struct inlet_session *s)
 {
-	s->tls = SESSION_TLS_SECURE;
+	session_tls_done(s);
 	smtp_server_free(&s->smtp);
 	s->smtp = inlet_session_machine(s);
 	if (s->listener->implicit_tls)

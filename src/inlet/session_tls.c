@@ -4,12 +4,14 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/inlet/inlet.h"
 #include "postern/io/conn.h"
 #include "postern/smtp/smtp_server.h"
 
 #include "inlet/session_auth.h"
+#include "inlet/session_lenient.h"
 #include "inlet/session_state.h"
 
 static bool
@@ -58,6 +60,16 @@ session_tls_starttls(
 	return SMTP_NOW;
 }
 
+static struct tls_context *
+context_of(const struct inlet_session *s)
+{
+	const struct inlet_listener *l = s->listener;
+
+	if (l->tls_old != NULL && (session_lenient_words(s) & INLET_OLD_TLS))
+		return l->tls_old;
+	return l->tls;
+}
+
 void
 session_tls_start(struct inlet_session *s)
 {
@@ -66,7 +78,30 @@ session_tls_start(struct inlet_session *s)
 	free(s->helo);
 	s->helo = NULL;
 	session_auth_reset(s);
-	conn_secure_server(s->conn, s->listener->tls);
+	conn_secure_server(s->conn, context_of(s));
+}
+
+/* What only a lenient listener takes: TLS 1.0 and 1.1, or 1.2 with a cipher
+ * that is no AEAD or has no forward secrecy. */
+static bool
+is_old(const char *version, const char *cipher)
+{
+	if (strcmp(version, "TLSv1.3") == 0)
+		return false;
+	return strcmp(version, "TLSv1.2") != 0 ||
+	       strncmp(cipher, "ECDHE-", 6) != 0 ||
+	       (strstr(cipher, "GCM") == NULL &&
+	           strstr(cipher, "POLY1305") == NULL);
+}
+
+void
+session_tls_done(struct inlet_session *s)
+{
+	assert(s->tls == SESSION_TLS_HANDSHAKE);
+	s->tls = SESSION_TLS_SECURE;
+	if (context_of(s) == s->listener->tls_old &&
+	    is_old(conn_tls_version(s->conn), conn_tls_cipher(s->conn)))
+		session_lenient_used(s, INLET_OLD_TLS);
 }
 
 bool

@@ -22,6 +22,8 @@ const char *session_tls_offer(const struct inlet_session *s);
 bool session_tls_is_missing(const struct inlet_session *s);
 /* 220 was said: the handshake is due. */
 bool session_tls_is_due(const struct inlet_session *s);
+/* The handshake is done. */
+void session_tls_done(struct inlet_session *s);
 /* From here on TLS; what came in clear and was not taken is thrown away. */
 void session_tls_start(struct inlet_session *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" into out; false: in clear. */

@@ -253,6 +253,26 @@ def test_more_by_key(sink, postern, tmp_path):
     p.stop()
 
 
+def test_old_devices(sink, postern, cert):
+    """TLS 1.0 and old ciphers for those who are named, and for nobody else."""
+    old = ["-tls1", "-cipher", "ALL" + WEAK]
+    p = postern(sink().port, tls=group(cert), listeners=listener(
+        lenient=["old-tls"], lenient_networks=["127.0.0.0/8"]))
+    assert s_client(p.port, *old).startswith("TLSv1 ")
+    p.wait_event("lenient", client="127.0.0.1")
+    assert s_client(p.port, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA" + WEAK) == \
+        "TLSv1.2 ECDHE-ECDSA-AES256-SHA"
+    p.wait_event("lenient", n=2)
+    mark = p.log.mark()
+    assert s_client(p.port) == "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    p.settings["listeners"][0]["lenient_networks"] = ["192.0.2.7"]
+    p.wait_event("reloaded", since=p.reload())
+    assert s_client(p.port, *old) is None
+    p.wait_event("session.handshake", since=mark)
+    assert len(p.events("lenient")) == 2
+    p.stop()
+
+
 def test_nothing_is_renegotiated(sink, postern, cert):
     p = postern(sink().port, tls=group(cert), listeners=listener())
     r = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % p.port, "-starttls", "smtp", "-tls1_2",

@@ -169,6 +169,10 @@ static const struct {
 	    "main.conf:3: tls.ciphersuites: OpenSSL has nothing of the name "
 	    "\"HIGH\"; write names of \"openssl ciphers -v\" with \":\" "
 	    "between" },
+	{ LISTENER("lenient = [ \"old-tls\" ]; lenient_networks = [ "
+	           "\"127.0.0.0/8\" ];"),
+	    "main.conf:2: listeners.lenient: \"old-tls\" is nothing without "
+	    "TLS; write tls = \"optional\"; or take the word away" },
 	{ LISTENER("timeouts = { handshake = \"11m\"; };"),
 	    "main.conf:2: listeners.timeouts.handshake: \"11m\" is out of "
 	    "range; write \"100ms\" to \"10m\"" },
@@ -312,8 +316,10 @@ listeners_that_want_the_same_share_a_context(void **state)
 	               "{ name = \"d\"; address = [ \"127.0.0.1:4\" ];\n"
 	               "  tls = \"required\"; client_ca = \"$d/good.pem\"; },\n"
 	               "{ name = \"e\"; address = [ \"127.0.0.1:5\" ];\n"
-	               "  tls = \"required\"; client_ca = \"$d/rsa.pem\"; } "
-	               ");");
+	               "  tls = \"required\"; client_ca = \"$d/rsa.pem\"; },\n"
+	               "{ name = \"f\"; address = [ \"127.0.0.1:6\" ];\n"
+	               "  tls = \"optional\"; lenient = [ \"old-tls\" ];\n"
+	               "  lenient_networks = [ \"127.0.0.2\" ]; } );");
 	const struct inlet_listener *l = s->inlet.listeners;
 
 	(void)state;
@@ -321,6 +327,10 @@ listeners_that_want_the_same_share_a_context(void **state)
 	assert_ptr_not_equal(l[1].tls, l[2].tls);
 	assert_ptr_equal(l[2].tls, l[3].tls);
 	assert_ptr_not_equal(l[3].tls, l[4].tls);
+	assert_ptr_equal(l[0].tls, l[5].tls);
+	assert_null(l[0].tls_old);
+	assert_non_null(l[5].tls_old);
+	assert_ptr_not_equal(l[5].tls, l[5].tls_old);
 	conf_free(&s);
 }
 

@@ -85,9 +85,10 @@ struct inlet_listener {
 	/* Passwords in clear, from other hosts.  On a listener of loopback and
 	 * unix addresses they are always taken. */
 	bool allow_clear_auth;
-	uint32_t auth_failures_max; /* a session, then 421 */
-	bool implicit_tls;          /* from the first byte on; else STARTTLS */
-	struct tls_context *tls;    /* borrowed like all of this; NULL: none */
+	uint32_t auth_failures_max;  /* a session, then 421 */
+	bool implicit_tls;           /* from the first byte on; else STARTTLS */
+	struct tls_context *tls;     /* borrowed like all of this; NULL: none */
+	struct tls_context *tls_old; /* for lenient old-tls; NULL: none */
 };
 
 /* Loopback and unix addresses only? */
