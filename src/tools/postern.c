@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools/postern - the operator's tool: a table of commands, each in a file of
+ * its own.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "tools/passwd.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0]: the name */
+	const char *usage;
+} commands[] = {
+	{ "passwd", passwd_run, PASSWD_USAGE },
+};
+#define NCOMMANDS (sizeof commands / sizeof commands[0])
+
+static int
+usage(void)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++)
+		(void)fprintf(stderr, "%s%s", i == 0 ? "usage: " : "       ",
+		    commands[i].usage);
+	(void)fputs("       postern -V\n", stderr);
+	return EX_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
+		(void)printf("postern %s\n", PACKAGE_VERSION);
+		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	}
+	for (size_t i = 0; argc > 1 && i < NCOMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	if (argc > 1)
+		(void)fprintf(
+		    stderr, "postern: there is no command %s\n", argv[1]);
+	return usage();
+}
