@@ -14,6 +14,7 @@ enum inlet_event {
 	INLET_NETWORK,
 	INLET_CALLER,
 	INLET_PROXY,
+	INLET_XCLIENT,
 	INLET_STRANGER,
 	INLET_LENIENT_USED,
 	INLET_TIMEOUT,
@@ -42,6 +43,9 @@ static const struct log_event inlet_events[] = {
 	/* cut off, what a balancer sent is no PROXY header: listener, client,
 	 * text */
 	[INLET_PROXY] = { "session.proxy", LOG_LEVEL_WARN },
+	/* who a filter says its client is: client (the filter's), address,
+	 * name, helo, proto, user */
+	[INLET_XCLIENT] = { "session.xclient", LOG_LEVEL_DEBUG },
 	/* a session is over that made use of lenient, how often: listener,
 	 * client, helo, bare_newline, space_after_colon, no_brackets,
 	 * helo_syntax, old_tls, clear_auth, any_auth */

@@ -26,6 +26,7 @@
 #include "inlet/session_proxy.h"
 #include "inlet/session_state.h"
 #include "inlet/session_tls.h"
+#include "inlet/session_xclient.h"
 #include "inlet/stranger.h"
 
 /* Commands are fed in parts, so that replies to a full input stay bounded. */
@@ -94,6 +95,7 @@ session_free(struct inlet_session *s, const char *why)
 	generation_drop(&s->generation);
 	free(s->helo);
 	free(s->client);
+	free(s->claimed_helo);
 	free(s->via);
 	free(s->lenient_uses);
 	session_auth_reset(s);
@@ -256,6 +258,19 @@ session_secure(struct inlet_session *s)
 	set_clock(s, s->listener->timeouts.handshake);
 }
 
+/* The same over XCLIENT, after which another machine goes on. */
+static bool
+session_feed_all(struct inlet_session *s)
+{
+	if (!session_feed(s))
+		return false;
+	while (s->is_reborn) {
+		if (!session_xclient_restart(s) || !session_feed(s))
+			return false;
+	}
+	return true;
+}
+
 /* Takes what there is, then ends or waits for more. */
 void
 inlet_session_go_on(struct inlet_session *s)
@@ -265,7 +280,7 @@ inlet_session_go_on(struct inlet_session *s)
 		return;
 	if (s->awaits_proxy && !session_proxy_feed(s))
 		return;
-	if (s->tls == SESSION_TLS_HANDSHAKE || !session_feed(s))
+	if (s->tls == SESSION_TLS_HANDSHAKE || !session_feed_all(s))
 		return;
 	if (session_tls_is_due(s) && !s->is_half) {
 		session_secure(s);
@@ -405,7 +420,8 @@ on_helo(void *arg, struct str name, bool esmtp)
 
 	(void)esmtp; /* smtp_server_protocol() tells */
 	free(s->helo);
-	s->helo = mem_strn(name.p, name.len);
+	s->helo = s->claimed_helo != NULL ? mem_str(s->claimed_helo)
+	                                  : mem_strn(name.p, name.len);
 	session_command_offer(s);
 }
 
@@ -684,6 +700,8 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	s->policy = generation_policy(in->generation, listener);
 	s->door = listener;
 	inlet_session_peer(s, peer);
+	s->may_xclient =
+	    generation_has(s->generation, listener, GENERATION_XCLIENTS, peer);
 	s->id = session_id_next(clock_wall_ms());
 	s->opened_ms = loop_now_ms(in->loop);
 	s->conn = conn_adopt(in->loop, fd, &cs);

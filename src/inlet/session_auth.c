@@ -152,6 +152,20 @@ session_auth_reset(struct inlet_session *s)
 	s->is_anybody = false;
 }
 
+void
+session_auth_be(struct inlet_session *s, struct str user)
+{
+	struct users *users = newest_users(s);
+	const struct user *u = users != NULL ? users_find(users, user) : NULL;
+
+	session_auth_reset(s);
+	s->user = mem_strn(user.p, user.len);
+	if (u == NULL)
+		return;
+	s->users = users_ref(users);
+	s->user_policy = &u->policy;
+}
+
 /* The user may have gone from the file while his password was hashed by an
  * older one's: he is in that one. */
 static int

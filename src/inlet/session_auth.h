@@ -26,6 +26,9 @@ int session_auth_line(
 const char *session_auth_offer(const struct inlet_session *s);
 /* The listener requires a login, and there was none. */
 bool session_auth_is_missing(const struct inlet_session *s);
+/* XCLIENT: that user has logged in with who hands the session on.  He need not
+ * be in the users file; where he is, what it says of him counts. */
+void session_auth_be(struct inlet_session *s, struct str user);
 /* Nobody is logged in any more, and nothing is under way. */
 void session_auth_reset(struct inlet_session *s);
 

@@ -11,6 +11,7 @@
 #include "inlet/session_auth.h"
 #include "inlet/session_state.h"
 #include "inlet/session_tls.h"
+#include "inlet/session_xclient.h"
 
 enum {
 	PRE_TLS = 1 << 0,  /* also where TLS is required and not there yet */
@@ -33,6 +34,7 @@ static const struct verb_row {
 	{ "QUIT", NULL, PRE_TLS | PRE_AUTH },
 	{ "STARTTLS", session_tls_starttls, PRE_TLS | PRE_AUTH },
 	{ "AUTH", session_auth_begin, PRE_AUTH },
+	{ "XCLIENT", session_xclient_run, PRE_AUTH },
 	{ "", session_auth_line, PRE_TLS | PRE_AUTH },
 	/* clang-format on */
 };
@@ -41,6 +43,7 @@ static const struct verb_row {
 static const char *(*const offers[])(const struct inlet_session *s) = {
 	session_tls_offer,
 	session_auth_offer,
+	session_xclient_offer,
 };
 _Static_assert(sizeof offers / sizeof offers[0] <= SESSION_EXTENSIONS_MAX,
     "an EHLO that offers all does not fit");

@@ -6,6 +6,7 @@
 #include "postern/io/conn.h"
 #include "postern/smtp/smtp_server.h"
 
+#include "inlet/generation.h"
 #include "inlet/proxy.h"
 #include "inlet/session_state.h"
 
@@ -37,6 +38,8 @@ take_client(struct inlet_session *s, const struct proxy_header *h)
 	s->awaits_proxy = false;
 	s->via = mem_str(s->client);
 	s->is_check = !h->has_client;
+	s->may_xclient = h->has_client && generation_has(s->generation, s->door,
+	                                      GENERATION_XCLIENTS, &h->client);
 	if (h->has_client)
 		inlet_session_peer(s, &h->client);
 	else

@@ -63,9 +63,11 @@ struct inlet_session {
 	uint32_t auth_failures;
 	const char *extensions[SESSION_EXTENSIONS_MAX + 1];
 	enum session_tls tls;
-	char *client;           /* owned: "192.0.2.1", "uid=33" */
-	char *via;              /* owned: the balancer's address, or NULL */
-	struct addr peer;       /* the client, as PROXY or XCLIENT tell */
+	char *client; /* owned: "192.0.2.1", "uid=33" */
+	char
+	    *claimed_helo; /* owned: XCLIENT's, counts before EHLO's; or NULL */
+	char *via;         /* owned: the balancer's address, or NULL */
+	struct addr peer;  /* the client, as PROXY or XCLIENT tell */
 	uint32_t *lenient_uses; /* owned: INLET_LENIENTS; NULL: none */
 	uint64_t id;
 	uint64_t opened_ms;
@@ -73,6 +75,8 @@ struct inlet_session {
 	bool is_anybody;   /* any-auth has taken its login: nobody's rights */
 	bool is_counted;   /* in the table of clients */
 	bool awaits_proxy; /* its PROXY header: not greeted yet */
+	bool may_xclient;  /* its connection comes from xclient_from */
+	bool is_reborn;    /* XCLIENT was said: it begins anew */
 	bool is_check;     /* the balancer's own connection: may send nothing */
 	bool is_ended;     /* msg is with intake, the answer will come */
 	bool is_paused;    /* intake wants no bytes */

@@ -191,6 +191,98 @@ def test_a_reload_takes_the_balancers_up(sink, postern):
     p.stop()
 
 
+# --- XCLIENT -----------------------------------------------------------------------------
+
+def filtered(postern, port, **more):
+    return postern(port, listeners=[{"name": "local", "address": ["127.0.0.1:0"],
+                                     "xclient_from": ["127.0.0.1"], **more}], log={"level": "debug"})
+
+
+def test_a_filter_hands_its_client_on(sink, postern):
+    """The session begins anew, with what was pipelined behind; log, Received and
+    networks go by the address that was told."""
+    s = sink()
+    p = filtered(postern, s.port, networks=["127.0.0.1", "198.51.100.0/24"])
+    with From(p.port) as c:
+        assert "XCLIENT NAME ADDR PORT PROTO HELO LOGIN" in c.open()
+        c.send("XCLIENT NAME=client.example ADDR=198.51.100.7 PORT=50000 HELO=its+20name LOGIN=ann\r\n"
+               "MAIL FROM:<a@example.com>\r\nEHLO filter.test\r\n")
+        code, text = c.reply()
+        assert code == 220 and text[0].startswith("postern.test ESMTP")
+        assert c.reply()[0] == 503  # no EHLO yet
+        assert c.reply()[0] == 250
+        send(c)
+        assert c.cmd("XCLIENT ADDR=203.0.113.1")[0] == 554  # not of the networks
+        assert c.is_closed()
+    e = p.wait_event("session.xclient", address="198.51.100.7:50000")
+    assert (e["client"], e["name"], e["helo"], e["user"]) == ("127.0.0.1", "client.example", "its name", "ann")
+    e = p.wait_event("accepted", client="198.51.100.7")
+    assert (e["helo"], e["user"]) == ("its name", "ann")
+    p.wait_event("session.network", client="203.0.113.1")
+    assert content(s, s.wait_messages(1)[0]).startswith(b"Received: from its?name ([198.51.100.7]) by ")
+    p.stop()
+
+
+def test_a_client_without_an_address_may_send_nothing(sink, postern):
+    p = filtered(postern, sink().port)
+    with From(p.port) as c:
+        c.open()
+        assert c.cmd("XCLIENT ADDR=[UNAVAILABLE]")[0] == 220
+        assert c.cmd("EHLO x")[0] == 250
+        code, text = c.cmd("MAIL FROM:<a@example.com>")
+        assert code == 550 and text[0].startswith("5.7.1")
+        assert c.cmd("XCLIENT ADDR=198.51.100.7")[0] == 220
+        assert c.cmd("EHLO x")[0] == 250
+        send(c)
+    p.wait_event("accepted", client="198.51.100.7")
+    p.stop()
+
+
+def test_shares_go_by_the_address_that_a_filter_tells(sink, postern):
+    p = filtered(postern, sink().port, max_per_client=1)
+    with From(p.port) as c:
+        c.open()
+        assert c.cmd("XCLIENT ADDR=198.51.100.7")[0] == 220
+        with From(p.port) as second:  # the filter's own place is free again
+            second.open()
+            assert second.cmd("XCLIENT ADDR=198.51.100.7")[0] == 421
+        with From(p.port) as third:
+            third.open()
+            assert third.cmd("XCLIENT ADDR=198.51.100.8")[0] == 220
+    p.stop()
+
+
+def test_wrong_attributes_and_wrong_times(sink, postern):
+    p = filtered(postern, sink().port)
+    with From(p.port) as c:
+        c.open()
+        for bad in ("", " ADDR=", " ADDR=2001:db8::1", " NAME=a NAME=b", " DESTADDR=192.0.2.1", " LOGIN=a+0Db"):
+            code, text = c.cmd("XCLIENT" + bad)
+            assert code == 501 and text[0].startswith("5.5.4"), bad
+        assert c.cmd("MAIL FROM:<a@example.com>")[0] == 250
+        assert c.cmd("XCLIENT ADDR=198.51.100.7")[0] == 503
+        assert c.cmd("RSET")[0] == 250
+        send(c)
+    p.wait_event("accepted", client="127.0.0.1")
+    p.stop()
+
+
+def test_p20_xclient_is_for_those_who_are_named(sink, postern):
+    p = filtered(postern, sink().port)
+    with From(p.port, "127.0.0.2") as c:
+        assert not [x for x in c.open() if "XCLIENT" in x]
+        assert c.cmd("XCLIENT ADDR=198.51.100.7")[0] == 502
+        send(c)
+    p.wait_event("accepted", client="127.0.0.2")
+    with From(p.port) as c:  # and not for whom a filter names
+        c.open()
+        assert c.cmd("XCLIENT ADDR=127.0.0.2")[0] == 220
+        c.cmd("EHLO x")
+        send(c)
+    p.wait_event("accepted", 2, client="127.0.0.2")
+    p.stop()
+
+
 # --- unix sockets ----------------------------------------------------------------------
 
 class Unix(harness.Client):
