@@ -30,7 +30,8 @@ _Static_assert(SMTP_CAP_PIPELINING == 1 << 0 && SMTP_CAP_CHUNKING == 1 << 1 &&
                    SMTP_CAP_SIZE == 1 << 2 && SMTP_CAP_8BITMIME == 1 << 3 &&
                    SMTP_CAP_SMTPUTF8 == 1 << 4 && SMTP_CAP_DSN == 1 << 5 &&
                    SMTP_CAP_MT_PRIORITY == 1 << 6 &&
-                   SMTP_CAP_REQUIRETLS == 1 << 7 && SMTP_CAP_LIMITS == 1 << 8,
+                   SMTP_CAP_REQUIRETLS == 1 << 7 && SMTP_CAP_LIMITS == 1 << 8 &&
+                   SMTP_CAP_BINARYMIME == 1 << 9,
     "conf_table.c has the words in another order");
 
 /* What a struct settings is the front of. */

@@ -62,6 +62,7 @@ struct intake_message {
 	struct draft draft;
 	size_t words_taken; /* bytes of the budget */
 	uint32_t flags;     /* enum envelope_flag */
+	bool is_binary;     /* may be, the client says */
 	struct wishes wishes;
 	/* from the content on */
 	uint64_t mid;
@@ -309,6 +310,8 @@ make_envelope(struct intake_message *m, int64_t now_ms)
 	};
 	struct envelope *e;
 
+	if (m->is_binary && !message_scan_is_lines(&m->scan))
+		base.flags |= ENVELOPE_BINARY;
 	if (m->scan.body_8bit)
 		base.flags |= ENVELOPE_BODY_8BIT;
 	if (m->scan.header_8bit)
@@ -396,7 +399,7 @@ put_words(
 static uint32_t
 flags_of(const struct smtp_mail *m)
 {
-	return (m->eight_bit ? ENVELOPE_8BITMIME : 0u) |
+	return (m->eight_bit || m->binary ? ENVELOPE_8BITMIME : 0u) |
 	       (m->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u) |
 	       (m->ret_full ? ENVELOPE_RET_FULL : 0u) |
 	       (m->ret_hdrs ? ENVELOPE_RET_HDRS : 0u) |
@@ -482,6 +485,7 @@ message_new(struct intake *i, const struct intake_from *from,
 	m->rules = rules_ref(i->rules);
 	m->session = from->session;
 	m->flags = flags_of(mail);
+	m->is_binary = mail->binary;
 	wishes_take(&m->wishes, mail, from, clock_wall_ms());
 	policy_join(&m->policy, from->policy, from->user_policy);
 	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
@@ -724,6 +728,14 @@ intake_body(struct intake_message *m, const char *p, size_t n)
 	                         : take_content(m, p, n);
 }
 
+/* A body may hold any bytes where it was announced so; a header never. */
+static bool
+is_faulty(const struct intake_message *m)
+{
+	return m->scan.fault != MESSAGE_OK &&
+	       (!m->is_binary || m->scan.in_header);
+}
+
 /* What speaks against the whole content; true: nothing. */
 static bool
 is_acceptable(struct intake_message *m, struct smtp_reply *r)
@@ -736,9 +748,9 @@ is_acceptable(struct intake_message *m, struct smtp_reply *r)
 		smtp_reply_set(r, 554, "5.4.6",
 		    "This mail goes in a loop: it has %u Received fields",
 		    m->header.received);
-	else if (m->scan.fault == MESSAGE_NUL)
+	else if (is_faulty(m) && m->scan.fault == MESSAGE_NUL)
 		smtp_reply_set(r, 550, "5.5.2", "NUL in the content");
-	else if (m->scan.fault != MESSAGE_OK)
+	else if (is_faulty(m))
 		smtp_reply_set(r, 550, "5.5.2", "Bare CR or LF in the content");
 	else if (m->content.result != SPOOL_DONE)
 		set_room_reply(r, m->content.result);

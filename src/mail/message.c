@@ -81,8 +81,10 @@ message_scan(struct message_scan *s, const char *p, size_t n)
 		size_t take = lf != NULL ? (size_t)(lf - p) + 1 : n;
 		bool after_cr = s->state == SCAN_CR;
 
-		if (s->fault == MESSAGE_OK)
+		if (s->fault == MESSAGE_OK) {
 			s->fault = piece_fault(after_cr, p, take, lf, nul);
+			s->in_header = s->fault != MESSAGE_OK && !s->in_body;
+		}
 		if (lf != NULL && take > 1)
 			after_cr = lf[-1] == '\r';
 		piece_count(s, p, take, lf != NULL && after_cr);
@@ -95,8 +97,16 @@ message_scan(struct message_scan *s, const char *p, size_t n)
 void
 message_scan_end(struct message_scan *s)
 {
-	if (s->fault == MESSAGE_OK && s->state == SCAN_CR)
-		s->fault = MESSAGE_BARE_CR;
+	if (s->fault != MESSAGE_OK || s->state != SCAN_CR)
+		return;
+	s->fault = MESSAGE_BARE_CR;
+	s->in_header = !s->in_body;
+}
+
+bool
+message_scan_is_lines(const struct message_scan *s)
+{
+	return s->fault == MESSAGE_OK && s->line == 0;
 }
 
 void

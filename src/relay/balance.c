@@ -29,6 +29,9 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_UTF8) && !(caps & SMTP_CAP_SMTPUTF8))
 		return SPOOL_HOLD_SMTPUTF8;
+	if ((d->needs & DELIVERY_NEEDS_BINARY) &&
+	    (caps & SMTP_CAPS_BINARY) != SMTP_CAPS_BINARY)
+		return SPOOL_HOLD_BINARY;
 	if ((d->needs & DELIVERY_NEEDS_8BIT) && !(caps & SMTP_CAP_8BITMIME) &&
 	    !p->set->eight_bit_pass)
 		return SPOOL_HOLD_8BIT;

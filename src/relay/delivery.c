@@ -144,7 +144,9 @@ needs_of(const struct delivery *d)
 	if (!ascii || ((e->flags & ENVELOPE_SMTPUTF8) != 0 &&
 	                  (e->flags & ENVELOPE_HEADER_8BIT) != 0))
 		needs |= DELIVERY_NEEDS_UTF8;
-	if (e->flags & (ENVELOPE_BODY_8BIT | ENVELOPE_HEADER_8BIT))
+	if (e->flags & ENVELOPE_BINARY)
+		needs |= DELIVERY_NEEDS_BINARY;
+	else if (e->flags & (ENVELOPE_BODY_8BIT | ENVELOPE_HEADER_8BIT))
 		needs |= DELIVERY_NEEDS_8BIT;
 	/* A bounce rather goes without than not at all (RFC 8689 5). */
 	if ((e->flags & ENVELOPE_REQUIRETLS) != 0 && e->sender[0] != '\0')
@@ -286,6 +288,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		.sender = sender_for(d, p),
 		.envid = str_of(e->envid),
 		.eight_bit = says_8bit(d, p),
+		.binary = (d->needs & DELIVERY_NEEDS_BINARY) != 0,
 		.smtputf8 = says_utf8(d, p),
 		.ret_full = (e->flags & ENVELOPE_RET_FULL) != 0,
 		.ret_hdrs = (e->flags & ENVELOPE_RET_HDRS) != 0,

@@ -66,7 +66,8 @@ struct delivery_rcpt {
 enum delivery_need {
 	DELIVERY_NEEDS_UTF8 = 1,
 	DELIVERY_NEEDS_8BIT = 2,
-	DELIVERY_NEEDS_TLS = 4 /* RFC 8689 */
+	DELIVERY_NEEDS_TLS = 4,   /* RFC 8689 */
+	DELIVERY_NEEDS_BINARY = 8 /* RFC 3030 */
 };
 
 struct delivery {

@@ -112,6 +112,9 @@ fail_unfit(struct delivery *d, enum spool_hold lacks)
 	else if (lacks == SPOOL_HOLD_8BIT)
 		delivery_reply_set(
 		    reply, 554, "5.6.3", "no provider takes 8-bit content");
+	else if (lacks == SPOOL_HOLD_BINARY)
+		delivery_reply_set(
+		    reply, 554, "5.6.3", "no provider takes binary content");
 	else if (lacks == SPOOL_HOLD_REQUIRETLS)
 		delivery_reply_set(reply, 550, "5.7.30",
 		    "no provider supports REQUIRETLS, which the message "

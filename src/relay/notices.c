@@ -137,8 +137,9 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 	r.message_id = str_of(message_id);
 	r.returned = returned(n);
 	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 &&
-	         (e->flags & ENVELOPE_REQUIRETLS) == 0 && !is_unfit(n) &&
-	         r.returned.len == e->size && e->size <= RETURNED_MAX;
+	         (e->flags & (ENVELOPE_REQUIRETLS | ENVELOPE_BINARY)) == 0 &&
+	         !is_unfit(n) && r.returned.len == e->size &&
+	         e->size <= RETURNED_MAX;
 	built = dsn_build(out, &r, needs) == 0;
 	return built;
 }

@@ -118,6 +118,7 @@ relay_log_parked(const struct delivery *d, enum spool_hold why)
 		[SPOOL_HOLD_IDENTITY] = "identity",
 		[SPOOL_HOLD_8BIT] = "8bit",
 		[SPOOL_HOLD_DAMAGED] = "damaged",
+		[SPOOL_HOLD_BINARY] = "binary",
 	};
 	struct log_line l;
 

@@ -6,7 +6,8 @@
  * leaves at once (client_txn_pump), in as few writes as possible.
  *
  * Outbound gate: no address or parameter that could end a command gets out,
- * and content passes mail/message, which stops at a bare CR, LF or NUL.
+ * and content passes mail/message, which stops at a bare CR, LF or NUL; but for
+ * a binary body, which goes in chunks only: nothing in it can end it.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -83,7 +84,10 @@ txn_fault(const struct smtp_client *c, const struct smtp_txn *t)
 
 	if (t->smtputf8 && !(caps & SMTP_CAP_SMTPUTF8))
 		return "the peer does not offer SMTPUTF8";
-	if (t->eight_bit && !(caps & SMTP_CAP_8BITMIME) && !c->eight_bit_pass)
+	if (t->binary && (caps & SMTP_CAPS_BINARY) != SMTP_CAPS_BINARY)
+		return "the peer does not offer BINARYMIME";
+	if (t->eight_bit && !t->binary && !(caps & SMTP_CAP_8BITMIME) &&
+	    !c->eight_bit_pass)
 		return "the peer does not offer 8BITMIME";
 	if (t->require_tls && !(caps & SMTP_CAP_REQUIRETLS))
 		return "the peer does not offer REQUIRETLS";
@@ -226,7 +230,9 @@ put_mail_parameters(struct smtp_client *c, const struct smtp_txn *txn)
 
 		smtp_client_put(c, (struct str){ size, (size_t)n });
 	}
-	if (caps & SMTP_CAP_8BITMIME && txn->eight_bit)
+	if (txn->binary)
+		smtp_client_put(c, STR(" BODY=BINARYMIME"));
+	else if (caps & SMTP_CAP_8BITMIME && txn->eight_bit)
 		smtp_client_put(c, STR(" BODY=8BITMIME"));
 	if (txn->smtputf8)
 		smtp_client_put(c, STR(" SMTPUTF8"));
@@ -355,7 +361,8 @@ send_piece(struct smtp_client *c, struct client_txn *t, struct str s, bool last)
 	message_scan(&t->scan, s.p, s.len);
 	if (last)
 		message_scan_end(&t->scan);
-	if (t->scan.fault != MESSAGE_OK) {
+	if (t->scan.fault != MESSAGE_OK &&
+	    (!t->txn->binary || t->scan.in_header)) {
 		faulty(c, t->scan.fault);
 		return;
 	}

@@ -371,6 +371,7 @@ list_extensions(const struct smtp_server *s, struct ehlo *e)
 	offer(e, o->eight_bit, "8BITMIME");
 	offer(e, o->smtputf8, "SMTPUTF8");
 	offer(e, o->chunking, "CHUNKING");
+	offer(e, o->chunking && o->binary, "BINARYMIME");
 	offer(e, o->dsn, "DSN");
 	offer(e, o->mt_priority, "MT-PRIORITY");
 	offer(e, offers_hold(s, e->hold), e->hold);

@@ -50,6 +50,8 @@ check_fault(struct smtp_server *s)
 		[MESSAGE_NUL] = "NUL in the content",
 	};
 
+	if (s->binary && !s->scan.in_header)
+		return;
 	if (s->scan.fault != MESSAGE_OK && s->refusal == NULL)
 		refuse_with(s, 550, "5.5.2", texts[s->scan.fault]);
 }
@@ -87,7 +89,7 @@ pass(struct smtp_server *s, const char *p, size_t n)
 
 	if (n == 0 || s->refusal != NULL)
 		return;
-	if (!(s->settings.lenient & SMTP_BARE_NEWLINE)) {
+	if (s->binary || !(s->settings.lenient & SMTP_BARE_NEWLINE)) {
 		pass_on(s, p, n);
 		return;
 	}
@@ -155,6 +157,11 @@ smtp_server_content_data(struct smtp_server *s, struct str argument)
 	}
 	if (s->rcpts == 0) {
 		smtp_server_bad(s, 503, "5.5.1", "Need RCPT before DATA");
+		return;
+	}
+	if (s->binary) {
+		smtp_server_bad(
+		    s, 503, "5.5.1", "Binary content needs BDAT (RFC 3030)");
 		return;
 	}
 	s->pending = PENDING_DATA;

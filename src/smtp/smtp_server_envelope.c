@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * smtp/smtp_server_envelope - MAIL and RCPT with their parameters (RFC 5321
- * 4.1.1.2 and 4.1.1.3, RFC 1870, 3461, 4865, 4954 5, 6152, 6531, 6710, 8689).
+ * 4.1.1.2 and 4.1.1.3, RFC 1870, 3030, 3461, 4865, 4954 5, 6152, 6531, 6710,
+ * 8689).
  */
 #include "smtp/smtp_server_state.h"
 
@@ -125,12 +126,21 @@ take_size(struct parse *p, const struct command_param *param)
 	return max != 0 && p->m->size > max ? &too_big : NULL;
 }
 
+static bool
+offers_binary(const struct smtp_server *s)
+{
+	return s->settings.binary && s->settings.chunking;
+}
+
 static const struct wrong *
 take_body(struct parse *p, const struct command_param *param)
 {
 	p->m->eight_bit = str_is(param->value, "8BITMIME");
-	return p->m->eight_bit || str_is(param->value, "7BIT") ? NULL
-	                                                       : &bad_value;
+	p->m->binary =
+	    offers_binary(p->server) && str_is(param->value, "BINARYMIME");
+	return p->m->eight_bit || p->m->binary || str_is(param->value, "7BIT")
+	           ? NULL
+	           : &bad_value;
 }
 
 static const struct wrong *
@@ -476,6 +486,7 @@ smtp_server_envelope_mail(struct smtp_server *s, struct str argument)
 	}
 	m.sender = address_str(&a);
 	s->smtputf8 = m.smtputf8;
+	s->binary = m.binary;
 	s->pending = PENDING_MAIL;
 	if (s->hooks->mail(s->arg, &m, &r) == SMTP_NOW)
 		smtp_server_answer(s, &r);

@@ -57,6 +57,7 @@ struct smtp_server {
 	/* The transaction. */
 	bool open; /* mail() said yes, and neither end() nor reset() was */
 	bool smtputf8;
+	bool binary; /* its content is not looked at but for the header */
 	uint32_t rcpts, rcpts_refused;
 
 	/* Its content. */

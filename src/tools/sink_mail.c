@@ -96,7 +96,9 @@ sink_mail_begin(struct sink_mail *m, const struct smtp_mail *mail)
 		snprintf(size, sizeof size, " SIZE=%llu",
 		    (unsigned long long)mail->size);
 	m->parameters = mem_printf("%s%s%s%s%s%.*s%s%s%s%.*s", size,
-	    mail->eight_bit ? " BODY=8BITMIME" : "",
+	    mail->binary      ? " BODY=BINARYMIME"
+	    : mail->eight_bit ? " BODY=8BITMIME"
+	                      : "",
 	    mail->smtputf8 ? " SMTPUTF8" : "",
 	    mail->ret_full   ? " RET=FULL"
 	    : mail->ret_hdrs ? " RET=HDRS"

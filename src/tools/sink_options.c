@@ -82,6 +82,7 @@ static const struct extension extensions[] = {
 static const struct extension offers[] = {
 	{ "MT-PRIORITY", SINK_MT_PRIORITY },
 	{ "REQUIRETLS", SINK_REQUIRETLS },
+	{ "BINARYMIME", SINK_BINARYMIME },
 	{ NULL, 0 },
 };
 

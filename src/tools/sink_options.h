@@ -35,6 +35,7 @@ enum sink_disable {
 enum sink_offer {
 	SINK_MT_PRIORITY = 1 << 0,
 	SINK_REQUIRETLS = 1 << 1, /* under TLS */
+	SINK_BINARYMIME = 1 << 2, /* with CHUNKING */
 };
 
 #define SINK_LISTEN_MAX 8

@@ -351,6 +351,7 @@ new_server(struct sink_session *s)
 		.chunking = !(o->disable & SINK_NO_CHUNKING),
 		.dsn = !(o->disable & SINK_NO_DSN),
 		.eight_bit = !(o->disable & SINK_NO_8BITMIME),
+		.binary = o->offer & SINK_BINARYMIME,
 		.mt_priority = o->offer & SINK_MT_PRIORITY,
 		.require_tls = secure && (o->offer & SINK_REQUIRETLS),
 		.auth = o->user != NULL && (secure || o->tls == SINK_TLS_OFF),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client may ask for besides delivery, as it shows at the provider and
 in bounces: MT-PRIORITY (RFC 6710), FUTURERELEASE (RFC 4865), LIMITS (RFC
-9422); TLS-Required (RFC 8689 3)."""
+9422), BINARYMIME (RFC 3030); TLS-Required (RFC 8689 3)."""
 import datetime
 import re
 
@@ -199,4 +199,59 @@ def test_limits_of_a_provider_are_heeded(sink, postern):
     assert sorted(got) == sorted(rcpts)
     assert max(sent.values()) <= 2
     assert max(len(d) for d in domains.values()) <= 2
+    p.stop()
+
+
+# --- BINARYMIME --------------------------------------------------------------------
+
+BINARY = {"name": "local", "address": ["127.0.0.1:0"], "binary": True}
+
+
+def send_binary(port, content, sender="app@example.com", size=None):
+    """In chunks of that many octets."""
+    with harness.Client(port) as c:
+        assert "BINARYMIME" in keywords(c.open())
+        assert c.cmd("MAIL FROM:<%s> BODY=BINARYMIME RET=FULL" % sender)[0] == 250
+        assert c.cmd("RCPT TO:<ann@example.net>")[0] == 250
+        size = size or len(content)
+        for at in range(0, len(content), size):
+            part = content[at:at + size]
+            c.send(b"BDAT %d%s\r\n" % (len(part), b" LAST" if at + size >= len(content) else b""))
+            c.send(part)
+            assert c.reply()[0] == 250
+
+
+@pytest.mark.parametrize("size", [None, 1000, 70000], ids=["whole", "small", "large"])
+def test_binary_content_arrives_as_it_is(size, sink, postern):
+    """All bytes there are, and what would end other mail; small and staged."""
+    junk = bytes(range(256)) + b"\r\n.\r\nMAIL FROM:<x@y>\n.\n\r\r\n\0" + b"z" * 2000
+    s = sink("--offer", "BINARYMIME")
+    p = postern(s.port, listeners=[BINARY])
+    for i, body in enumerate((junk, junk * 300, b"\n", b"x")):
+        content = mails.HEAD % (b"binary", b"binary") + b"\r\n" + body
+        send_binary(p.port, content, size=size)
+        m = s.wait_messages(i + 1)[i]
+        assert "BODY=BINARYMIME" in m["parameters"].split()
+        assert harness.without_received(content_of(s, m))[1] == content
+    p.stop()
+
+
+def test_lines_that_are_announced_as_binary_need_no_binarymime(sink, postern):
+    s = sink()
+    p = postern(s.port, listeners=[BINARY])
+    send_binary(p.port, mails.eight_bit())
+    m = s.wait_messages(1)[0]
+    assert "BODY=8BITMIME" in m["parameters"].split()
+    assert harness.without_received(content_of(s, m))[1] == mails.eight_bit()
+    p.stop()
+
+
+@pytest.mark.parametrize("without", [None, "CHUNKING", "PIPELINING"])
+def test_binary_content_is_bounced_where_nobody_takes_it(without, sink, postern):
+    s = sink(*(["--offer", "BINARYMIME", "--disable", without] if without else []))
+    p = postern(s.port, listeners=[BINARY])
+    send_binary(p.port, mails.HEAD % (b"binary", b"binary") + b"\r\nbare\nLF")
+    m = s.wait_messages(1)[0]
+    text = content_of(s, m)
+    assert m["sender"] == "" and b"Status: 5.6.3" in text and b"bare" not in text
     p.stop()

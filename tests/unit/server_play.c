@@ -39,6 +39,7 @@ const struct smtp_server_settings play_extended = {
 	.chunking = true,
 	.dsn = true,
 	.eight_bit = true,
+	.binary = true,
 	.mt_priority = true,
 	.limits = true,
 	.require_tls = true,
@@ -173,6 +174,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	y->sender[m->sender.len] = '\0';
 	see(y, "mail[", m->sender, "");
 	see(y, "", str_of(m->eight_bit ? ",8bit" : ""), "");
+	see(y, "", str_of(m->binary ? ",binary" : ""), "");
 	see(y, "", str_of(m->smtputf8 ? ",utf8" : ""), "");
 	see(y, "", str_of(m->ret_full ? ",full" : ""), "");
 	see(y, "", str_of(m->ret_hdrs ? ",hdrs" : ""), "");

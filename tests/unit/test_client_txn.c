@@ -533,6 +533,28 @@ static const struct world_scene wishes[] = {
 	    .script = HELLO("S 250-MT-PRIORITY\n") "send urgent\n"
 	                                           "C MAIL FROM:<a@x> "
 	                                           "MT-PRIORITY=-3\n" },
+	{ .why = "binary content in a chunk",
+	    .script = HELLO("S 250-PIPELINING\nS 250-CHUNKING\nS "
+	                    "250-BINARYMIME\n") "send binary\nC MAIL "
+	                                        "FROM:<a@x> BODY=BINARYMIME\n"
+	                                        "C RCPT TO:<b@y>\nC BDAT 5 "
+	                                        "LAST\nC \nc x\ry\n" },
+	{ .why = "its header is lines",
+	    .script = HELLO("S 250-PIPELINING\nS 250-CHUNKING\nS "
+	                    "250-BINARYMIME\n") "send badbinary\n"
+	                                        "E done badbinary body local "
+	                                        "the content holds a bare LF\n"
+	                                        "E lost body local the content "
+	                                        "holds a bare LF\n" },
+	{ .why = "no BINARYMIME, no binary content",
+	    .script = CHUNK "send binary\nE done binary mail local the peer "
+	                    "does not offer BINARYMIME\n" },
+	{ .why = "nor without chunks",
+	    .script = HELLO("S 250-PIPELINING\n"
+	                    "S 250-BINARYMIME\n") "send binary\n"
+	                                          "E done binary mail local "
+	                                          "the peer does not offer "
+	                                          "BINARYMIME\n" },
 	{ .why = "not where it is not",
 	    .script = BARE "send urgent\nC MAIL FROM:<a@x>\n" },
 	{ .why = "nor where it is disabled",

@@ -54,6 +54,49 @@ static const struct {
 	    "", 4 },
 };
 
+static const struct {
+	const char *why;
+	struct str in;
+	bool in_header, is_lines;
+} parts[] = {
+	{ "nothing", BYTES(""), false, true },
+	{ "lines", BYTES("A: b\r\n\r\nc\r\n"), false, true },
+	{ "the last one not whole", BYTES("A: b\r\n\r\nc"), false, false },
+	{ "a bare LF in the header", BYTES("A: b\nC: d\r\n\r\n"), true, false },
+	{ "in the body", BYTES("A: b\r\n\r\nc\n"), false, false },
+	{ "a NUL in the header", BYTES("A: \0\r\n\r\nc\n"), true, false },
+	{ "in the body, too, but later", BYTES("A: \r\n\r\n\0\n"), false,
+	    false },
+	{ "a CR at the end of a header", BYTES("A: b\r"), true, false },
+	{ "of a body", BYTES("\r\nb\r"), false, false },
+	{ "a fault is no end of the header", BYTES("A\n\nb\r\n"), true, false },
+};
+
+static void
+it_is_told_where_the_fault_is(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		for (size_t step = 1; step < 20; step++) {
+			struct message_scan s;
+			struct str in = parts[i].in;
+
+			message_scan_init(&s);
+			while (in.len > 0) {
+				size_t n = in.len < step ? in.len : step;
+
+				message_scan(&s, in.p, n);
+				in.p += n;
+				in.len -= n;
+			}
+			message_scan_end(&s);
+			if (s.in_header != parts[i].in_header ||
+			    message_scan_is_lines(&s) != parts[i].is_lines)
+				fail_msg("%s (%zu)", parts[i].why, step);
+		}
+	}
+}
+
 static void
 scan_cut(size_t row, size_t step)
 {
@@ -282,6 +325,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_told_where_the_fault_is),
 		cmocka_unit_test(content_is_scanned_however_it_arrives),
 		cmocka_unit_test(only_crlf_dot_crlf_ends_content),
 		cmocka_unit_test(nothing_bare_leaves),

@@ -166,6 +166,30 @@ waiting_for_one_stops_not_the_other(void **state)
 	world_done(&w);
 }
 
+/* Its report has the header only: the content can go back no better. */
+static void
+binary_content_is_not_converted(void **state)
+{
+	static const char *const says[] = { "PIPELINING", "8BITMIME",
+		"BINARYMIME", NULL };
+	struct fake_settings s = { .ehlo = says };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s); /* no CHUNKING */
+	world_start(&w);
+	world_send(&w,
+	    &(struct world_mail){ .content = "Subject: x\r\n\r\nbody\nx",
+	        .flags =
+	            ENVELOPE_8BITMIME | ENVELOPE_BINARY | ENVELOPE_RET_FULL });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(world_count_log(&w, "bounced", "5.6.3"), 1);
+	assert_null(strstr(fake_mail(w.fake[0], 0)->content, "body"));
+	world_done(&w);
+}
+
 /* --- REQUIRETLS (RFC 8689) ------------------------------------------------
  */
 
@@ -354,6 +378,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(eight_bit_may_be_passed),
 		cmocka_unit_test(ascii_needs_no_smtputf8),
 		cmocka_unit_test(waiting_for_one_stops_not_the_other),
+		cmocka_unit_test(binary_content_is_not_converted),
 		cmocka_unit_test(without_verified_tls_requiretls_is_bounced),
 		cmocka_unit_test(requiretls_waits_for_one_that_may_offer_it),
 		cmocka_unit_test(a_provider_may_say_that_it_lacks_it_itself),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters of MAIL that only some sessions offer: MT-PRIORITY (RFC 6710),
- * FUTURERELEASE (4865), REQUIRETLS (8689), AUTH= (4954); LIMITS (9422). */
+ * FUTURERELEASE (4865), REQUIRETLS (8689), AUTH= (4954), BINARYMIME (3030);
+ * LIMITS (9422). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,6 +165,53 @@ who_wrote_it_is_a_mailbox_in_xtext(void **state)
 	PLAY_MORE(t);
 }
 
+#define BINARY HI FROM "BODY=BINARYMIME\r\nRCPT TO:<c@d>\r\n"
+#define BINARY_OUT HI_OUT "mail[a@b,binary] 250:2.1.0 rcpt[c@d] 250:2.1.5 "
+
+/* RFC 3030: the body is any bytes, of which none ends anything; the header is
+ * lines as ever. */
+static void
+a_binary_body_is_any_bytes(void **state)
+{
+	static const struct play t[] = {
+		{ "a bare LF, a bare CR, no end of a line",
+		    BINARY "BDAT 15 LAST\r\nA: b\r\n\r\na\nb\rc\r.NOOP\r\n",
+		    BINARY_OUT "data msg[A: b\r\n\r\na\nb\rc\r.] 250:2.0.0 "
+		               "250:2.0.0" },
+		{ "in pieces, cut inside of a CRLF",
+		    BINARY "BDAT 8\r\nA: b\r\n\r\nBDAT 2\r\na\r"
+		           "BDAT 2 LAST\r\n\n\n",
+		    BINARY_OUT "data 250:2.0.0 250:2.0.0 "
+		               "msg[A: b\r\n\r\na\r\n\n] 250:2.0.0" },
+		{ "a bare LF in the header",
+		    BINARY "BDAT 11 LAST\r\nA: b\nC\r\n\r\nx",
+		    BINARY_OUT "data reset 550:5.5.2" },
+		{ "a bare CR where no body follows",
+		    BINARY "BDAT 5 LAST\r\nA: b\r",
+		    BINARY_OUT "data reset 550:5.5.2" },
+		{ "not by DATA; BDAT may follow",
+		    BINARY "DATA\r\nBDAT 2 LAST\r\n\r\n",
+		    BINARY_OUT "503:5.5.1 data msg[\r\n] 250:2.0.0" },
+		{ "the next message is none unless it says so",
+		    BINARY "BDAT 4 LAST\r\n\r\n\n\n" FROM
+		           "\r\nRCPT TO:<c@d>\r\nBDAT 3 LAST\r\n\r\n\n",
+		    BINARY_OUT "data msg[\r\n\n\n] 250:2.0.0 mail[a@b] "
+		               "250:2.1.0 rcpt[c@d] 250:2.1.5 data reset "
+		               "550:5.5.2" },
+		{ "lines only, announced so",
+		    BINARY "BDAT 7 LAST\r\n\r\nabc\r\n",
+		    BINARY_OUT "data msg[\r\nabc\r\n] 250:2.0.0" },
+	};
+	struct smtp_server_settings s = play_extended;
+
+	(void)state;
+	PLAY_MORE(t);
+	s.chunking = false;
+	play_with(&(struct play){ "without CHUNKING it is not offered",
+	              HI FROM "BODY=BINARYMIME\r\n", HI_OUT "501:5.5.4" },
+	    1, &s);
+}
+
 static void
 helo_has_none_of_them(void **state)
 {
@@ -204,6 +252,7 @@ main(void)
 		cmocka_unit_test(a_release_is_within_what_is_offered),
 		cmocka_unit_test(requiretls_has_no_value),
 		cmocka_unit_test(who_wrote_it_is_a_mailbox_in_xtext),
+		cmocka_unit_test(a_binary_body_is_any_bytes),
 		cmocka_unit_test(helo_has_none_of_them),
 		cmocka_unit_test(what_was_said_is_for_one_message),
 	};

@@ -32,12 +32,15 @@ struct message_scan {
 	uint32_t line;    /* octets of the current line */
 	uint32_t longest; /* octets of the longest line, CRLF included */
 	enum message_fault fault;
+	bool in_header; /* the fault is */
 	uint64_t size;
 };
 void message_scan_init(struct message_scan *s);
 void message_scan(struct message_scan *s, const char *p, size_t n);
 /* A CR at the very end is bare. */
 void message_scan_end(struct message_scan *s);
+/* After that: nothing but lines, the last one whole?  Else it is binary. */
+bool message_scan_is_lines(const struct message_scan *s);
 
 /* DATA of a server: removes stuffed dots, finds CRLF.CRLF (also at once).
  * Only CRLF.CRLF ends it.  The CRLF before the dot belongs to the content. */

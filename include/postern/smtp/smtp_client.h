@@ -37,10 +37,11 @@ enum smtp_capability {
 	SMTP_CAP_MT_PRIORITY = 1 << 6,
 	SMTP_CAP_REQUIRETLS = 1 << 7, /* as said under TLS */
 	SMTP_CAP_LIMITS = 1 << 8,
-	SMTP_CAP_STARTTLS = 1 << 9,
-	SMTP_CAP_ENHANCED = 1 << 10,
-	SMTP_CAP_AUTH_PLAIN = 1 << 11,
-	SMTP_CAP_AUTH_LOGIN = 1 << 12,
+	SMTP_CAP_BINARYMIME = 1 << 9,
+	SMTP_CAP_STARTTLS = 1 << 10,
+	SMTP_CAP_ENHANCED = 1 << 11,
+	SMTP_CAP_AUTH_PLAIN = 1 << 12,
+	SMTP_CAP_AUTH_LOGIN = 1 << 13,
 };
 
 struct smtp_limits {       /* RFC 9422; 0: none said */
@@ -55,11 +56,16 @@ struct smtp_txn_rcpt {
 	struct str orcpt;
 };
 
+/* Together, what binary content needs: envelope and chunks in one flight. */
+#define SMTP_CAPS_BINARY                                                       \
+	(SMTP_CAP_BINARYMIME | SMTP_CAP_CHUNKING | SMTP_CAP_PIPELINING)
+
 /* One transaction.  Everything borrowed until done(). */
 struct smtp_txn {
 	void *arg; /* the owner's */
 	struct str sender, envid;
 	bool eight_bit; /* say BODY=8BITMIME where it is offered */
+	bool binary;    /* say BODY=BINARYMIME: the body is any bytes */
 	bool smtputf8;  /* say SMTPUTF8 */
 	bool ret_full, ret_hdrs;
 	bool require_tls;   /* say REQUIRETLS */

@@ -37,6 +37,7 @@ struct smtp_mail {
 	struct str sender; /* without <>; empty: null sender; route dropped */
 	uint64_t size;     /* SIZE=, 0: not given */
 	bool eight_bit, smtputf8, ret_full, ret_hdrs;
+	bool binary;        /* BODY=BINARYMIME: the body is any bytes */
 	struct str envid;   /* xtext as given, checked; empty: none */
 	int8_t priority;    /* MT-PRIORITY, -9 to 9; 0 where none is said */
 	bool require_tls;   /* REQUIRETLS */
@@ -114,6 +115,7 @@ struct smtp_server_settings {
 	uint32_t line_max;          /* command line octets, at least 512 */
 	bool smtputf8, chunking, dsn, eight_bit;
 	bool no_pipelining, no_size, no_enhanced; /* not offered */
+	bool binary; /* BINARYMIME, with chunking only */
 	bool mt_priority;
 	bool limits;         /* LIMITS: recipients_max, messages_max */
 	bool require_tls;    /* REQUIRETLS: only where the session is TLS */

@@ -24,6 +24,7 @@ enum envelope_flag {
 	ENVELOPE_NOTICE = 1 << 6,      /* made here: bounce, delay, success */
 	ENVELOPE_REQUIRETLS = 1 << 7,  /* MAIL ... REQUIRETLS */
 	ENVELOPE_AUTH = 1 << 8,        /* MAIL ... AUTH=, whoever it named */
+	ENVELOPE_BINARY = 1 << 9,      /* the body is not made of lines */
 };
 
 enum envelope_notify { /* 0: none was given */

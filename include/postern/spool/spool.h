@@ -72,6 +72,7 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 	SPOOL_HOLD_IDENTITY,
 	SPOOL_HOLD_8BIT,
 	SPOOL_HOLD_DAMAGED, /* a record or the content cannot be read */
+	SPOOL_HOLD_BINARY,
 };
 
 struct spool_op;
