@@ -622,6 +622,7 @@ inlet_session_machine(struct inlet_session *s)
 	own.extensions = s->extensions;
 	own.lenient = session_lenient_words(s);
 	own.require_tls = s->listener->require_tls && conn_is_secure(s->conn);
+	own.auth = session_auth_offer(s) != NULL;
 	return smtp_server_new(&own, &smtp_hooks, s);
 }
 

@@ -2,6 +2,7 @@
 """What a client may ask for besides delivery, as it shows at the provider and
 in bounces: MT-PRIORITY (RFC 6710), FUTURERELEASE (RFC 4865), LIMITS (RFC
 9422), BINARYMIME (RFC 3030); TLS-Required (RFC 8689 3)."""
+import base64
 import datetime
 import re
 
@@ -9,6 +10,10 @@ import pytest
 
 import harness
 import mails
+
+
+# of a user, and its crypt(3)
+PASSWORD = (b"app's own", "$5$saltstring$UIy5LnaQoXAM/fK7HrylZ2C9tc5tiYPYWoDY/ix0dtC")
 
 
 def content_of(s, m):
@@ -71,6 +76,40 @@ def test_a_priority_stays_here_where_it_is_not_offered(sink, postern):
     p = postern(s.port)
     harness.send_raw(p.port, mails.plain(), options=("MT-PRIORITY=4",))
     assert "MT-PRIORITY" not in s.wait_messages(1)[0]["parameters"]
+    p.stop()
+
+
+def proxied(port, login=None):
+    """A session of a client elsewhere, as a balancer says."""
+    c = harness.Client(port)
+    c.send("PROXY TCP4 192.0.2.1 127.0.0.1 40000 25\r\n")
+    c.open()
+    if login:
+        assert c.cmd("AUTH PLAIN " + base64.b64encode(b"\0%s\0%s" % login).decode())[0] == 235
+    return c
+
+
+def test_only_those_here_and_those_logged_in_may_raise_it(sink, postern, tmp_path):
+    """RFC 6710: others get 0, and X.3.6 with the new priority in the reply to
+    their message."""
+    users = tmp_path / "users"
+    users.write_text("app:%s\n" % PASSWORD[1])
+    users.chmod(0o600)
+    s = sink("--offer", "MT-PRIORITY")
+    p = postern(s.port, users_file=str(users),
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "proxy_from": ["127.0.0.1"],
+                            "auth": "optional", "allow_clear_auth": True}])
+    for login, said, told in ((None, "2.3.6 0 is the new priority; queued as ", None),
+                              ((b"app", PASSWORD[0]), "2.0.0 queued as ", "MT-PRIORITY=3")):
+        with proxied(p.port, login) as c:
+            for command in ("MAIL FROM:<app@example.com> MT-PRIORITY=3", "RCPT TO:<ann@example.net>"):
+                assert c.cmd(command)[0] == 250
+            assert c.cmd("DATA")[0] == 354
+            c.send(mails.plain() + b".\r\n")
+            code, text = c.reply()
+            assert code == 250 and text[0].startswith(said)
+        m = s.wait_messages(1 if login is None else 2)[-1]
+        assert [x for x in m["parameters"].split() if x.startswith("MT-")] == ([told] if told else [])
     p.stop()
 
 
@@ -254,4 +293,34 @@ def test_binary_content_is_bounced_where_nobody_takes_it(without, sink, postern)
     m = s.wait_messages(1)[0]
     text = content_of(s, m)
     assert m["sender"] == "" and b"Status: 5.6.3" in text and b"bare" not in text
+    p.stop()
+
+
+# --- AUTH= of MAIL -----------------------------------------------------------------
+
+def test_who_wrote_it_is_not_taken_on_trust(sink, postern, tmp_path):
+    """RFC 4954 5: AUTH= is taken where AUTH is offered; a server that does not
+    trust it tells AUTH=<> to the next one, if that has logged us in."""
+    users, secret = tmp_path / "users", tmp_path / "secret"
+    users.write_text("app:%s\n" % PASSWORD[1])
+    secret.write_text("s3cret\n")
+    for path in (users, secret):
+        path.chmod(0o600)
+    s, plain = sink("--auth", "me:s3cret"), sink()
+    p = postern(dict(harness.provider(s.port), user="me", password_file=str(secret), allow_clear_auth=True),
+                users_file=str(users),
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "auth": "optional"}])
+    with harness.Client(p.port) as c:
+        c.open()
+        assert c.cmd("MAIL FROM:<app@example.com> AUTH=nobody")[0] == 501
+    harness.send_raw(p.port, mails.plain(), options=("AUTH=e+3Dmc2@example.com",))
+    harness.send_raw(p.port, mails.plain(), sender="none@example.com")
+    told = {m["sender"]: m["parameters"].split() for m in s.wait_messages(2)}
+    assert "AUTH=<>" in told["app@example.com"]
+    assert not [x for x in told["none@example.com"] if x.startswith("AUTH")]
+    p.settings["providers"] = [harness.provider(plain.port, name="plain")]
+    mark = p.reload()
+    p.wait_event("reloaded", since=mark)
+    harness.send_raw(p.port, mails.plain(), options=("AUTH=<>",))
+    assert "AUTH" not in plain.wait_messages(1)[0]["parameters"]
     p.stop()
