@@ -57,6 +57,7 @@ take_arrival(struct mailbox_item *item, void *owner)
 	struct arrival *a = (struct arrival *)(void *)item;
 	struct inlet *in = owner;
 
+	stat_sub(&in->coming, 1);
 	if (generation_listener(in->generation, a->listener) == NULL)
 		close(a->fd); /* the listener went away meanwhile */
 	else
@@ -73,6 +74,7 @@ inlet_accept(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	a->listener = listener;
 	a->fd = fd;
 	a->peer = *peer;
+	stat_add(&in->coming, 1);
 	mailbox_put(in->mailbox, &a->item);
 }
 
@@ -259,7 +261,7 @@ inlet_free(struct inlet **inp)
 size_t
 inlet_load(const struct inlet *in)
 {
-	return (size_t)stat_get(&in->counters.open);
+	return (size_t)(stat_get(&in->counters.open) + stat_get(&in->coming));
 }
 
 const struct inlet_counters *

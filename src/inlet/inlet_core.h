@@ -27,6 +27,7 @@ struct inlet {
 	struct list sessions;
 	struct provers *provers;        /* owned: who hashes passwords */
 	struct inlet_counters counters; /* any thread */
+	struct stat_counter coming; /* accepted, not taken from the mailbox */
 	pthread_t thread;
 	char thread_name[16];
 	bool is_started, is_draining;

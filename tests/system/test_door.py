@@ -579,3 +579,41 @@ def test_an_ordinary_user_serves_a_low_port(sink, postern, tmp_path):
         proc.signal(signal.SIGTERM)
         assert proc.wait() == 0
     proc.check_reports()
+
+
+# --- several inlets -------------------------------------------------------------------------
+
+def watched(pid):
+    """How many descriptors each of its event loops watches, the most first."""
+    rows = []
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            if "eventpoll" in os.readlink("/proc/%d/fd/%s" % (pid, fd)):
+                rows.append(open("/proc/%d/fdinfo/%s" % (pid, fd)).read().count("tfd:"))
+        except OSError:
+            pass  # closed meanwhile
+    return sorted(rows, reverse=True)
+
+
+def test_four_inlets_share_a_burst(sink, postern):
+    """Each connection goes to the inlet with the fewest, those on their way
+    counted: also when many are accepted at once."""
+    s = sink()
+    p = postern(s.port, inlet_threads=4)
+    held = []
+    for _ in range(400):
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.1", p.port))
+        held.append(sock)
+    for sock in held:
+        sock.settimeout(harness.LONG)
+        assert sock.recv(3) == b"220"
+    each = watched(p.proc.pid)[:4]
+    assert min(each) >= 90 and max(each) <= 120, each
+    load = harness.Load(p.port, p.dir, 400, 20).result()
+    assert load["acked"] == 400
+    s.wait_messages(400)
+    for sock in held:
+        sock.close()
+    p.stop()

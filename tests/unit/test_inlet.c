@@ -59,6 +59,26 @@ a_message_is_taken(void **state)
 	rig_end(&r);
 }
 
+/* main accepts many in a turn before an inlet has seen the first. */
+static void
+what_is_on_its_way_counts(void **state)
+{
+	struct addr peer = { .len = sizeof(sa_family_t) };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	inlet_stop(r.inlet[0]);
+	peer.ss.ss_family = AF_UNIX;
+	for (size_t i = 1; i <= 3; i++) {
+		inlet_accept(r.inlet[0], 0,
+		    open("/dev/null", O_RDWR | O_CLOEXEC), &peer);
+		assert_int_equal(inlet_load(r.inlet[0]), i);
+	}
+	rig_end(&r);
+}
+
 #define MANY 100
 
 static void
@@ -608,6 +628,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_taken),
+		cmocka_unit_test(what_is_on_its_way_counts),
 		cmocka_unit_test(many_messages_in_one_write_are_taken),
 		cmocka_unit_test(a_client_that_closes_its_side_still_hears),
 		cmocka_unit_test(a_client_that_writes_in_pieces_does_not_wait),

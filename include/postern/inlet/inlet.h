@@ -127,7 +127,8 @@ void inlet_accept(
     struct inlet *in, size_t listener, int fd, const struct addr *peer);
 void inlet_change(struct inlet *in, const struct inlet_settings *s,
     void (*on_old)(void *arg), void *arg);
-size_t inlet_load(const struct inlet *in); /* open sessions, any thread */
+/* Open sessions, and connections on their way to it.  Any thread. */
+size_t inlet_load(const struct inlet *in);
 /* No new transactions; sessions in DATA may finish within grace_ms, the others
  * get 421; then done(arg) in the inlet's thread. */
 void inlet_drain(
