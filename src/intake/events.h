@@ -18,8 +18,8 @@ static const struct log_event intake_events[] = {
 	/* durable, answered with 250: from, rcpts, size, client, helo,
 	 * user, listener, protocol, tls, priority, release, message_id */
 	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO },
-	/* a message or a recipient was not taken: from, to, client, helo, code,
-	 * enhanced, text */
+	/* a message or a recipient was not taken: from, to, client, helo, user,
+	 * code, enhanced, text */
 	[INTAKE_REFUSED] = { "refused", LOG_LEVEL_INFO },
 	/* a client or user is over its rate, so replies are held back; once a
 	 * minute: listener, client, who, wait_ms */

@@ -8,20 +8,15 @@
 #include "postern/base/crc32c.h"
 #include "postern/base/id.h"
 #include "postern/base/mem.h"
-#include "postern/intake/policy.h"
-#include "postern/mail/header.h"
-#include "postern/mail/message.h"
 #include "postern/mail/received.h"
 #include "postern/spool/body.h"
 #include "postern/spool/spool.h"
 
-#include "intake/content.h"
-#include "intake/draft.h"
-#include "intake/events.h"
+#include "intake/intake_log.h"
+#include "intake/intake_state.h"
 #include "intake/rates.h"
 #include "intake/repair.h"
 #include "intake/rules.h"
-#include "intake/wishes.h"
 
 #define MESSAGE_MAGIC 0x1e77e12du
 /* Words of an envelope: so much, and so much for each recipient (a path of 256
@@ -32,49 +27,6 @@
 #define WORDS_FREE (16u << 10)
 #define WORDS_STEP (16u << 10)
 #define BODY_BYTES (1u << 20) /* more than any call of intake_body() brings */
-
-struct intake {
-	struct content_pool pool;
-	struct rules *rules; /* the newest generation */
-	struct buf field;    /* Received in the making */
-	struct buf repaired; /* what a repair has made of the last bytes */
-};
-
-enum message_phase {
-	MESSAGE_ENVELOPE,   /* between MAIL and the content */
-	MESSAGE_CONTENT,    /* bytes come in */
-	MESSAGE_STAGING,    /* whole; slices are not answered yet */
-	MESSAGE_COMMITTING, /* the accept operation is under way */
-	MESSAGE_GONE,       /* given up, but slices are not answered yet */
-};
-
-struct intake_message {
-	uint32_t magic;
-	enum message_phase phase;
-	struct intake *in;
-	struct rules *rules;
-	const struct intake_hooks *hooks; /* NULL: forgotten */
-	void *arg;
-	uint64_t session;
-	struct policy policy; /* its parts are borrowed until the end */
-	uint8_t lane;
-	uint64_t wait_ms; /* before the last reply is given */
-	struct draft draft;
-	size_t words_taken; /* bytes of the budget */
-	uint32_t flags;     /* enum envelope_flag */
-	bool is_binary;     /* may be, the client says */
-	struct wishes wishes;
-	/* from the content on */
-	uint64_t mid;
-	uint64_t size; /* as the client sent it, without our Received */
-	uint64_t total;
-	uint32_t crc;
-	bool is_too_big;
-	struct repair *repair; /* owned; while the header passes, or NULL */
-	struct message_scan scan;
-	struct header_scan header;
-	struct content content;
-};
 
 static void
 message_set_phase(struct intake_message *m, enum message_phase to)
@@ -90,86 +42,6 @@ message_set_phase(struct intake_message *m, enum message_phase to)
 	assert(m->magic == MESSAGE_MAGIC);
 	assert((from[to] & 1u << m->phase) != 0);
 	m->phase = to;
-}
-
-/* --- the log -------------------------------------------------------------- */
-
-static void
-log_refused(
-    const struct intake_message *m, const char *to, const struct smtp_reply *r)
-{
-	struct log_line l;
-
-	log_begin(&l, &intake_events[INTAKE_REFUSED], m->mid, m->session);
-	log_cstr(&l, "from", draft_word(&m->draft, DRAFT_SENDER));
-	if (to != NULL)
-		log_cstr(&l, "to", to);
-	log_cstr(&l, "client", draft_word(&m->draft, DRAFT_CLIENT));
-	if (draft_word(&m->draft, DRAFT_HELO) != NULL)
-		log_cstr(&l, "helo", draft_word(&m->draft, DRAFT_HELO));
-	log_num(&l, "code", r->code);
-	log_cstr(&l, "enhanced", r->enhanced);
-	log_cstr(&l, "text", r->text);
-	log_end(&l);
-}
-
-static void
-log_header_left(
-    const struct intake_message *m, const char *name, const char *why)
-{
-	struct log_line l;
-
-	log_begin(&l, &intake_events[INTAKE_HEADER_LEFT], m->mid, m->session);
-	log_cstr(&l, "from", draft_word(&m->draft, DRAFT_SENDER));
-	log_cstr(&l, "header", name);
-	log_cstr(&l, "text", why);
-	log_end(&l);
-}
-
-static void
-log_slowed(const struct intake_message *m, const char *who)
-{
-	struct log_line l;
-
-	log_begin(&l, &intake_events[INTAKE_SLOWED], 0, m->session);
-	log_cstr(&l, "listener", draft_word(&m->draft, DRAFT_LISTENER));
-	log_cstr(&l, "client", draft_word(&m->draft, DRAFT_CLIENT));
-	log_cstr(&l, "who", who);
-	log_num(&l, "wait_ms", (int64_t)m->wait_ms);
-	log_end(&l);
-}
-
-static void
-log_accepted(const struct intake_message *m)
-{
-	const struct draft *d = &m->draft;
-	char release[40];
-	struct log_line l;
-
-	if (!log_wants(LOG_LEVEL_INFO))
-		return;
-	log_begin(&l, &intake_events[INTAKE_ACCEPTED], m->mid, m->session);
-	log_cstr(&l, "from", draft_word(d, DRAFT_SENDER));
-	log_num(&l, "rcpts", d->nrcpts);
-	log_num(&l, "size", (int64_t)m->total);
-	log_cstr(&l, "client", draft_word(d, DRAFT_CLIENT));
-	if (draft_word(d, DRAFT_HELO) != NULL)
-		log_cstr(&l, "helo", draft_word(d, DRAFT_HELO));
-	if (draft_word(d, DRAFT_USER) != NULL)
-		log_cstr(&l, "user", draft_word(d, DRAFT_USER));
-	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
-	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
-	if (draft_word(d, DRAFT_TLS) != NULL)
-		log_cstr(&l, "tls", draft_word(d, DRAFT_TLS));
-	if (m->wishes.priority != 0)
-		log_num(&l, "priority", m->wishes.priority);
-	if (m->wishes.release_ms != 0) {
-		clock_rfc3339_s(m->wishes.release_ms, release);
-		log_cstr(&l, "release", release);
-	}
-	if (draft_word(d, DRAFT_MESSAGE_ID) != NULL)
-		log_cstr(&l, "message_id", draft_word(d, DRAFT_MESSAGE_ID));
-	log_end(&l);
 }
 
 /* --- life ------------------------------------------------------------------
@@ -270,10 +142,10 @@ message_answer(struct intake_message *m, enum spool_result result)
 	if (result == SPOOL_DONE) {
 		id_text(m->mid, id);
 		wishes_reply(&m->wishes, id, &reply);
-		log_accepted(m);
+		intake_log_accepted(m);
 	} else {
 		set_room_reply(&reply, result);
-		log_refused(m, NULL, &reply);
+		intake_log_refused(m, NULL, &reply);
 		if (m->content.is_staged)
 			spool_abort_staged(m->in->pool.sp, m->mid);
 	}
@@ -456,7 +328,7 @@ is_within_rates(struct intake_message *m, enum rate_of of, struct smtp_reply *r)
 	policy_count(&m->policy, &from, of, &a, &who);
 	m->wait_ms = a.verdict == RATES_SLOW ? a.wait_ms : 0;
 	if (a.verdict == RATES_SLOW && a.is_news)
-		log_slowed(m, who);
+		intake_log_slowed(m, who);
 	if (a.verdict != RATES_OVER)
 		return true;
 	smtp_reply_set(r, 450, "4.7.1",
@@ -521,7 +393,7 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	m->lane = lane_of(m);
 	if (reply->code == 250)
 		return m;
-	log_refused(m, NULL, reply);
+	intake_log_refused(m, NULL, reply);
 	message_free(m);
 	return NULL;
 }
@@ -586,7 +458,7 @@ intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 		return;
 	}
 	address = mem_strn(r->address.p, r->address.len);
-	log_refused(m, address, reply);
+	intake_log_refused(m, address, reply);
 	free(address);
 }
 
@@ -643,7 +515,7 @@ take_repaired(struct intake_message *m, const char *p, size_t n)
 	if (repair_is_over(m->repair)) {
 		why = repair_left(m->repair, &name);
 		if (why != NULL)
-			log_header_left(m, name, why);
+			intake_log_header_left(m, name, why);
 		repair_free(&m->repair);
 	}
 	made = buf_str(out);
@@ -766,7 +638,7 @@ intake_end(struct intake_message *m, struct smtp_reply *reply)
 	if (m->repair != NULL && !m->is_too_big)
 		(void)take_repaired(m, NULL, 0);
 	if (!is_acceptable(m, reply)) {
-		log_refused(m, NULL, reply);
+		intake_log_refused(m, NULL, reply);
 		message_drop(m);
 		return SMTP_NOW;
 	}
