@@ -51,6 +51,15 @@ stat_observe(struct stat_histogram *h, uint64_t value)
 	bump(&h->bucket[bucket_of(value)], 1);
 }
 
+void
+stat_merge(struct stat_histogram *to, const struct stat_histogram *from)
+{
+	bump(&to->count, stat_get(&from->count));
+	bump(&to->sum, stat_get(&from->sum));
+	for (unsigned i = 0; i < STAT_BUCKETS; i++)
+		bump(&to->bucket[i], stat_get(&from->bucket[i]));
+}
+
 uint64_t
 stat_quantile(const struct stat_histogram *h, double q)
 {

@@ -146,6 +146,10 @@ const struct conf_key conf_table[] = {
 { "spool.dead_keep", CONF_DURATION, ROOT(s.spool.dead_keep_ms), .def = "\"14d\"", .range = "1s..3650d", .unit = "time" },
 { "spool.dead_max_size", CONF_SIZE, ROOT(s.spool.dead_size_max), .def = "\"off\"", .range = "off|1M..1024T", .unit = "bytes" },
 
+{ "overload", CONF_GROUP, ROOT(s), .def = NULL },
+{ "overload.commit_p99", CONF_DURATION, ROOT(s.inlet.intake.overload_commit_ms), .def = "\"off\"", .range = "off|1ms..1h", .unit = "time" },
+{ "overload.queued", CONF_COUNT, ROOT(s.inlet.intake.overload_queued), .def = "0", .range = "0..2000000000", .unit = "messages; 0: no bound" },
+
 { "log", CONF_GROUP, ROOT(s), .def = NULL },
 { "log.to", CONF_PLACE_TO_LOG, ROOT(s.log.to), .def = "\"stderr\"" },
 { "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json" },

@@ -12,6 +12,8 @@ enum intake_event {
 	INTAKE_REFUSED,
 	INTAKE_SLOWED,
 	INTAKE_HEADER_LEFT,
+	INTAKE_OVERLOAD,
+	INTAKE_OVERLOAD_OVER,
 };
 
 static const struct log_event intake_events[] = {
@@ -26,6 +28,11 @@ static const struct log_event intake_events[] = {
 	[INTAKE_SLOWED] = { "slowed", LOG_LEVEL_INFO },
 	/* repair_headers could not complete a field: from, header, text */
 	[INTAKE_HEADER_LEFT] = { "header.left", LOG_LEVEL_INFO },
+	/* new messages get 451 4.3.2 from here on: commit_ms, under_way_ms,
+	 * queued */
+	[INTAKE_OVERLOAD] = { "overload", LOG_LEVEL_WARN },
+	/* and are taken again: the same */
+	[INTAKE_OVERLOAD_OVER] = { "overload.over", LOG_LEVEL_INFO },
 };
 
 #endif

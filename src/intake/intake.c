@@ -14,6 +14,7 @@
 
 #include "intake/intake_log.h"
 #include "intake/intake_state.h"
+#include "intake/overload.h"
 #include "intake/rates.h"
 #include "intake/repair.h"
 #include "intake/rules.h"
@@ -313,6 +314,21 @@ is_allowed(const struct intake_message *m, const struct smtp_mail *mail,
 	return false;
 }
 
+/* The same of all that goes on here. */
+static bool
+is_welcome(const struct intake *i, struct smtp_reply *r)
+{
+	struct overload_limits limits = {
+		.commit_ms = i->rules->s.overload_commit_ms,
+		.queued = i->rules->s.overload_queued,
+	};
+
+	if (!overload_is_on(i->pool.sp, &limits))
+		return true;
+	smtp_reply_set(r, 451, "4.3.2", "Too busy, try again later");
+	return false;
+}
+
 /* One more message or recipient: the same of the rates; m->wait_ms is set. */
 static bool
 is_within_rates(struct intake_message *m, enum rate_of of, struct smtp_reply *r)
@@ -387,7 +403,8 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	m->arg = arg;
 	if (put_words(&m->draft, from, mail) == -1)
 		smtp_reply_set(reply, 501, "5.5.4", "Too long");
-	else if (is_allowed(m, mail, reply) && has_room(i, mail, reply) &&
+	else if (is_allowed(m, mail, reply) && is_welcome(i, reply) &&
+	         has_room(i, mail, reply) &&
 	         is_within_rates(m, RATE_MESSAGES, reply))
 		smtp_reply_set(reply, 250, "2.1.0", "Ok");
 	m->lane = lane_of(m);

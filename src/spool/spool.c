@@ -385,6 +385,8 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 		.poisoned = sp->poisoned,
 		.full = atomic_load(&sp->space.full),
 	};
+	writer_pace(
+	    sp->writer, &st->commit_us_recent, &st->commit_us_under_way);
 }
 
 /* --- operations --- */

@@ -18,6 +18,7 @@
 #include "spool/engine.h"
 #include "spool/health.h"
 #include "spool/op.h"
+#include "spool/pace.h"
 #include "spool/post.h"
 #include "spool/purge.h"
 #include "spool/queue.h"
@@ -46,6 +47,7 @@ struct writer {
 	_Atomic size_t queued_ops, queued_bytes;
 	_Atomic bool running, stuck, broken;
 	struct health *health;
+	struct pace *pace;
 	/* the thread's */
 	struct queue queue;
 	struct batch b;
@@ -82,6 +84,7 @@ writer_new(struct spool *sp)
 	pthread_condattr_destroy(&attr);
 	w->in_last = &w->in;
 	w->health = health_new();
+	w->pace = pace_new();
 	queue_init(&w->queue);
 	batch_init(&w->b, sp);
 	post_init(&w->post, sp);
@@ -98,6 +101,7 @@ writer_free(struct writer **w)
 	batch_done(&(*w)->b);
 	post_done(&(*w)->post);
 	health_free(&(*w)->health);
+	pace_free(&(*w)->pace);
 	pthread_cond_destroy(&(*w)->wake);
 	pthread_mutex_destroy(&(*w)->lock);
 	free(*w);
@@ -125,6 +129,15 @@ bool
 writer_is_stuck(const struct writer *w)
 {
 	return w->stuck || w->broken;
+}
+
+void
+writer_pace(struct writer *w, uint64_t *recent_us, uint64_t *under_way_us)
+{
+	uint64_t now = real_us();
+
+	*recent_us = pace_p99(w->pace, now);
+	*under_way_us = pace_under_way(w->pace, now);
 }
 
 struct health *
@@ -310,16 +323,22 @@ static int
 commit(struct writer *w, uint64_t began)
 {
 	int rc = health_flush(w->health, &w->b.x);
+	uint64_t now;
 
+	pace_begin(w->pace, began);
 	if (rc == 0)
 		rc = batch_commit(&w->b);
 	else
 		batch_abort(&w->b);
 	health_end(w->health, rc == 0);
-	if (rc)
+	if (rc) {
+		pace_cancel(w->pace);
 		return -1;
+	}
+	now = real_us();
+	pace_end(w->pace, now);
 	stat_add(&w->sp->commits, 1);
-	stat_observe(&w->sp->commit_us, real_us() - began);
+	stat_observe(&w->sp->commit_us, now - began);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #define SPOOL_WRITER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct health;
 struct spool;
@@ -20,6 +21,8 @@ void writer_start(struct writer *w);
 void writer_stop(struct writer *w); /* commits what was submitted, joins */
 void writer_submit(struct writer *w, struct spool_op *op); /* any thread */
 bool writer_is_running(const struct writer *w);
+/* What the last commits took, and the one under way; us.  Any thread. */
+void writer_pace(struct writer *w, uint64_t *recent_us, uint64_t *under_way_us);
 bool writer_is_busy(const struct writer *w);  /* any thread */
 bool writer_is_stuck(const struct writer *w); /* any thread */
 struct health *writer_health(struct writer *w);

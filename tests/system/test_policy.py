@@ -218,3 +218,33 @@ def test_what_cannot_be_completed_is_told(sink, postern):
     s.wait_messages(1)
     p.stop()
     assert arrived(s) == [text]
+
+
+# --- too much to do ---------------------------------------------------------------------
+
+def test_a_long_queue_asks_for_patience(sink, postern):
+    """At the limit all is well; one over it new messages come later; it passes
+    by itself once the queue has left."""
+    port = harness.free_port()
+    p = postern(port, overload={"queued": 4}, listeners=listener(max_idle_commands=100000),
+                retry={"quick": ["100ms"], "min": "100ms", "max": "200ms"})
+    with harness.Client(p.port) as c:
+        c.open()
+
+        def is_refused():
+            code, text = c.cmd("MAIL FROM:<a@example.com>")
+            c.cmd("RSET")
+            assert code == 250 or (code == 451 and text[0].startswith("4.3.2 ")), text
+            return code == 451
+        for _ in range(5):  # the fifth as well: four are no more than four
+            send(c)
+        harness.wait_until(is_refused, what="451")
+        p.wait_event("overload", queued=5)
+        s = sink(port=port)
+        s.wait_messages(5)
+        harness.wait_until(lambda: not is_refused(), what="250")
+        p.wait_event("overload.over")
+        send(c)
+    s.wait_messages(6)
+    p.stop()
+    assert len(p.runs[-1].err.text().split("event=overload ")) == 2

@@ -59,6 +59,13 @@ spool_room(struct spool *sp, uint64_t size)
 	return fake.room;
 }
 
+void
+spool_stats(struct spool *sp, struct spool_stats *st)
+{
+	(void)sp;
+	*st = fake.stats;
+}
+
 bool
 spool_memory_take(struct spool *sp, size_t n)
 {

@@ -26,6 +26,7 @@ struct fake_spool {
 	size_t memory_max;
 	bool is_busy;
 	enum spool_result room;
+	struct spool_stats stats;
 	/* what it did */
 	size_t memory, memory_peak;
 	size_t queued, stages_queued_peak; /* of one message at once */

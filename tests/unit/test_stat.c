@@ -55,6 +55,23 @@ ranks_are_found(void **state)
 	assert_true(stat_quantile(&h, 1) > (uint64_t)60 << 30);
 }
 
+static void
+one_adds_what_another_has(void **state)
+{
+	static struct stat_histogram other;
+
+	(void)state;
+	memset(&h, 0, sizeof h);
+	stat_observe(&h, 5);
+	stat_observe(&other, 7);
+	stat_observe(&other, 9);
+	stat_merge(&h, &other);
+	assert_int_equal(stat_get(&h.count), 3);
+	assert_int_equal(stat_get(&h.sum), 21);
+	assert_int_equal(stat_quantile(&h, 0.5), 7);
+	assert_int_equal(stat_get(&other.count), 2);
+}
+
 int
 main(void)
 {
@@ -62,6 +79,7 @@ main(void)
 		cmocka_unit_test(counters_count),
 		cmocka_unit_test(a_quantile_is_off_by_1_6_percent_at_most),
 		cmocka_unit_test(ranks_are_found),
+		cmocka_unit_test(one_adds_what_another_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

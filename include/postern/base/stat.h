@@ -36,6 +36,8 @@ struct stat_histogram {
 };
 
 void stat_observe(struct stat_histogram *h, uint64_t value); /* us, bytes */
+/* Adds what from has; nobody writes to either meanwhile. */
+void stat_merge(struct stat_histogram *to, const struct stat_histogram *from);
 uint64_t stat_quantile(const struct stat_histogram *h, double q); /* 0..1 */
 
 #endif

@@ -30,6 +30,9 @@ struct intake_settings {
 	uint32_t received_max; /* more Received fields are a loop */
 	size_t stage_above;    /* bytes kept in memory; beyond is staged */
 	uint32_t route;        /* id of the default route */
+	/* Slower commits (p99) or more queued: no new messages; 0: no bound. */
+	uint64_t overload_commit_ms;
+	uint32_t overload_queued;
 };
 
 /* Who brings it; strings are copied. */

@@ -145,6 +145,8 @@ MUST_CHECK int spool_route(
 struct spool_stats {
 	uint64_t queued, queued_bytes, held, dead, doubt;
 	uint64_t commits, operations, commit_us_p50, commit_us_p99;
+	uint64_t commit_us_recent;    /* p99 of the last seconds */
+	uint64_t commit_us_under_way; /* so long already; 0: none is */
 	uint64_t map_used, disk_free, readers;
 	uint64_t memory;   /* taken of memory_max */
 	uint64_t poisoned; /* messages that this start has parked as poison */
