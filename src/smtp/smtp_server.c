@@ -369,7 +369,7 @@ list_extensions(const struct smtp_server *s, struct ehlo *e)
 	offer(e, !o->no_pipelining, "PIPELINING");
 	offer(e, !o->no_size, e->size);
 	offer(e, o->eight_bit, "8BITMIME");
-	offer(e, o->smtputf8, "SMTPUTF8");
+	offer(e, o->smtputf8 && o->eight_bit, "SMTPUTF8");
 	offer(e, o->chunking, "CHUNKING");
 	offer(e, o->chunking && o->binary, "BINARYMIME");
 	offer(e, o->dsn, "DSN");

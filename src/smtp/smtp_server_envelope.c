@@ -82,7 +82,7 @@ offers_body(const struct smtp_server *s)
 static bool
 offers_utf8(const struct smtp_server *s)
 {
-	return s->esmtp && s->settings.smtputf8;
+	return s->esmtp && s->settings.smtputf8 && s->settings.eight_bit;
 }
 
 static bool

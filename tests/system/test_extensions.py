@@ -71,6 +71,15 @@ def test_a_priority_goes_on_to_a_provider_that_offers_it(sink, postern):
     p.stop()
 
 
+def test_a_report_has_the_priority_of_its_message(sink, postern):
+    s = sink("--offer", "MT-PRIORITY", "--reply", "rcpt<bad@example.net>=550:5.1.1:nobody")
+    p = postern(s.port)
+    harness.send_raw(p.port, mails.plain(), recipients=["bad@example.net"], options=("MT-PRIORITY=-4",))
+    m = s.wait_messages(1)[0]
+    assert m["sender"] == "" and "MT-PRIORITY=-4" in m["parameters"].split()
+    p.stop()
+
+
 def test_a_priority_stays_here_where_it_is_not_offered(sink, postern):
     s = sink()
     p = postern(s.port)

@@ -212,6 +212,25 @@ a_binary_body_is_any_bytes(void **state)
 	    1, &s);
 }
 
+/* RFC 6531 3.1: who offers it MUST offer 8BITMIME. */
+static void
+there_is_no_smtputf8_without_8bitmime(void **state)
+{
+	static const char in[] = HI;
+	struct smtp_server_settings s = play_extended;
+	char *seen;
+
+	(void)state;
+	s.eight_bit = false;
+	seen = play_raw(in, sizeof in - 1, &s);
+	assert_null(strstr(seen, "SMTPUTF8"));
+	free(seen);
+	play_with(&(struct play){ "neither parameter nor address",
+	              HI FROM "SMTPUTF8\r\nMAIL FROM:<\xc3\xa9@b>\r\n",
+	              HI_OUT "555:5.5.4 553:5.6.7" },
+	    1, &s);
+}
+
 static void
 helo_has_none_of_them(void **state)
 {
@@ -253,6 +272,7 @@ main(void)
 		cmocka_unit_test(requiretls_has_no_value),
 		cmocka_unit_test(who_wrote_it_is_a_mailbox_in_xtext),
 		cmocka_unit_test(a_binary_body_is_any_bytes),
+		cmocka_unit_test(there_is_no_smtputf8_without_8bitmime),
 		cmocka_unit_test(helo_has_none_of_them),
 		cmocka_unit_test(what_was_said_is_for_one_message),
 	};

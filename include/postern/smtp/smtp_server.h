@@ -113,7 +113,8 @@ struct smtp_server_settings {
 	                               message, then 421 */
 	uint32_t messages_max;      /* a session, then 421; 0: no bound */
 	uint32_t line_max;          /* command line octets, at least 512 */
-	bool smtputf8, chunking, dsn, eight_bit;
+	bool smtputf8;              /* with eight_bit only (RFC 6531 3.1) */
+	bool chunking, dsn, eight_bit;
 	bool no_pipelining, no_size, no_enhanced; /* not offered */
 	bool binary; /* BINARYMIME, with chunking only */
 	bool mt_priority;
