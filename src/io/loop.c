@@ -136,8 +136,10 @@ on_check(struct ev_loop *ev, ev_check *w, int revents)
 
 	(void)revents;
 	l->now_ms = clock_mono_ms();
-	if (list_empty(&l->next))
+	if (list_empty(&l->next)) {
+		ev_idle_stop(ev, &l->idle); /* all were cancelled */
 		return;
+	}
 	/* Only those that are there now: they may put themselves off again. */
 	now = l->next;
 	now.next->prev = &now;

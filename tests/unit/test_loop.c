@@ -297,6 +297,24 @@ a_task_put_off_runs_once_a_turn(void **state)
 	loop_task_cancel(&t);
 }
 
+static void
+the_loop_sleeps_when_all_was_cancelled(void **state)
+{
+	struct timer *timer = timer_new(loop, stop, loop);
+	struct loop_task t;
+	unsigned before = ev_iteration(loop_ev(loop));
+
+	(void)state;
+	loop_task_init(&t, say, "x");
+	loop_task_next(loop, &t);
+	loop_task_cancel(&t);
+	timer_set(timer, 50);
+	loop_run(loop);
+	assert_string_equal(trace, "");
+	assert_in_range(ev_iteration(loop_ev(loop)) - before, 1, 20);
+	timer_free(&timer);
+}
+
 int
 main(void)
 {
@@ -311,6 +329,7 @@ main(void)
 		TEST(a_signal_arrives_in_the_loop),
 		TEST(another_thread_wakes_the_loop),
 		TEST(a_task_put_off_runs_once_a_turn),
+		TEST(the_loop_sleeps_when_all_was_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
