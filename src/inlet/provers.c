@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/map.h"
@@ -15,7 +16,7 @@
 #include "postern/io/helper.h"
 #include "postern/smtp/scram.h"
 
-#define GIVE_WAY 10 /* nice(2) of a thread that hashes */
+#define GIVE_WAY 5 /* nice(2) of a thread that hashes; more starves logins */
 
 struct provers {
 	struct mailbox *answers; /* borrowed */
@@ -155,6 +156,17 @@ deliver(struct mailbox_item *item, void *owner)
 		answer(arg, said);
 }
 
+/* The other half is for mail, however many guess. */
+static unsigned
+threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+	if (n < 1)
+		return 1;
+	return n < PROVERS_THREADS_MAX ? (unsigned)n : PROVERS_THREADS_MAX;
+}
+
 struct provers *
 provers_new(struct mailbox *answers)
 {
@@ -201,8 +213,7 @@ provers_ask(struct provers *p, const struct provers_question *from,
 	if (mine >= PROVERS_CLIENT_MAX)
 		return -1;
 	if (p->threads == NULL)
-		p->threads =
-		    helper_new("hash", PROVERS_THREADS, PROVERS_QUEUE_MAX);
+		p->threads = helper_new("hash", threads(), PROVERS_QUEUE_MAX);
 	q = question_new(p, from);
 	q->answer = answer;
 	q->arg = arg;

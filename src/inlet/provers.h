@@ -22,7 +22,7 @@ struct provers;
 struct user;
 
 enum {
-	PROVERS_THREADS = 2,
+	PROVERS_THREADS_MAX = 4,  /* half of the processors, at least one */
 	PROVERS_QUEUE_MAX = 1024, /* some 1.5 KiB each */
 	PROVERS_CLIENT_MAX = 512,
 };

@@ -15,13 +15,20 @@ e2e/s       messages at the sink a second, from the first MAIL to the last
 cpu s/k     CPU seconds of posternd for 1,000 messages
 anon MiB    its anonymous memory (RssAnon) at the end of the run
 ceiling/s   the same load straight to the sink
+
+The scenario storm is another one: mail of a user who has logged in, without and
+with a storm of wrong passwords from many clients, and how many of those were
+answered meanwhile.
 """
 import argparse
+import base64
 import json
 import os
 import pathlib
+import selectors
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,7 +46,9 @@ SCENARIOS = {
     "64k-c10": (4000, 10, 65536, 0, 0),
     "1k-c10-m1": (10000, 10, 1024, 1, 0),
     "low": (400, 4, 4096, 1, 40),
+    "storm": (1200, 10, 4096, 1, 60),
 }
+STORMERS = 400  # connections that guess, each from an address of its own
 
 
 def line_of(proc, start):
@@ -69,7 +78,7 @@ class Sink:
 
 CONF = """hostname = "bench.test";
 %(user)s
-listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; } );
+%(users)slisteners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; %(auth)s } );
 providers = ( { name = "sink"; host = "127.0.0.1"; port = %(port)d; tls = "off";
     max_connections = 20; max_messages_per_connection = 10000; } );
 spool = { directory = "%(spool)s"; };
@@ -78,13 +87,15 @@ log = { to = "%(dir)s/postern.log"; };
 
 
 class Postern:
-    def __init__(self, directory, sink_port):
+    def __init__(self, directory, sink_port, users=None):
         self.dir = directory
         spool = pathlib.Path(directory) / "spool"
         spool.mkdir(mode=0o700)
         conf = pathlib.Path(directory) / "postern.conf"
         user = 'user = "root"; group = "root";' if os.getuid() == 0 else ""
-        conf.write_text(CONF % dict(user=user, port=sink_port, spool=spool, dir=directory))
+        conf.write_text(CONF % dict(user=user, port=sink_port, spool=spool, dir=directory,
+                                    users='users_file = "%s";\n' % users if users else "",
+                                    auth='auth = "required";' if users else ""))
         log = pathlib.Path(directory) / "postern.log"
         log.touch()
         self.p = subprocess.Popen([BUILD / "posternd", "-f", "-c", conf])
@@ -113,10 +124,11 @@ class Postern:
             sys.exit("bench: posternd ended with %d" % self.p.returncode)
 
 
-def generate(port, scenario, number):
+def generate(port, scenario, number, login=None, first=0):
     _, connections, size, per_connection, rate = SCENARIOS[scenario]
     argv = [BUILD / "tests/bench/postern-load", "-t", "127.0.0.1:%d" % port, "-n", str(number),
             "-c", str(connections), "-s", str(size), "-m", str(per_connection), "-r", str(rate)]
+    argv += ["-a", login, "-g", "60", "-F", str(first)] if login else []
     p = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
     d = json.loads(p.stdout)
     if p.returncode != 0:
@@ -159,6 +171,96 @@ def one(scenario, number, delayed, where):
                 cpu_s_per_k=cpu * 1000 / number, anon_mib=anon, ceiling_per_s=ceiling)
 
 
+def plain(user, password):
+    return base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode()
+
+
+def guess(port):
+    """Wrong passwords, of names that are there and of others, until SIGTERM; prints
+    how many were answered."""
+    sel = selectors.DefaultSelector()
+    tries, answers, said = 0, {}, {}
+
+    def begin(host):
+        nonlocal tries
+        s = socket.socket()
+        s.setblocking(False)
+        s.bind(("127.%d.%d.%d" % (1 + host // 62500, host // 250 % 250, 1 + host % 250), 0))
+        s.connect_ex(("127.0.0.1", port))
+        name = "user%d" % (tries % 20) if tries % 2 else "nobody%d" % tries
+        said[s] = ("EHLO x\r\nAUTH PLAIN %s\r\n" % plain(name, "guess%d" % tries)).encode()
+        sel.register(s, selectors.EVENT_WRITE, host)
+        tries += 1
+
+    signal.signal(signal.SIGTERM, lambda *a: sys.exit(print(json.dumps(answers), flush=True)))
+    for host in range(STORMERS):
+        begin(host)
+    print("storm", flush=True)
+    while True:
+        for key, _ in sel.select():
+            s, got = key.fileobj, None
+            try:
+                if s in said:
+                    s.send(said.pop(s))
+                    sel.modify(s, selectors.EVENT_READ, key.data)
+                    continue
+                got = s.recv(4096)
+            except OSError:
+                got = b""
+            code = got.rsplit(b"\r\n", 2)[-2][:3].decode() if got.count(b"\n") > 0 else ""
+            if got and code in ("220", "250"):
+                continue
+            answers[code] = answers.get(code, 0) + 1
+            sel.unregister(s)
+            said.pop(s, None)
+            s.close()
+            begin(key.data + STORMERS if key.data < 100 * STORMERS else key.data % STORMERS)
+
+
+def storm(a):
+    """Mail of one who has logged in: alone, and while others guess."""
+    number = max(10, int(SCENARIOS["storm"][0] * a.factor))
+    rows = {"alone": [], "storm": []}
+    for _ in range(a.runs):
+        for how in rows:
+            rows[how].append(storm_run(number, how == "storm", a.spool))
+    for how, runs in rows.items():
+        m = [statistics.median(r["ack_ms"][i] for r in runs) for i in range(3)]
+        w = [statistics.median(r["whole_ms"][i] for r in runs) for i in range(3)]
+        print("%-10s 250 ms %.2f/%.2f/%.2f, with connection and login %.2f/%.2f/%.2f %s" % (
+            how, *m, *w, [r["guesses"] for r in runs] if how == "storm" else ""), flush=True)
+
+
+def storm_run(number, with_storm, where):
+    directory = tempfile.mkdtemp(prefix="postern-bench.", dir=where)
+    users = pathlib.Path(directory) / "users"
+    for i in range(20):
+        subprocess.run([BUILD / "postern", "passwd", "-c", users, "user%d" % i], input=b"pass%d\n" % i,
+                       check=True, stderr=subprocess.DEVNULL)
+    try:
+        sink = Sink(number + 10, False)
+        postern = Postern(directory, sink.port, users)
+        login = plain("user1", "pass1")
+        generate(postern.port, "storm", 10, login, number)  # it is known by now
+        guesser = None
+        if with_storm:
+            guesser = subprocess.Popen([sys.executable, __file__, "--guess", str(postern.port)],
+                                       stdout=subprocess.PIPE, text=True)
+            line_of(guesser, "storm")
+        load = generate(postern.port, "storm", number, login)
+        sink.arrived()
+        load["guesses"] = None
+        if guesser:
+            guesser.send_signal(signal.SIGTERM)
+            load["guesses"] = json.loads(line_of(guesser, "{"))
+            guesser.wait()
+        postern.stop()
+        check("storm", number + 10, sink.stop())
+        return load
+    finally:
+        shutil.rmtree(directory)
+
+
 def main():
     ap = argparse.ArgumentParser(usage=__doc__)
     ap.add_argument("--scenario", default=",".join(SCENARIOS))
@@ -167,10 +269,16 @@ def main():
     ap.add_argument("--json")
     ap.add_argument("--delayed-ack", action="store_true")
     ap.add_argument("--spool", help="make the spools below this directory")
+    ap.add_argument("--guess", type=int, help=argparse.SUPPRESS)
     a = ap.parse_args()
+    if a.guess:
+        guess(a.guess)
     print("%-10s %9s %9s %23s %9s %9s %10s" % ("", "accept/s", "e2e/s", "250 ms p50/p95/p99",
                                               "cpu s/k", "anon MiB", "ceiling/s"))
     for name in a.scenario.split(","):
+        if name == "storm":
+            storm(a)
+            continue
         number = max(10, int(SCENARIOS[name][0] * a.factor))
         rows = [one(name, number, a.delayed_ack, a.spool) for _ in range(a.runs)]
         if a.json:

@@ -24,6 +24,7 @@ struct load_settings {
 	bool pipelining;
 	uint64_t give_up_ms; /* without any progress */
 	const char *sender, *domain, *helo;
+	const char *login;  /* initial response of AUTH PLAIN; NULL: none */
 	const char *states; /* a file: one line a message */
 };
 

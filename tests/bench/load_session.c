@@ -23,6 +23,7 @@ enum step {
 	STEP_CONNECT,
 	STEP_BANNER,
 	STEP_EHLO,
+	STEP_AUTH,
 	STEP_READY,
 	STEP_MAIL,
 	STEP_RCPT,
@@ -347,6 +348,8 @@ is_expected(enum step step, uint16_t code)
 	switch (step) {
 	case STEP_BANNER:
 		return code == 220;
+	case STEP_AUTH:
+		return code == 235;
 	case STEP_DATA:
 		return code == 354;
 	case STEP_QUIT:
@@ -368,9 +371,11 @@ on_reply(struct load_session *s, uint16_t code)
 		lost(s);
 		return;
 	}
-	if (code != 250 && code != 220 &&
-	    (s->step == STEP_BANNER || s->step == STEP_EHLO ||
-	        s->step == STEP_RSET)) {
+	if (s->step < STEP_READY && !is_expected(s->step, code)) {
+		lost(s);
+		return;
+	}
+	if (code != 250 && s->step == STEP_RSET) {
 		lost(s);
 		return;
 	}
@@ -381,6 +386,15 @@ on_reply(struct load_session *s, uint16_t code)
 		push(s);
 		break;
 	case STEP_EHLO:
+		if (s->run->set->login == NULL) {
+			next_message(s);
+			break;
+		}
+		s->step = STEP_AUTH;
+		put(s, "AUTH PLAIN %s\r\n", s->run->set->login);
+		push(s);
+		break;
+	case STEP_AUTH:
 	case STEP_RSET:
 		next_message(s);
 		break;

@@ -214,6 +214,9 @@ option(struct load_settings *s, int opt, const char *arg)
 	case 'd':
 		s->domain = arg;
 		break;
+	case 'a':
+		s->login = arg;
+		break;
 	case 'g':
 		s->give_up_ms = (uint64_t)(number(arg, 0, 1e6) * 1000);
 		break;
@@ -263,7 +266,7 @@ main(int argc, char **argv)
 	struct load_run r = { 0 };
 	int opt, rc;
 
-	while ((opt = getopt(argc, argv, "t:n:c:s:m:R:r:pF:f:d:g:o:")) != -1)
+	while ((opt = getopt(argc, argv, "t:n:c:s:m:R:r:pF:f:d:a:g:o:")) != -1)
 		option(&s, opt, optarg);
 	if (s.target.len == 0 || optind != argc)
 		usage();

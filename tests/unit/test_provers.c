@@ -149,7 +149,7 @@ many_at_once_are_stopped_at_the_same_count(void **state)
 	assert_int_equal(w->seen[PROVERS_LAST], 1);
 	/* each thread may have looked at one more */
 	assert_in_range(w->seen[PROVERS_WRONG], LOGINS_NAME_MAX - 1,
-	    LOGINS_NAME_MAX - 1 + PROVERS_THREADS);
+	    LOGINS_NAME_MAX - 1 + PROVERS_THREADS_MAX);
 	assert_true(w->seen[PROVERS_LIMITED] > 0);
 }
 
