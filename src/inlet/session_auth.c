@@ -30,6 +30,7 @@ struct session_auth {
 	struct sasl_server *sasl;
 	struct users *users; /* a reference: those of the newest settings */
 	bool is_limited;     /* SCRAM: that name is not looked at */
+	char external[USERS_NAME_MAX + 1]; /* whom the certificate names */
 	char nonce[2 * NONCE_OCTETS + 1];
 };
 
@@ -72,10 +73,19 @@ takes_any(const struct inlet_session *s)
 	return (session_lenient_words(s) & INLET_ANY_AUTH) != 0;
 }
 
+/* A certificate that the listener's client_ca vouches for, of a user. */
+static bool
+names_user(const struct inlet_session *s, char out[USERS_NAME_MAX + 1])
+{
+	return conn_tls_client(s->conn, out, USERS_NAME_MAX + 1) &&
+	       users_find(newest_users(s), str_of(out)) != NULL;
+}
+
 static unsigned
 offered(const struct inlet_session *s)
 {
 	const struct users *u = newest_users(s);
+	char name[USERS_NAME_MAX + 1];
 	unsigned bits = SASL_SERVER_PLAIN | SASL_SERVER_LOGIN;
 
 	if (!is_safe(s) && !may_be_clear(s))
@@ -85,7 +95,9 @@ offered(const struct inlet_session *s)
 	if (s->listener->auth == INLET_AUTH_OFF || u == NULL)
 		return 0;
 	/* Clients prefer it, and a hash of crypt(3) cannot serve it. */
-	return users_all_scram(u) ? bits | SASL_SERVER_SCRAM : bits;
+	if (users_all_scram(u))
+		bits |= SASL_SERVER_SCRAM;
+	return names_user(s, name) ? bits | SASL_SERVER_EXTERNAL : bits;
 }
 
 const char *
@@ -95,6 +107,10 @@ session_auth_offer(const struct inlet_session *s)
 
 	if (bits == 0)
 		return NULL;
+	if (bits & SASL_SERVER_EXTERNAL)
+		return bits & SASL_SERVER_SCRAM
+		           ? "AUTH PLAIN LOGIN SCRAM-SHA-256 EXTERNAL"
+		           : "AUTH PLAIN LOGIN EXTERNAL";
 	return bits & SASL_SERVER_SCRAM ? "AUTH PLAIN LOGIN SCRAM-SHA-256"
 	                                : "AUTH PLAIN LOGIN";
 }
@@ -400,6 +416,8 @@ auth_new(struct inlet_session *s)
 	rand_bytes(random, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++)
 		(void)snprintf(a->nonce + 2 * i, 3, "%02x", random[i]);
+	if ((set.offered & SASL_SERVER_EXTERNAL) && names_user(s, a->external))
+		set.external = a->external;
 	a->users = users_ref(newest_users(s));
 	a->sasl = sasl_server_new(&set);
 	s->auth = a;

@@ -2,9 +2,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "postern/base/mem.h"
 
@@ -225,4 +227,49 @@ const char *
 conn_tls_cipher(const struct conn *c)
 {
 	return c->secured ? SSL_get_cipher_name(c->ssl) : "";
+}
+
+/* One common name: of two, nobody knows which is meant. */
+static const ASN1_STRING *
+common_name(const X509 *certificate)
+{
+	const X509_NAME *name = X509_get_subject_name(certificate);
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+
+	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
+		return NULL;
+	return X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+}
+
+static bool
+is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	}
+	return s.len > 0 && str_utf8_valid(s);
+}
+
+bool
+conn_tls_client(const struct conn *c, char *out, size_t max)
+{
+	X509 *shown = c->secured ? SSL_get0_peer_certificate(c->ssl) : NULL;
+	const ASN1_STRING *name = NULL;
+	unsigned char *text = NULL;
+	bool fits = false;
+	int n = -1;
+
+	if (shown != NULL && SSL_get_verify_result(c->ssl) == X509_V_OK)
+		name = common_name(shown);
+	if (name != NULL)
+		n = ASN1_STRING_to_UTF8(&text, name);
+	if (n >= 0 && (size_t)n < max &&
+	    is_plain((struct str){ (char *)text, (size_t)n })) {
+		memcpy(out, text, (size_t)n);
+		out[n] = '\0';
+		fits = true;
+	}
+	OPENSSL_free(text);
+	return fits;
 }

@@ -193,6 +193,46 @@ def test_a_login_before_starttls_is_forgotten(sink, postern, users, tmp_path):
     p.stop()
 
 
+def test_a_certificate_is_a_login(sink, postern, users, tmp_path):
+    """AUTH EXTERNAL, for the user whom the certificate names; a certificate of
+    somebody who is no user, or none, is not enough."""
+    server, ca = (certs.make(tmp_path, x) for x in ("mx", "ca"))
+    ann, eve = (certs.make(tmp_path, x, names=(), issuer=ca) for x in ("ann", "eve"))
+    s = sink()
+    p = postern(s.port, users_file=str(users), tls={"certificates": [server.group()]},
+                listeners=listener(tls="required", client_ca=ca.certificate))
+
+    def connect(cert):
+        ctx = ssl.create_default_context()
+        ctx.load_verify_locations(server.certificate)
+        if cert:
+            ctx.load_cert_chain(cert.certificate, cert.key)
+        c = smtplib.SMTP("localhost", p.port, timeout=harness.LONG)
+        c.starttls(context=ctx)
+        c.ehlo()
+        return c, c.esmtp_features["auth"].split()
+
+    c, offered = connect(ann)
+    assert offered == ["PLAIN", "LOGIN", "EXTERNAL"]
+    assert c.docmd("AUTH", "EXTERNAL " + b64("test"))[0] == 535  # not whom it names
+    assert c.docmd("AUTH", "EXTERNAL =") == (235, b"2.7.0 Authenticated")
+    c.sendmail("a@example.com", ["b@example.net"], mails.plain())
+    c.quit()
+    c, _ = connect(ann)
+    assert c.docmd("AUTH", "EXTERNAL")[0] == 334
+    assert c.docmd(b64("ann"))[0] == 235
+    c.quit()
+    for cert in (eve, None):
+        c, offered = connect(cert)
+        assert offered == ["PLAIN", "LOGIN"]
+        assert c.docmd("AUTH", "EXTERNAL =")[0] == 504
+        assert c.docmd("MAIL", "FROM:<a@example.com>")[0] == 530
+        c.quit()
+    s.wait_messages(1)
+    p.wait_event("accepted", user="ann", protocol="ESMTPSA")
+    p.stop()
+
+
 # --- what a user may ---------------------------------------------------------------------
 
 def test_a_users_options_count(sink, postern, users):

@@ -96,6 +96,10 @@ bool conn_is_secure(const struct conn *c);
 /* "TLSv1.3" and the cipher's name; "" in clear.  Borrowed. */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
+/* The common name in the certificate that a client has shown and that holds,
+ * UTF-8 without control characters, NUL ended in out; false: there is none, or
+ * not just one, or it is longer. */
+bool conn_tls_client(const struct conn *c, char *out, size_t max);
 
 const struct err *conn_error(const struct conn *c);
 int conn_errno(const struct conn *c); /* of CONN_FAILED, 0 if none (TLS) */
