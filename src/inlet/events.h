@@ -22,6 +22,7 @@ enum inlet_event {
 	INLET_COMMAND,
 	INLET_REFUSED,
 	INLET_LOGIN,
+	INLET_LOGIN_ANY,
 	INLET_LOGIN_FAILED,
 	INLET_LOGIN_LIMIT,
 	INLET_CHANGE,
@@ -66,6 +67,8 @@ static const struct log_event inlet_events[] = {
 	[INLET_REFUSED] = { "session.refused", LOG_LEVEL_INFO },
 	/* somebody has logged in: listener, client, user, mech */
 	[INLET_LOGIN] = { "login", LOG_LEVEL_DEBUG },
+	/* any-auth has taken what a device gave, it is nobody: the same */
+	[INLET_LOGIN_ANY] = { "login.any", LOG_LEVEL_INFO },
 	/* ... or was refused: listener, client, user, mech, text */
 	[INLET_LOGIN_FAILED] = { "login.failed", LOG_LEVEL_INFO },
 	/* too many have failed: the client's next ones are refused without

@@ -215,6 +215,7 @@ static int
 let_anybody_in(struct inlet_session *s, struct smtp_reply *reply)
 {
 	session_lenient_used(s, INLET_ANY_AUTH);
+	log_login(s, INLET_LOGIN_ANY, NULL);
 	s->is_anybody = true;
 	auth_end(s);
 	return smtp_reply_set(reply, 235, "2.7.0", "Accepted");

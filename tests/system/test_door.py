@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How clients come in: through a load balancer (PROXY protocol), by unix
 sockets, and against the rules where a listener lets them."""
+import base64
 import grp
 import os
 import shutil
@@ -22,7 +23,8 @@ class From(harness.Client):
     """A client on another address of loopback."""
 
     def __init__(self, port, source="127.0.0.1", first=b""):
-        self.sock = socket.create_connection(("127.0.0.1", port), harness.LONG, (source, 0))
+        host = "::1" if ":" in source else "127.0.0.1"
+        self.sock = socket.create_connection((host, port), harness.LONG, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
         self.send(first)
@@ -388,9 +390,9 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(sink, postern, tmp_pat
 
 # --- old clients --------------------------------------------------------------------------
 
-def lenient(postern, port, *words, **more):
+def lenient(postern, port, *words, start_with={}, **more):
     return postern(port, listeners=[{"name": "local", "address": ["127.0.0.1:0"],
-                                     "lenient": list(words), **more}])
+                                     "lenient": list(words), **more}], **start_with)
 
 
 def test_an_old_device_gets_its_mail_through(sink, postern):
@@ -432,6 +434,49 @@ def test_by_default_nothing_is_lenient(sink, postern):
         assert c.cmd("MAIL FROM: <a@example.com>")[0] == 501
         assert c.cmd("MAIL FROM:a@example.com")[0] == 501
     assert "event=lenient" not in p.stop().err.text()
+
+
+def plain(user, password):
+    return "AUTH PLAIN " + base64.b64encode(b"\0%s\0%s" % (user.encode(), password.encode())).decode()
+
+
+def test_a_device_that_has_to_log_in_is_nobody(sink, postern):
+    """Any name and password from lenient_networks only; the name is logged, and
+    it gives no right: where a login is required, it is none."""
+    s = sink()
+    words = dict(lenient=["any-auth", "clear-auth"], lenient_networks=["127.0.0.2"])
+    p = lenient(postern, s.port, **words)
+    with From(p.port) as c:
+        assert not [x for x in c.open() if x.startswith("AUTH")]
+        assert c.cmd(plain("scanner", "x"))[0] >= 500
+    with From(p.port, "127.0.0.2") as c:
+        assert "AUTH PLAIN LOGIN" in c.open()
+        assert c.cmd(plain("scanner", "whatever"))[0] == 235
+        send(c)
+    e = p.wait_event("login.any", client="127.0.0.2", user="scanner")
+    assert "whatever" not in p.log.text()
+    assert "user" not in p.wait_event("accepted", client="127.0.0.2")
+    assert p.wait_event("lenient", client="127.0.0.2")["any_auth"] == "1"
+    p.stop()
+
+
+def test_any_login_is_none_where_one_is_required(sink, postern, tmp_path):
+    users = tmp_path / "users"
+    hashed = subprocess.run(["openssl", "passwd", "-5", "right"], stdout=subprocess.PIPE, text=True, check=True)
+    users.write_text("ann:" + hashed.stdout)
+    users.chmod(0o600)
+    p = lenient(postern, sink().port, "any-auth", lenient_networks=["127.0.0.1"], auth="required",
+                start_with=dict(users_file=str(users)))
+    with From(p.port) as c:
+        c.open()
+        assert c.cmd(plain("scanner", "whatever"))[0] == 235
+        assert c.cmd("MAIL FROM:<a@example.com>")[0] == 530
+    with From(p.port) as c:
+        c.open()
+        assert c.cmd(plain("ann", "right"))[0] == 235
+        send(c)
+    p.wait_event("accepted", user="ann")
+    p.stop()
 
 
 @pytest.mark.parametrize("before", [b"\n", b"\r\n", b"\n\n", b"\r\n\n", b"\n\r\n"])
@@ -548,6 +593,21 @@ def test_sockets_of_the_service_manager_are_used(sink, postern, tmp_path):
     s.wait_messages(3)
     p.stop()
     assert path.stat().st_ino == inode  # the path is the manager's
+
+
+def test_a_socket_for_both_families_knows_who_is_who(sink, postern):
+    """As "ListenStream=25" makes it: an IPv4 client is not ::ffff:127.0.0.1."""
+    port = free_port()
+    p = postern(sink().port, start=False,
+                listeners=[{"name": "both", "address": ["[::]:%d" % port], "networks": ["127.0.0.1", "::1"]}])
+    p.start(wait=False, under=handed("::-%d" % port))
+    p.wait_event("started")
+    for host in ("127.0.0.1", "::1"):
+        with From(port, host) as c:
+            c.open()
+            send(c)
+        p.wait_event("accepted", client=host)
+    p.stop()
 
 
 def test_sockets_for_another_process_are_left_alone(sink, postern):
