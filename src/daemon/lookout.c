@@ -12,8 +12,8 @@
 #include "daemon/events.h"
 
 #define LOOK_MS 1000
-#define TRIM_LOOKS 5
-#define TRIM_BYTES (32u << 20)
+#define TRIM_LOOKS 2
+#define TRIM_BYTES (8u << 20)
 
 struct lookout {
 	struct spool *spool;
