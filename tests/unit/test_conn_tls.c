@@ -19,6 +19,7 @@
 #include "certs.h"
 #include "conn_world.h"
 #include "io/conn_priv.h"
+#include "io/tls_priv.h"
 
 #define BIG ((size_t)3 * 1024 * 1024)
 
@@ -356,6 +357,64 @@ bad_files_are_refused(void **state)
 	    "CA certificates in /nonexistent: No such file or directory");
 }
 
+/* A server that asks for the CA's certificates, and a client that has c or
+ * none; 'S' or 'F' at the server. */
+static void
+meet_with(struct both *b, const struct cert *c, char event)
+{
+	struct tls_certificate pair = { good.certificate, good.key };
+	struct tls_server_settings s = { .certificates = &pair,
+		.ncertificates = 1,
+		.client_ca = ca.certificate };
+	struct err err = { 0 };
+
+	memset(b, 0, sizeof *b);
+	if (tls_server_new(&b->s, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	b->c = client_of(TLS_VERIFY_FULL, NULL);
+	if (c != NULL) {
+		SSL_CTX_use_certificate_file(
+		    b->c->ctx, c->certificate, SSL_FILETYPE_PEM);
+		SSL_CTX_use_PrivateKey_file(
+		    b->c->ctx, c->key, SSL_FILETYPE_PEM);
+	}
+	start_both(b, "mx.example.com");
+	world_until_event(&b->server, event);
+}
+
+static void
+a_client_may_have_a_certificate(void **state)
+{
+	struct both b;
+	char name[32];
+
+	(void)state;
+	meet_with(&b, NULL, 'S');
+	assert_false(conn_tls_client(b.server.c, name, sizeof name));
+	done_both(&b);
+	meet_with(&b, &good, 'S');
+	assert_true(conn_tls_client(b.server.c, name, sizeof name));
+	assert_string_equal(name, "good");
+	assert_false(conn_tls_client(b.server.c, name, 4)); /* and its end */
+	/* Its certificate is proved in each session: there is no ticket. */
+	conn_write(b.server.c, "hi", 2);
+	world_until_event(&b.client, 'D');
+	world_done(&b.server);
+	world_done(&b.client);
+	start_both(&b, "mx.example.com");
+	world_until_event(&b.client, 'S');
+	assert_false(SSL_session_reused(b.client.c->ssl));
+	done_both(&b);
+	meet_with(&b, &stranger, 'F');
+	assert_string_equal(b.server.error,
+	    "certificate of the client: self-signed certificate");
+	done_both(&b);
+	meet_with(&b, &expired, 'F');
+	assert_string_equal(b.server.error,
+	    "certificate of the client: certificate has expired");
+	done_both(&b);
+}
+
 static void
 a_session_is_resumed(void **state)
 {
@@ -521,6 +580,7 @@ main(void)
 		TEST(what_is_no_tls_fails),
 		TEST(versions_below_the_floor_are_refused),
 		TEST(bad_files_are_refused),
+		TEST(a_client_may_have_a_certificate),
 		TEST(a_session_is_resumed),
 		TEST(an_end_with_and_without_a_word),
 		TEST(close_after_sends_everything),
