@@ -478,6 +478,13 @@ spool_sweep(
 	return rc;
 }
 
+/* Until somebody releases it, however long that takes. */
+static bool
+is_held(const struct record_delivery *d)
+{
+	return d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_OPERATOR;
+}
+
 static int
 deliveries(struct letter *l, struct spool_key *keys, size_t max)
 {
@@ -491,7 +498,7 @@ deliveries(struct letter *l, struct spool_key *keys, size_t max)
 		rc = letter_delivery(l, (uint16_t)i, &d);
 		if (rc < 0)
 			return -1;
-		if (rc || d.place > RECORD_PARKED)
+		if (rc || d.place > RECORD_PARKED || is_held(&d))
 			continue;
 		keys[n++] = (struct spool_key){ d.route, d.priority, d.lane,
 			d.due_ms, l->mid, (uint16_t)i };

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may send what: senders, recipients, rates; each limit with its own reply."""
+import base64
+import subprocess
+
 import pytest
 
 import harness
@@ -68,6 +71,20 @@ def test_what_is_held_does_not_leave(sink, postern):
     s.wait_messages(2)
     p.stop()
     assert len(s.messages()) == 2
+
+
+def test_what_is_held_does_not_expire(postern):
+    p = postern(harness.free_port(), retry={"quick": ["100ms"], "min": "100ms", "max": "200ms", "give_up": "2s"},
+                listeners=listener(hold=True) + [{"name": "open", "address": ["127.0.0.1:0"]}])
+    port = int(p.wait_event("listening", listener="open")["address"].rsplit(":", 1)[1])
+    harness.send_raw(p.port, mails.plain(), sender="held@example.com")
+    harness.send_raw(port, mails.plain(), sender="sent@example.com")
+    p.wait_event("bounced", cause="expired")  # the one that came later
+    p.stop()
+    p.start()
+    assert p.wait_event("spool.opened")["held"] == "1"
+    p.stop()
+    assert len([e for r in p.runs for e in r.err.lines if "event=bounced" in e]) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -248,3 +265,40 @@ def test_a_long_queue_asks_for_patience(sink, postern):
     s.wait_messages(6)
     p.stop()
     assert len(p.runs[-1].err.text().split("event=overload ")) == 2
+
+
+# --- users -------------------------------------------------------------------------------
+
+def login(c, name):
+    c.open()
+    word = base64.b64encode(("\0%s\0secret" % name).encode()).decode()
+    assert c.cmd("AUTH PLAIN " + word)[0] == 235
+
+
+def test_what_a_user_has_counts_instead_of_the_listeners(sink, postern, tmp_path):
+    s = sink()
+    secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    users = tmp_path / "users"
+    users.write_text("plain:%s\napp:%s:senders=app@example.org,<>;rate=3 msg/day;priority=high\n" % (secret, secret))
+    users.chmod(0o600)
+    p = postern(s.port, users_file=str(users), listeners=listener(
+        auth="required", senders=["*@example.com"], user_rate=["1 msg/day"], over_rate="refuse"))
+    with harness.Client(p.port) as c:
+        login(c, "plain")
+        send(c, "ann@example.com")
+        assert envelope(c, "app@example.org")[0].startswith("553 5.7.1 You may not send as this")
+        reply = envelope(c, "ann@example.com")[0]
+        assert reply.startswith("450 4.7.1 Too many messages from plain; try again in ")
+    with harness.Client(p.port) as c:
+        login(c, "app")
+        assert envelope(c, "ann@example.com")[0].startswith("553 5.7.1 You may not send as this")
+        send(c, "app@example.org")
+        send(c, "")
+    with harness.Client(p.port) as c:  # another session, the same user
+        login(c, "app")
+        send(c, "app@example.org")
+        assert envelope(c, "app@example.org")[0].startswith("450 4.7.1 Too many messages from app; ")
+    p.wait_event("refused", user="app", code=553, **{"from": "ann@example.com"})
+    s.wait_messages(4)
+    p.stop()

@@ -841,6 +841,31 @@ pages_of_messages_resume_by_id(void **state)
 	assert_int_equal(spool_deliveries(k->r, 4711, keys, 4), 0);
 }
 
+static int
+deliveries_when(struct kit *k, uint64_t mid, enum spool_hold hold)
+{
+	struct spool_delivery to = {
+		.priority = SPOOL_NORMAL, .due_ms = 1, .hold = hold
+	};
+	struct spool_key key;
+
+	assert_int_equal(move(k, mid, &to), SPOOL_DONE);
+	return spool_deliveries(k->r, mid, &key, 1);
+}
+
+static void
+what_an_operator_holds_has_all_the_time(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 50, .nrcpts = 1 };
+	uint64_t mid = kit_send(k, &m);
+
+	kit_wait(k);
+	assert_int_equal(deliveries_when(k, mid, SPOOL_HOLD_SIZE), 1);
+	assert_int_equal(deliveries_when(k, mid, SPOOL_HOLD_OPERATOR), 0);
+	assert_int_equal(deliveries_when(k, mid, SPOOL_HOLD_NONE), 1);
+}
+
 static void
 dead_letters_do_not_hold_up_the_sweep(void **state)
 {
@@ -908,6 +933,7 @@ main(void)
 		T(memory_of_reception_goes_over_to_the_content),
 		T(keys_come_by_route_priority_lane_time_and_id),
 		T(pages_of_messages_resume_by_id),
+		T(what_an_operator_holds_has_all_the_time),
 		T(dead_letters_do_not_hold_up_the_sweep),
 		T(what_is_held_is_swept_from_its_release_on),
 	};

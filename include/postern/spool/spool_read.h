@@ -53,7 +53,8 @@ struct spool_sweep {
 };
 int spool_sweep(
     struct spool_reader *r, struct spool_sweep *s, uint64_t *mids, size_t max);
-/* The deliveries of a message that are still queued. */
+/* The deliveries of a message that are still queued, or parked but by an
+ * operator: those whose time may be over. */
 int spool_deliveries(
     struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
 
