@@ -243,7 +243,10 @@ session_feed(struct inlet_session *s)
 		if (n > FEED_COMMANDS && !smtp_server_in_body(s->smtp))
 			n = FEED_COMMANDS;
 		took = smtp_server_feed(s->smtp, input.p, n);
-		conn_take(s->conn, took);
+		if (smtp_server_had_secret(s->smtp))
+			conn_take_secret(s->conn, took);
+		else
+			conn_take(s->conn, took);
 		if (took == 0)
 			break;
 	}

@@ -267,6 +267,17 @@ conn_take(struct conn *c, size_t n)
 	after_take(c);
 }
 
+/* What is shown lies in memory of ours, the loop's or the connection's. */
+void
+conn_take_secret(struct conn *c, size_t n)
+{
+	struct str shown = conn_input(c);
+
+	assert(n <= shown.len);
+	mem_wipe((char *)(uintptr_t)shown.p, n);
+	conn_take(c, n);
+}
+
 void
 conn_drop_input(struct conn *c)
 {

@@ -591,8 +591,11 @@ take_command(struct smtp_server *s, const char *p, size_t n)
 {
 	struct str line;
 	size_t took;
+	enum command_status status =
+	    command_lines_next(&s->lines, p, n, &took, &line);
 
-	switch (command_lines_next(&s->lines, p, n, &took, &line)) {
+	s->had_secret = s->had_secret || s->lines.is_auth;
+	switch (status) {
 	case COMMAND_LINE:
 		if (s->lines.had_bare)
 			(void)smtp_server_lets(s, SMTP_BARE_NEWLINE);
@@ -613,6 +616,7 @@ smtp_server_feed(struct smtp_server *s, const char *p, size_t n)
 {
 	size_t took = 0;
 
+	s->had_secret = false;
 	while (took < n && s->phase != PHASE_NEW && s->phase != PHASE_DONE &&
 	       s->pending == PENDING_NONE && !s->paused) {
 		if (smtp_server_in_body(s))
@@ -621,6 +625,12 @@ smtp_server_feed(struct smtp_server *s, const char *p, size_t n)
 			took += take_command(s, p + took, n - took);
 	}
 	return took;
+}
+
+bool
+smtp_server_had_secret(const struct smtp_server *s)
+{
+	return s->had_secret;
 }
 
 void

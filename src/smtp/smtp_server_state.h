@@ -50,6 +50,7 @@ struct smtp_server {
 	uint32_t errors, idle_commands, messages;
 	bool esmtp;
 	bool paused;     /* body() has had enough */
+	bool had_secret; /* in what the last feed took */
 	bool wants_line; /* 334 was said: the next line is command()'s */
 	char *held;      /* owned; the line that command() thinks about */
 	size_t held_len;

@@ -116,6 +116,35 @@ an_idle_connection_holds_no_buffer(void **state)
 }
 
 static void
+take_secret(struct side *s, enum conn_event ev)
+{
+	struct str shown = conn_input(s->c);
+
+	if (ev != CONN_DATA || shown.len < 2)
+		return;
+	s->arg = (void *)(uintptr_t)shown.p;
+	conn_take_secret(s->c, shown.len - 1); /* one is left: it stays */
+	assert_int_equal(conn_input(s->c).len, 1);
+}
+
+static void
+a_secret_that_is_taken_is_wiped(void **state)
+{
+	static const char zeros[6];
+	struct side s = { .leave = true, .on = take_secret };
+	int fd[2];
+
+	(void)state;
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	put(fd[1], "geheim\n");
+	world_until_event(&s, 'D');
+	assert_memory_equal(s.arg, zeros, sizeof zeros);
+	world_done(&s);
+	close(fd[1]);
+}
+
+static void
 what_is_not_taken_is_shown_again(void **state)
 {
 	struct side s = { .leave = true };
@@ -718,6 +747,7 @@ main(void)
 		TEST(bytes_come_and_go),
 		TEST(what_a_turn_writes_leaves_in_one_write),
 		TEST(an_idle_connection_holds_no_buffer),
+		TEST(a_secret_that_is_taken_is_wiped),
 		TEST(what_is_not_taken_is_shown_again),
 		TEST(a_peer_that_sends_more_is_not_read),
 		TEST(a_paused_connection_shows_nothing),

@@ -256,6 +256,32 @@ P16_a_line_that_is_too_long_ends_a_dialogue(void **state)
 }
 
 static void
+lines_that_may_hold_a_password_are_told(void **state)
+{
+	struct owner o;
+	struct smtp_server *s = open_server(&o, &usual);
+
+	(void)state;
+	say(s, "NOOP\r\n");
+	assert_false(smtp_server_had_secret(s));
+	say(s, "AUTH X y\r\nNOOP\r\n"); /* NOOP answers the 334 */
+	assert_true(smtp_server_had_secret(s));
+	say(s, "NOOP\r\nAUTH X z");
+	assert_true(smtp_server_had_secret(s));
+	say(s, "z");
+	assert_true(smtp_server_had_secret(s));
+	say(s, "\r\n");
+	assert_true(smtp_server_had_secret(s));
+	say(s, "an");
+	assert_true(smtp_server_had_secret(s));
+	say(s, "swer\r\nVRFY x\r\n");
+	assert_true(smtp_server_had_secret(s));
+	say(s, "NOOP\r\n");
+	assert_false(smtp_server_had_secret(s));
+	close_server(&o, s);
+}
+
+static void
 a_reply_that_closes_ends_the_session(void **state)
 {
 	struct owner o;
@@ -311,6 +337,7 @@ main(void)
 		cmocka_unit_test(a_dialogue_takes_whole_lines),
 		cmocka_unit_test(P16_a_line_of_auth_may_have_12288_octets),
 		cmocka_unit_test(P16_a_line_that_is_too_long_ends_a_dialogue),
+		cmocka_unit_test(lines_that_may_hold_a_password_are_told),
 		cmocka_unit_test(a_reply_that_closes_ends_the_session),
 		cmocka_unit_test(a_command_waits_for_its_owner),
 	};

@@ -71,6 +71,8 @@ bool conn_close_told(
 
 struct str conn_input(const struct conn *c); /* until the next conn_ call */
 void conn_take(struct conn *c, size_t n);
+/* The same of what holds a secret: it is wiped here. */
+void conn_take_secret(struct conn *c, size_t n);
 void conn_drop_input(
     struct conn *c); /* all that is held, also inside TLS' layer below */
 void conn_pause(struct conn *c); /* no more CONN_DATA, no more reading */

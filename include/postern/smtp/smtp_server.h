@@ -138,6 +138,8 @@ void smtp_server_refuse(struct smtp_server *s, const struct smtp_reply *reply);
 /* Takes bytes; returns how many.  Fewer than n: waiting for an answer, paused,
  * or done.  Call again with the rest after the answer. */
 size_t smtp_server_feed(struct smtp_server *s, const char *p, size_t n);
+/* Were there AUTH's lines, or a part of one, in what the last feed took? */
+bool smtp_server_had_secret(const struct smtp_server *s);
 /* The answer to a hook that said SMTP_LATER. */
 void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *reply);
 void smtp_server_resume(struct smtp_server *s); /* after body() said true */
