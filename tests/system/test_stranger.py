@@ -137,8 +137,10 @@ def configurations():
 
 
 def certificate(directory, name):
-    """A certificate and its key, in one file."""
+    """A certificate and its key, in one file; each time the same."""
     path = directory / name
+    if path.exists():
+        return path
     key = directory / (name + ".key")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
                     "-subj", "/CN=relay.example.com", "-keyout", key, "-out", path],

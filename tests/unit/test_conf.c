@@ -17,6 +17,7 @@
 #include "postern/mail/rate.h"
 #include "postern/smtp/smtp_client.h"
 
+#include "certs.h"
 #include "conf/conf_field.h"
 #include "conf/conf_table.h"
 
@@ -1007,9 +1008,15 @@ moved(const char *p, size_t n)
 	return text;
 }
 
+/* What crypt(3) makes with SHA-512 has 86 letters. */
+#define HASH                                                                   \
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDE"                            \
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI"
+
 static void
 the_examples_of_the_man_page_can_be_read(void **state)
 {
+	struct cert cert;
 	static const char begin[] = ".Bd -literal -offset indent\n";
 	static char page[1 << 17];
 	const char *top = getenv("top_srcdir");
@@ -1025,6 +1032,14 @@ the_examples_of_the_man_page_can_be_read(void **state)
 	assert_non_null(f);
 	page[fread(page, 1, sizeof page - 1, f)] = '\0';
 	(void)fclose(f);
+	certs_setup();
+	certs_make(&cert, "mail", "DNS:mail.example.com", 10, NULL);
+	assert_int_equal(rename(cert.certificate, path_of("mail.pem")), 0);
+	assert_int_equal(rename(cert.key, path_of("mail.key")), 0);
+	certs_remove();
+	assert_int_equal(chmod(path_of("mail.key"), 0640), 0);
+	put_file("users", "app:$6$saltsalt$" HASH "\n");
+	assert_int_equal(chmod(path_of("users"), 0640), 0);
 	put_file("main.pass", "x");
 	put_file("second.pass", "y");
 	assert_int_equal(chmod(path_of("main.pass"), 0640), 0);
@@ -1075,7 +1090,8 @@ remove_dir(void **state)
 {
 	static const char *const names[] = { "main.conf", "pass", "pass2",
 		"conf.d/10.conf", "conf.d/20.conf", "conf.d/not-this",
-		"one.conf", "secret", "users", "main.pass", "second.pass" };
+		"one.conf", "secret", "users", "main.pass", "second.pass",
+		"mail.pem", "mail.key" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
