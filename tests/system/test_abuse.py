@@ -32,7 +32,9 @@ def is_free(p, n):
     def have():
         held = [harness.Client(p.port) for _ in range(n)]
         codes = [c.reply()[0] for c in held]
-        for c in held:
+        for c, code in zip(held, codes):
+            if code == 220:  # gone for the daemon, too, when it has said so
+                assert c.cmd("QUIT")[0] == 221 and c.is_closed()
             c.close()
         return codes == [220] * n
     harness.wait_until(have, what="a free listener")

@@ -176,7 +176,7 @@ CONTROLS = [chr(i) for i in range(32)] + ["\x7f"]
 def test_peers_control_characters_in_a_path(form, sink, postern):
     """Postfix and Exim take them; Exim takes a bare CR and a space in a path
     and says them back."""
-    p = postern(sink().port, listeners=listener(max_errors=200))
+    p = postern(sink().port, listeners=listener(max_errors=200, max_idle_commands=1000))
     with harness.Client(p.port) as c:
         c.open()
         for ctl in CONTROLS + ([" "] if '"' not in form else []):
