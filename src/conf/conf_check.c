@@ -131,6 +131,43 @@ check_callers(struct conf_read *r, const struct conf_entry *e,
 	}
 }
 
+static bool
+has_tcp(const struct inlet_listener *l)
+{
+	for (size_t i = 0; i < l->naddresses; i++) {
+		if (!addr_is_unix(&l->addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Who hands on the clients of others brings them in over loopback, too. */
+static void
+check_carriers(struct conf_read *r, const struct conf_entry *e,
+    const struct inlet_listener *l)
+{
+	static const char *const keys[] = { "listeners.proxy_from",
+		"listeners.xclient_from" };
+	bool closed = conf_read_is_set(e, "listeners.networks") ||
+	              l->auth == INLET_AUTH_REQUIRED;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		struct conf_place at = conf_read_place(e, keys[i]);
+
+		if (!conf_read_is_set(e, keys[i]))
+			continue;
+		if (!closed)
+			conf_note_mistake(&r->notes, at, keys[i],
+			    "lets everybody in whom they hand on; write "
+			    "networks = [ \"10.0.0.0/8\" ]; with the clients "
+			    "that may come, or auth = \"required\";");
+		if (!has_tcp(l))
+			conf_note_mistake(&r->notes, at, keys[i],
+			    "is not for unix sockets, whose callers have no "
+			    "address; take it away");
+	}
+}
+
 /* What weakens the way in goes to those who are named, and to nobody else. */
 static void
 check_lenient(struct conf_read *r, const struct conf_entry *e,
@@ -182,6 +219,7 @@ conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 		    "address = [ \"127.0.0.1:25\" ];");
 		check_addresses(r, listener, i);
 		check_callers(r, e, &listener[i].l);
+		check_carriers(r, e, &listener[i].l);
 		check_lenient(r, e, &listener[i].l);
 		check_auth(r, e, &listener[i].l);
 	}

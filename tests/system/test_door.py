@@ -44,7 +44,11 @@ def binary(client=None, tlvs=b"", command=1):
             + struct.pack("!H", len(body)) + body)
 
 
+ANYWHERE = ["0.0.0.0/0", "::/0"]
+
+
 def balanced(postern, port, **more):
+    more.setdefault("networks", ANYWHERE)
     return postern(port, listeners=[{"name": "local", "address": ["127.0.0.1:0"],
                                      "proxy_from": ["127.0.0.1"], **more}],
                    log={"level": "debug"})
@@ -186,7 +190,7 @@ def test_a_reload_takes_the_balancers_up(sink, postern):
     p = postern(sink().port)
     with From(p.port) as c:
         c.open()
-    p.settings["listeners"][0]["proxy_from"] = ["127.0.0.1"]
+    p.settings["listeners"][0].update(proxy_from=["127.0.0.1"], networks=ANYWHERE)
     p.wait_event("reloaded", since=p.reload())
     with From(p.port, first=line("198.51.100.7")) as c:
         c.open()
@@ -196,6 +200,7 @@ def test_a_reload_takes_the_balancers_up(sink, postern):
 # --- XCLIENT -----------------------------------------------------------------------------
 
 def filtered(postern, port, **more):
+    more.setdefault("networks", ANYWHERE)
     return postern(port, listeners=[{"name": "local", "address": ["127.0.0.1:0"],
                                      "xclient_from": ["127.0.0.1"], **more}], log={"level": "debug"})
 
@@ -512,6 +517,9 @@ def test_lenient_lets_no_second_message_in(before, after, sink, postern):
     (dict(users=["root"]), "unix:/run/postern/smtp.sock"),
     (dict(mode="0660"), "unix:/run/postern/smtp.sock"),
     (dict(proxy_from=[]), "is empty"),
+    (dict(proxy_from=["127.0.0.1"]), "lets everybody in whom they hand on"),
+    (dict(xclient_from=["127.0.0.1"]), "lets everybody in whom they hand on"),
+    (dict(address=["unix:/tmp/no.sock"], proxy_from=["127.0.0.1"], networks=["10.0.0.0/8"]), "not for unix sockets"),
     (dict(proxy_from=["127.0.0.1/8"]), "127.0.0.0/8"),
 ])
 def test_mistakes_are_named(listener, said, sink, postern):

@@ -106,7 +106,7 @@ def test_only_those_here_and_those_logged_in_may_raise_it(sink, postern, tmp_pat
     users.chmod(0o600)
     s = sink("--offer", "MT-PRIORITY")
     p = postern(s.port, users_file=str(users),
-                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "proxy_from": ["127.0.0.1"],
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "proxy_from": ["127.0.0.1"], "networks": ["0.0.0.0/0"],
                             "auth": "optional", "allow_clear_auth": True}])
     for login, said, told in ((None, "2.3.6 0 is the new priority; queued as ", None),
                               ((b"app", PASSWORD[0]), "2.0.0 queued as ", "MT-PRIORITY=3")):
