@@ -76,6 +76,8 @@ intake_log_accepted(const struct intake_message *m)
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
 	if (draft_word(d, DRAFT_TLS) != NULL)
 		log_cstr(&l, "tls", draft_word(d, DRAFT_TLS));
+	if (m->policy.hold)
+		log_cstr(&l, "held", "operator");
 	if (m->wishes.priority != 0)
 		log_num(&l, "priority", m->wishes.priority);
 	if (m->wishes.release_ms != 0) {

@@ -192,6 +192,7 @@ fix_field(struct repair *r, struct buf *out)
 		leave(r, "with domains added it would be too long");
 	}
 	buf_clear(&r->fixed);
+	buf_release(&r->fixed);
 }
 
 /* The field is whole. */

@@ -60,7 +60,7 @@ def test_what_is_held_does_not_leave(sink, postern):
         {"name": "open", "address": ["127.0.0.1:0"], "priority": "high", "lane": "news"}])
     port = int(p.wait_event("listening", listener="open")["address"].rsplit(":", 1)[1])
     harness.send_raw(p.port, mails.plain())
-    p.wait_event("accepted", listener="local")
+    p.wait_event("accepted", listener="local", held="operator")
     harness.send_raw(port, mails.plain())
     s.wait_messages(1)
     p.stop()
