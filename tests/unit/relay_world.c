@@ -251,6 +251,7 @@ world_send(struct world *w, const struct world_mail *m)
 		.size = size,
 		.crc32c = crc32c(0, content, size) + m->wrong_sum,
 		.flags = m->flags,
+		.release_ms = m->held_ms > 0 ? now + m->held_ms : 0,
 		.sender = m->sender ? m->sender : "sender@example.com",
 		.client = "127.0.0.1",
 		.listener = "test",
@@ -268,7 +269,7 @@ world_send(struct world *w, const struct world_mail *m)
 	a->ndeliveries = 1;
 	a->first = (struct spool_delivery){ .route = w->settings.route,
 		.priority = (uint8_t)m->priority,
-		.due_ms = now };
+		.due_ms = now + m->held_ms };
 	spool_accept(w->sp, a);
 	free(words);
 	free(content);

@@ -44,8 +44,9 @@ struct world_mail {
 	size_t bytes;        /* without content: so large */
 	uint8_t notify;
 	uint32_t flags;
-	int64_t age_ms; /* it came so long ago */
-	bool on_disk;   /* not handed over in memory */
+	int64_t age_ms;  /* it came so long ago */
+	int64_t held_ms; /* and was released so much later; 0: at once */
+	bool on_disk;    /* not handed over in memory */
 	bool wrong_sum;
 	enum spool_priority priority;
 };

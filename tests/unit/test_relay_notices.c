@@ -282,10 +282,41 @@ what_nobody_is_asked_about_expires_too(void **state)
 	world_done(&w);
 }
 
+/* RFC 4865: it was held for a minute; the time to give up began after that. */
+static void
+one_that_was_held_is_given_up_after_its_release(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "RCPT", .has = "later@", .reply = "450 4.2.0 no" },
+		{ NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.settings.retry.give_up_ms = 2500;
+	w.settings.retry.warn_after_ms = 1000;
+	world_start(&w);
+	world_send(
+	    &w, &(struct world_mail){
+	            .rcpts = "later@x", .age_ms = 60000, .held_ms = 59800 });
+	world_wait_log(&w, "deferred", "4.2.0"); /* it was tried, not expired */
+	fake_wait_mails(w.fake[0], 1);
+	has(fake_mail(w.fake[0], 0), "Status: 4.4.7");
+	has(fake_mail(w.fake[0], 0), "Future-Release-Request: until;");
+	has_not(fake_mail(w.fake[0], 0), "given up after 6");
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(fake_mails(w.fake[0]), 1); /* nobody was warned */
+	world_done(&w);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    one_that_was_held_is_given_up_after_its_release),
 		cmocka_unit_test(failures_of_one_attempt_are_one_bounce),
 		cmocka_unit_test(ret_full_returns_all),
 		cmocka_unit_test(bounces_go_where_they_may),
