@@ -79,11 +79,10 @@ let_message_go(struct inlet_session *s)
 
 /* The connection is closed by then, or handed to conn_close_after(). */
 static void
-session_free(struct inlet_session *s, const char *why)
+session_free(struct inlet_session *s)
 {
 	struct inlet *in = s->in;
 
-	log_disconnect(s, why);
 	session_delay_free(s);
 	session_lenient_log(s);
 	let_message_go(s);
@@ -107,15 +106,17 @@ session_free(struct inlet_session *s, const char *why)
 void
 inlet_session_finish(struct inlet_session *s, const char *why)
 {
+	log_disconnect(s, why);
 	conn_close_after(&s->conn, s->listener->timeouts.linger);
-	session_free(s, why);
+	session_free(s);
 }
 
 void
 inlet_session_cut(struct inlet_session *s, const char *why)
 {
+	log_disconnect(s, why); /* why may be the connection's own words */
 	conn_close(&s->conn);
-	session_free(s, why);
+	session_free(s);
 }
 
 void
