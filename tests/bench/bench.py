@@ -78,7 +78,8 @@ class Sink:
 
 CONF = """hostname = "bench.test";
 %(user)s
-%(users)slisteners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; %(auth)s } );
+%(root)s
+listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; %(listener)s } );
 providers = ( { name = "sink"; host = "127.0.0.1"; port = %(port)d; tls = "off";
     max_connections = 20; max_messages_per_connection = 10000; } );
 spool = { directory = "%(spool)s"; };
@@ -87,15 +88,18 @@ log = { to = "%(dir)s/postern.log"; };
 
 
 class Postern:
-    def __init__(self, directory, sink_port, users=None):
+    def __init__(self, directory, sink_port, users=None, root="", listener=""):
+        """root, listener: more keys, at the top and of the listener."""
+        if users:
+            root += 'users_file = "%s";' % users
+            listener += 'auth = "required";'
         self.dir = directory
         spool = pathlib.Path(directory) / "spool"
         spool.mkdir(mode=0o700)
         conf = pathlib.Path(directory) / "postern.conf"
         user = 'user = "root"; group = "root";' if os.getuid() == 0 else ""
         conf.write_text(CONF % dict(user=user, port=sink_port, spool=spool, dir=directory,
-                                    users='users_file = "%s";\n' % users if users else "",
-                                    auth='auth = "required";' if users else ""))
+                                    root=root, listener=listener))
         log = pathlib.Path(directory) / "postern.log"
         log.touch()
         self.p = subprocess.Popen([BUILD / "posternd", "-f", "-c", conf])

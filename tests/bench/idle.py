@@ -32,17 +32,19 @@ MAIL = (b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n",
         b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n")
 
 
-def listener(directory, n, tls):
-    extra = ""
-    if tls:
+def keys(directory, a):
+    """What bench.Postern has to be told."""
+    more = a.connections + 100
+    k = dict(root="inlet_threads = %d;" % a.threads,
+             listener="max_connections = %d; max_per_client = %d;" % (more, more))
+    if a.tls:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                         "-nodes", "-days", "2", "-subj", "/CN=bench.test", "-keyout", directory + "/key",
                         "-out", directory + "/cert"], check=True, stderr=subprocess.DEVNULL)
-        extra = 'tls = "optional";'
-    return ('listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; max_connections = %d; '
-            'max_per_client = %d; %s } );\n' % (n + 100, n + 100, extra)
-            + ('tls = { certificates = ( { certificate = "%s/cert"; key = "%s/key"; } ); };\n'
-               % (directory, directory) if tls else ""))
+        k["root"] += ' tls = { certificates = ( { certificate = "%s/cert"; key = "%s/key"; } ); };' % (
+            directory, directory)
+        k["listener"] += ' tls = "optional";'
+    return k
 
 
 def read_reply(sock, code):
@@ -101,11 +103,8 @@ def sessions(port, n):
 
 
 def measure(a, directory):
-    bench.CONF = bench.CONF.replace(
-        'listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; } );\n',
-        "inlet_threads = %d;\n" % a.threads + listener(directory, a.connections, a.tls))
     sink = bench.Sink(2 * a.sessions + 20, False)
-    postern = bench.Postern(directory, sink.port)
+    postern = bench.Postern(directory, sink.port, **keys(directory, a))
     context = None
     if a.tls:
         context = ssl.create_default_context(cafile=directory + "/cert")
