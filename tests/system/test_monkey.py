@@ -85,7 +85,7 @@ def test_flaw_state_words_in_no_order(threads, sink, postern, users, tmp_path):
     s = sink("--reply", "rcpt<no@example.org>=550")
     everything = {"tls": "optional", "auth": "optional", "binary": True, "repair_headers": True, "remove_bcc": True,
                   "auth_failures": 3, "max_recipients": 3, "max_messages": 4, "max_size": "64K", "max_per_client": 40,
-                  "client_rate": ["2000 msg/s"], "user_rate": ["1000 rcpt/s"],
+                  "networks": ["127.0.0.0/8", "192.0.2.0/24"], "client_rate": ["2000 msg/s"], "user_rate": ["1000 rcpt/s"],
                   "timeouts": {"command": "3s", "data": "3s", "session": "10s", "handshake": "2s", "proxy": "2s", "linger": "1s"},
                   "lenient": ["bare-newline", "space-after-colon", "no-brackets", "helo-syntax"]}
     ports = [harness.free_port(), harness.free_port(), harness.free_port()]
