@@ -484,13 +484,13 @@ def test_any_login_is_none_where_one_is_required(sink, postern, tmp_path):
     p.stop()
 
 
-@pytest.mark.parametrize("before", [b"\n", b"\r\n", b"\n\n", b"\r\n\n", b"\n\r\n"])
-@pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\n\n", b"\r\n\n"])
+@pytest.mark.parametrize("before, after", [
+    (before, after) for before in (b"\n", b"\r\n", b"\n\n", b"\r\n\n", b"\n\r\n")
+    for after in (b"\n", b"\r\n", b"\n\n", b"\r\n\n")
+    if not (before.endswith(b"\r\n") and after.startswith(b"\r\n"))])  # the end of content
 def test_lenient_lets_no_second_message_in(before, after, sink, postern):
     """From a client that says DATA with CRLF, content with every mixture about
     the dot but CRLF on both sides, and a whole transaction behind."""
-    if before.endswith(b"\r\n") and after.startswith(b"\r\n"):
-        pytest.skip("the end of content")
     s = sink()
     p = lenient(postern, s.port, "bare-newline")
     with harness.Client(p.port) as c:
