@@ -102,9 +102,7 @@ def sessions(port, n):
     return statistics.median(rows), rows[int(n * 0.99)]
 
 
-def measure(a, directory):
-    sink = bench.Sink(2 * a.sessions + 20, False)
-    postern = bench.Postern(directory, sink.port, **keys(directory, a))
+def figures(a, directory, postern):
     context = None
     if a.tls:
         context = ssl.create_default_context(cafile=directory + "/cert")
@@ -117,11 +115,24 @@ def measure(a, directory):
     beside = sessions(postern.port, a.sessions)
     for sock in held:
         sock.close()
-    postern.stop()
-    sink.stop()
     return dict(scenario="idle-tls" if a.tls else "idle", connections=a.connections, threads=a.threads,
                 kib_each=gained * 1024 / a.connections, open_per_s=a.connections / took,
                 alone_p50=alone[0], alone_p99=alone[1], beside_p50=beside[0], beside_p99=beside[1])
+
+
+def measure(a, directory):
+    sink = bench.Sink(2 * a.sessions + 20, False)
+    postern = bench.Postern(directory, sink.port, **keys(directory, a))
+    try:
+        d = figures(a, directory, postern)
+        postern.stop()
+        sink.stop()
+        return d
+    finally:
+        for p in (postern.p, sink.p):
+            if p.poll() is None:
+                p.kill()
+                p.wait()
 
 
 def main():
