@@ -145,6 +145,9 @@ conn_tls_handshake(struct conn *c)
 	bool other = false;
 	int rc;
 
+	/* A client's bytes wait with the kernel, which calls again. */
+	if (c->name == NULL && !loop_has_time(c->loop))
+		return;
 	if (!c->ssl) {
 		c->ssl = tls_attach(c->tls, c->fd, c->name);
 		if (!c->ssl) {

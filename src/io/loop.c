@@ -11,8 +11,9 @@
 
 #include "io/loop_priv.h"
 
-#define SPARES 16                        /* buffers kept for the next conn */
-#define SPARE_BYTES ((size_t)128 * 1024) /* at most, each */
+#define SPARES 16  /* buffers kept for the next conn */
+#define TOIL_MS 10 /* of a turn may go into what takes long */
+#define SPARE_BYTES ((size_t)128 * 1024)     /* at most, each */
 #define SPARE_FIRST_BYTES ((size_t)4 * 1024) /* of one made new */
 
 struct spare {
@@ -28,6 +29,7 @@ struct loop {
 	ev_async wake;
 	bool running;
 	uint64_t now_ms;    /* of the turn; 0: ask the clock */
+	bool has_toiled;    /* loop_has_time() was asked in this turn */
 	struct list laters; /* struct later */
 	struct list tasks;  /* of this turn's end */
 	struct list next;   /* of the next turn */
@@ -136,6 +138,7 @@ on_check(struct ev_loop *ev, ev_check *w, int revents)
 
 	(void)revents;
 	l->now_ms = clock_mono_ms();
+	l->has_toiled = false;
 	if (list_empty(&l->next)) {
 		ev_idle_stop(ev, &l->idle); /* all were cancelled */
 		return;
@@ -253,6 +256,15 @@ void
 loop_wake(struct loop *l)
 {
 	ev_async_send(l->ev, &l->wake);
+}
+
+bool
+loop_has_time(struct loop *l)
+{
+	bool is_first = !l->has_toiled;
+
+	l->has_toiled = true;
+	return is_first || clock_mono_ms() - loop_now_ms(l) < TOIL_MS;
 }
 
 uint64_t

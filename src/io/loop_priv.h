@@ -35,6 +35,10 @@ void loop_task_cancel(struct loop_task *t);
 /* Run by loop_free(), for what lives on without an owner. */
 void loop_task_at_end(struct loop *l, struct loop_task *t);
 
+/* For a step that takes a millisecond or ten: may it be done in this turn, or
+ * have the others waited long enough?  The first one of a turn always may. */
+bool loop_has_time(struct loop *l);
+
 struct ev_loop *loop_ev(struct loop *l);
 char *loop_scratch(struct loop *l); /* valid until the callback returns */
 void loop_discard(struct loop *l, void *p); /* free(p) at the turn's end */

@@ -315,6 +315,45 @@ the_loop_sleeps_when_all_was_cancelled(void **state)
 	timer_free(&timer);
 }
 
+static struct {
+	int turns, steps;
+} toil;
+
+/* More than can be done in a turn; each turn one step at least. */
+static void
+toil_on(void *arg)
+{
+	uint64_t begin = clock_mono_ms();
+
+	toil.turns++;
+	while (loop_has_time(loop)) {
+		toil.steps++;
+		while (clock_mono_ms() - begin < 4u * (unsigned)toil.steps)
+			;
+		if (toil.steps == 100)
+			break;
+	}
+	assert_true(toil.steps > 0 && toil.steps < 100);
+	assert_false(loop_has_time(loop));
+	toil.steps = 0;
+	if (toil.turns == 3)
+		loop_stop(loop);
+	else
+		loop_task_next(loop, arg);
+}
+
+static void
+a_turn_has_only_so_much_time_for_what_takes_long(void **state)
+{
+	struct loop_task t;
+
+	(void)state;
+	loop_task_init(&t, toil_on, &t);
+	loop_task_next(loop, &t);
+	loop_run(loop);
+	assert_int_equal(toil.turns, 3);
+}
+
 int
 main(void)
 {
@@ -330,6 +369,7 @@ main(void)
 		TEST(another_thread_wakes_the_loop),
 		TEST(a_task_put_off_runs_once_a_turn),
 		TEST(the_loop_sleeps_when_all_was_cancelled),
+		TEST(a_turn_has_only_so_much_time_for_what_takes_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
