@@ -74,6 +74,7 @@ helper_new(const char *name, unsigned threads, size_t queue_max)
 		int rc = pthread_create(&h->thread[i], NULL, work, h);
 
 		assert(rc == 0); /* at start: as good as out of memory */
+		pthread_setname_np(h->thread[i], h->name);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return h;

@@ -21,6 +21,7 @@ with a storm of wrong passwords from many clients, and how many of those were
 answered meanwhile.
 """
 import argparse
+import atexit
 import base64
 import json
 import os
@@ -49,6 +50,22 @@ SCENARIOS = {
     "storm": (1200, 10, 4096, 1, 60),
 }
 STORMERS = 400  # connections that guess, each from an address of its own
+STORM_SECONDS = 300  # then they end by themselves
+
+STARTED = []
+
+
+def start(argv, **kw):
+    """A program that does not outlive this one."""
+    STARTED.append(subprocess.Popen(argv, **kw))
+    return STARTED[-1]
+
+
+def stop_all():
+    for p in STARTED:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
 
 
 def line_of(proc, start):
@@ -62,8 +79,8 @@ def line_of(proc, start):
 class Sink:
     def __init__(self, number, delayed):
         argv = [BUILD / "postern-sink", "-l", "127.0.0.1:0", "--count", str(number)]
-        self.p = subprocess.Popen(argv + (["--delayed-ack"] if delayed else []),
-                                  stdout=subprocess.PIPE, text=True)
+        self.p = start(argv + (["--delayed-ack"] if delayed else []),
+                       stdout=subprocess.PIPE, text=True)
         self.port = int(line_of(self.p, "listening").rsplit(":", 1)[1])
 
     def arrived(self):
@@ -102,7 +119,7 @@ class Postern:
                                     root=root, listener=listener))
         log = pathlib.Path(directory) / "postern.log"
         log.touch()
-        self.p = subprocess.Popen([BUILD / "posternd", "-f", "-c", conf])
+        self.p = start([BUILD / "posternd", "-f", "-c", conf])
         tail = subprocess.Popen(["tail", "-n", "+1", "-s", "0.02", "-F", log], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True)
         for line in tail.stdout:
@@ -182,6 +199,7 @@ def plain(user, password):
 def guess(port):
     """Wrong passwords, of names that are there and of others, until SIGTERM; prints
     how many were answered."""
+    signal.alarm(STORM_SECONDS)
     sel = selectors.DefaultSelector()
     tries, answers, said = 0, {}, {}
 
@@ -248,8 +266,8 @@ def storm_run(number, with_storm, where):
         generate(postern.port, "storm", 10, login, number)  # it is known by now
         guesser = None
         if with_storm:
-            guesser = subprocess.Popen([sys.executable, __file__, "--guess", str(postern.port)],
-                                       stdout=subprocess.PIPE, text=True)
+            guesser = start([sys.executable, __file__, "--guess", str(postern.port)],
+                            stdout=subprocess.PIPE, text=True)
             line_of(guesser, "storm")
         load = generate(postern.port, "storm", number, login)
         sink.arrived()
@@ -277,6 +295,8 @@ def main():
     a = ap.parse_args()
     if a.guess:
         guess(a.guess)
+    atexit.register(stop_all)
+    signal.signal(signal.SIGTERM, lambda *x: sys.exit("bench: ended by SIGTERM"))
     print("%-10s %9s %9s %23s %9s %9s %10s" % ("", "accept/s", "e2e/s", "250 ms p50/p95/p99",
                                               "cpu s/k", "anon MiB", "ceiling/s"))
     for name in a.scenario.split(","):

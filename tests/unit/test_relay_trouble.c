@@ -648,7 +648,7 @@ an_address_that_accepts_and_never_speaks_is_left(void **state)
 	world_init(&w);
 	world_provider(&w, NULL)->host = "localhost";
 	w.provider[0].prefer = DNS_PREFER_IPV6;
-	w.provider[0].timeouts.banner = 200;
+	w.provider[0].timeouts.banner = 1500;
 	fd = mute_listener(fake_port(w.fake[0]));
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
