@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that are slow, rude, gone, or too many: memory stays bounded, others
 are served or told 421, and nothing is left behind."""
+import pathlib
+import re
 import socket
 import struct
+import subprocess
 import threading
 
 import pytest
@@ -291,11 +294,16 @@ def at_max_connections(p, c):
         assert [second.reply()[0], third.reply()[0]] == [220, 421]
 
 
+def at_max_hold(p, c):
+    check(c, (MAIL + " HOLDFOR=7200", "250"), ("RSET", "250"), (MAIL + " HOLDFOR=7201", "501"),
+          (MAIL + " HOLDFOR=4294967296", "501"), (MAIL + " HOLDUNTIL=2099-01-01T00:00:00Z", "501"))
+
+
 @pytest.mark.parametrize("key,value,at", [
     ("max_messages", 3, at_max_messages), ("max_errors", 3, at_max_errors),
     ("max_idle_commands", 5, at_max_idle_commands), ("max_line", 2000, at_max_line),
     ("max_recipients", 2, at_max_recipients), ("max_size", "1K", at_max_size),
-    ("max_connections", 2, at_max_connections), ("max_per_client", 2, at_max_connections),
+    ("max_connections", 2, at_max_connections), ("max_per_client", 2, at_max_connections), ("max_hold", "2h", at_max_hold),
 ])
 def test_limit_at_it_and_one_over(key, value, at, sink, postern):
     p = postern(sink().port, listeners=listener(**{key: value}))
@@ -341,3 +349,23 @@ def test_limit_of_lingering(sink, postern):
                 return True
         harness.wait_until(is_gone, what="the end of the connection")
     p.stop()
+
+
+# Where the limits of listeners that have no test here have theirs.
+ELSEWHERE = {
+    "client_rate": "test_policy.py", "user_rate": "test_policy.py", "auth_failures": "test_auth.py",
+    "handshake": "test_tls.py", "proxy": "test_door.py",
+}
+
+
+def test_limit_each_has_a_test():
+    """A key that bounds what a client may do, and that no test sets, is a key
+    that nobody has tried to go beyond."""
+    keys = subprocess.run([harness.POSTERND, "-T"], capture_output=True, text=True, check=True).stdout
+    rows = [x.split("\t") for x in keys.splitlines() if x.startswith("listeners.")]
+    limits = [r[0].rsplit(".", 1)[1] for r in rows if r[1] in ("number", "size", "duration", "array of rates")]
+    assert len(limits) >= 18
+    here = pathlib.Path(__file__)
+    for key in limits:
+        text = here.with_name(ELSEWHERE.get(key, here.name)).read_text()
+        assert re.search(r"\b%s\b" % key, text), key
