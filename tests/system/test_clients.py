@@ -46,12 +46,16 @@ def relay(tmp_path_factory):
                         listeners=[{"name": "local", "address": ["127.0.0.1:0"]},
                                    {"name": "submission", "address": ["127.0.0.1:%d" % ports[0]], **strict},
                                    {"name": "smtps", "address": ["127.0.0.1:%d" % ports[1]], "tls_mode": "implicit",
-                                    **strict}]).start()
-    p.ports = dict(zip(MODES, [p.port] + ports))
-    p.sink, p.ca = sink, ca.certificate
-    yield p
-    p.stop()
-    sink.stop()
+                                    **strict}])
+    try:
+        p.start()
+        p.ports = dict(zip(MODES, [p.port] + ports))
+        p.sink, p.ca = sink, ca.certificate
+        yield p
+        p.stop()
+    finally:
+        p.clean_up()
+        sink.stop()
 
 
 def four():
