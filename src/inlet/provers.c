@@ -16,7 +16,7 @@
 #include "postern/io/helper.h"
 #include "postern/smtp/scram.h"
 
-#define GIVE_WAY 5 /* nice(2) of a thread that hashes; more starves logins */
+#define GIVE_WAY 15 /* nice(2) of a thread that hashes */
 
 struct provers {
 	struct mailbox *answers; /* borrowed */
