@@ -60,7 +60,8 @@ static const struct log_event inlet_events[] = {
 	/* the TLS handshake failed or took too long, the session ended:
 	 * listener, client, text */
 	[INLET_HANDSHAKE] = { "session.handshake", LOG_LEVEL_INFO },
-	/* a command got a 4xx or 5xx reply: client, verb, code */
+	/* a command got a 4xx or 5xx reply: client, verb, code, enhanced,
+	 * text */
 	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },
 	/* the same where the mail itself was not taken, by a rule of the
 	 * protocol: too big, too many recipients, a bare CR or LF */

@@ -556,20 +556,22 @@ refusal_event(const struct inlet_session *s, uint16_t code)
 }
 
 static void
-on_replied(void *arg, const char *verb, uint16_t code)
+on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 {
 	struct inlet_session *s = arg;
-	enum inlet_event ev = refusal_event(s, code);
+	enum inlet_event ev = refusal_event(s, reply->code);
 	struct log_line l;
 
 	s->is_told = false;
-	if (code < 400)
+	if (reply->code < 400)
 		return;
 	stat_add(&s->in->counters.refused, 1);
 	log_begin(&l, &inlet_events[ev], 0, s->id);
 	log_cstr(&l, "client", s->client);
 	log_cstr(&l, "verb", verb);
-	log_num(&l, "code", code);
+	log_num(&l, "code", reply->code);
+	log_cstr(&l, "enhanced", reply->enhanced);
+	log_cstr(&l, "text", reply->text);
 	log_end(&l);
 }
 

@@ -212,7 +212,7 @@ smtp_server_reply(struct smtp_server *s, const struct smtp_reply *r)
 	unsigned class = r->code / 100u;
 
 	if (s->hooks->replied != NULL)
-		s->hooks->replied(s->arg, s->verb, r->code);
+		s->hooks->replied(s->arg, s->verb, r);
 	if (r->enhanced[0] == '\0' && class < 6 && general[class] != NULL) {
 		struct smtp_reply full = *r;
 
@@ -251,7 +251,7 @@ say_plain(struct smtp_server *s, uint16_t code, const char *text)
 
 	smtp_reply_set(&r, code, "", "%s", text);
 	if (s->hooks->replied != NULL)
-		s->hooks->replied(s->arg, s->verb, code);
+		s->hooks->replied(s->arg, s->verb, &r);
 	write_reply(s, &r);
 }
 
@@ -401,7 +401,8 @@ cmd_ehlo(struct smtp_server *s, struct str argument)
 	}
 	assert(len < sizeof text);
 	if (s->hooks->replied != NULL)
-		s->hooks->replied(s->arg, s->verb, 250);
+		s->hooks->replied(
+		    s->arg, s->verb, &(struct smtp_reply){ .code = 250 });
 	s->hooks->write(s->arg, text, len);
 }
 

@@ -299,13 +299,13 @@ on_reset(void *arg)
 }
 
 static void
-on_replied(void *arg, const char *verb, uint16_t code)
+on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 {
 	struct sink_counters *n = &session_of(arg)->sink->n;
 
 	(void)verb;
-	n->replies_4xx += code / 100 == 4;
-	n->replies_5xx += code / 100 == 5;
+	n->replies_4xx += reply->code / 100 == 4;
+	n->replies_5xx += reply->code / 100 == 5;
 }
 
 static const struct smtp_server_hooks hooks = {

@@ -29,6 +29,16 @@ def close_all(clients):
         c.close()
 
 
+def test_the_log_says_why_a_mail_was_not_taken(postern):
+    p = postern()
+    with in_data(p.port) as c:
+        c.send(b"Subject: x\n\nlines of a file\n\r\n.\r\n")
+        assert c.reply()[0] == 550
+    e = p.wait_event("session.refused", code=550)
+    assert (e["verb"], e["enhanced"], e["text"]) == (".", "5.5.2", "Bare LF in the content")
+    p.stop()
+
+
 def test_a_silent_client_is_told(sink, postern):
     p = postern(sink().port, listeners=listener(timeouts={"command": "200ms", "data": "200ms"}))
     with harness.Client(p.port) as c:

@@ -75,11 +75,12 @@ on_reset(void *arg)
 }
 
 static void
-on_replied(void *arg, const char *verb, uint16_t code)
+on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 {
 	struct owner *o = arg;
 
-	assert_int_equal(buf_addf(&o->seen, "(%s %d)", verb, (int)code), 0);
+	assert_int_equal(
+	    buf_addf(&o->seen, "(%s %d)", verb, (int)reply->code), 0);
 }
 
 static const struct smtp_server_hooks hooks = {

@@ -95,7 +95,8 @@ struct smtp_server_hooks {
 	 * content, too big.  Not called after end(). */
 	void (*reset)(void *arg);
 	/* Each reply that answers a command, for counting; may be NULL. */
-	void (*replied)(void *arg, const char *verb, uint16_t code);
+	void (*replied)(
+	    void *arg, const char *verb, const struct smtp_reply *reply);
 	/* The wall clock; NULL: FUTURERELEASE is not offered. */
 	int64_t (*now_ms)(void *arg);
 	/* The client has made use of it: a line, a command, a content; may be
