@@ -27,9 +27,10 @@ def may_make_namespaces():
         return False
     name = "pt%d" % os.getpid()
     made = ip("netns", "add", name).returncode == 0
+    usable = made and ip("-n", name, "link", "set", "lo", "up").returncode == 0
     if made:
         ip("netns", "del", name)
-    return made
+    return usable
 
 
 pytestmark = pytest.mark.skipif(not may_make_namespaces(), reason="needs root, ip(8) and namespaces")
