@@ -129,7 +129,7 @@ inherit_find(struct inherit *in, const struct addr *a)
 		if (!is_at(&in->sockets[i], a))
 			continue;
 		in->sockets[i].is_used = true;
-		return fcntl(in->sockets[i].fd, F_DUPFD_CLOEXEC, 0);
+		return in->sockets[i].fd;
 	}
 	return -1;
 }

@@ -22,7 +22,8 @@ struct inherit {
  * before there is another process or thread. */
 void inherit_take(struct inherit *in);
 void inherit_done(struct inherit *in); /* closes all */
-/* A new descriptor of the socket with that address, or -1. */
+/* The socket with that address, to be borrowed until inherit_done(); -1: there
+ * is none. */
 int inherit_find(struct inherit *in, const struct addr *a);
 /* Closes, and tells as mistakes, those that nobody has found. */
 void inherit_close_rest(struct inherit *in);

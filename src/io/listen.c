@@ -21,7 +21,8 @@
 
 struct listen {
 	int fd;
-	int reserve; /* given up for a moment when descriptors are out */
+	bool is_borrowed; /* closed by somebody else */
+	int reserve;      /* given up for a moment when descriptors are out */
 	struct addr addr;
 	dev_t dev; /* of the unix path we made */
 	ino_t ino;
@@ -164,6 +165,7 @@ listen_adopt(struct listen **out, int fd, struct err *err)
 	int flags = fcntl(fd, F_GETFL);
 
 	l->fd = fd;
+	l->is_borrowed = true;
 	l->addr.len = sizeof l->addr.ss;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (l->reserve < 0 || flags < 0 ||
@@ -314,7 +316,7 @@ listen_close(struct listen **listen)
 	*listen = NULL;
 	listen_stop(l);
 	remove_path(l);
-	if (l->fd >= 0)
+	if (l->fd >= 0 && !l->is_borrowed)
 		close(l->fd);
 	if (l->reserve >= 0)
 		close(l->reserve);

@@ -677,6 +677,7 @@ def test_four_inlets_share_a_burst(sink, postern):
     for sock in held:
         sock.settimeout(harness.LONG)
         assert sock.recv(3) == b"220"
+    harness.wait_until(lambda: sum(watched(p.proc.pid)[:4]) >= 400, what="the last ones to be waited for")
     each = watched(p.proc.pid)[:4]
     assert min(each) >= 90 and max(each) <= 120, each
     load = harness.Load(p.port, p.dir, 400, 20).result()

@@ -24,7 +24,9 @@ typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
  * dropped.  A unix socket that nobody listens on is replaced. */
 MUST_CHECK int listen_open(
     struct listen **l, const struct addr *a, struct err *err);
-/* A socket that listens already becomes ours. */
+/* A socket that listens already.  It stays the caller's, who closes it after
+ * listen_close(): closing a copy of it instead would leave it with epoll, which
+ * knows sockets and not descriptors. */
 MUST_CHECK int listen_adopt(struct listen **l, int fd, struct err *err);
 /* Of the path of a unix socket that was opened here; else nothing is done. */
 MUST_CHECK int listen_mode(struct listen *l, mode_t mode, struct err *err);
