@@ -162,6 +162,15 @@ on_tick(void *arg)
 	park_tick(r);
 }
 
+/* The schedule may have shown it before the news of its commit came.  What it
+ * is by now is in the store: an envelope kept from here on would send it again
+ * to recipients that have it already. */
+static bool
+is_in_hand(const struct relay *r, const struct spool_key *key)
+{
+	return keyset_has(r->inhand, key->mid, key->n);
+}
+
 static void
 on_ready(void *owner, const struct spool_ready *ready, size_t n)
 {
@@ -170,10 +179,11 @@ on_ready(void *owner, const struct spool_ready *ready, size_t n)
 
 	assert(r->magic == RELAY_MAGIC);
 	for (size_t i = 0; i < n; i++) {
+		const struct spool_key *key = &ready[i].key;
 		struct envelope *env = ready[i].env;
 
-		scheduler_put(r->sched, &ready[i].key);
-		if (env && soon)
+		scheduler_put(r->sched, key);
+		if (env && soon && !is_in_hand(r, key))
 			cache_put(r->cache, env, relay_now_ms(r));
 		else
 			envelope_free(&env);

@@ -116,7 +116,7 @@ world_provider(struct world *w, const struct fake_rule *rules)
 }
 
 void
-world_start(struct world *w)
+world_open(struct world *w)
 {
 	struct spool_settings s = { .directory = w->dir,
 		.map_max = UINT64_C(1) << 30,
@@ -135,8 +135,14 @@ world_start(struct world *w)
 	    spool_route(w->sp, "default", &w->settings.route, &err), 0);
 	assert_int_equal(relay_new(&w->relay, w->sp, &w->settings, &err), 0);
 	spool_start(w->sp);
-	relay_start(w->relay);
 	w->reader = spool_reader_new(w->sp);
+}
+
+void
+world_start(struct world *w)
+{
+	world_open(w);
+	relay_start(w->relay);
 }
 
 static void

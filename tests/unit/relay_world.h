@@ -34,6 +34,7 @@ struct relay_provider *world_provider(
 struct relay_provider *world_provider_with(
     struct world *w, const struct fake_settings *s);
 void world_start(struct world *w);
+void world_open(struct world *w); /* as that, but the relay is not started */
 void world_stop(struct world *w); /* the relay and the spool; files stay */
 void world_done(struct world *w);
 

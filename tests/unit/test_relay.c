@@ -189,6 +189,31 @@ each_recipient_has_its_own_verdict(void **state)
 	world_done(&w);
 }
 
+/* The schedule shows a key before the news of its commit is heard. */
+static void
+what_is_taken_before_its_news_comes_is_not_sent_again(void **state)
+{
+	static const struct fake_rule rules[] = { { .stage = "RCPT",
+		                                      .has = "<slow@",
+		                                      .times = 1,
+		                                      .reply = "450 4.2.0 no" },
+		{ .stage = NULL } };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	world_open(&w);
+	world_send(&w, &(struct world_mail){ .rcpts = "good@x slow@x" });
+	world_wait(&w, 1, 0, 0);
+	relay_start(w.relay);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(fake_count(w.fake[0], "MAIL"), 2);
+	assert_string_equal(fake_mail(w.fake[0], 0)->rcpts, "<good@x>");
+	assert_string_equal(fake_mail(w.fake[0], 1)->rcpts, "<slow@x>");
+	world_done(&w);
+}
+
 static void
 recipients_beyond_the_limit_go_in_further_transactions(void **state)
 {
@@ -390,6 +415,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    an_idle_session_is_used_again_and_closed_in_time),
 		cmocka_unit_test(each_recipient_has_its_own_verdict),
+		cmocka_unit_test(
+		    what_is_taken_before_its_news_comes_is_not_sent_again),
 		cmocka_unit_test(
 		    recipients_beyond_the_limit_go_in_further_transactions),
 		cmocka_unit_test(a_limit_that_the_provider_tells_is_learned),
