@@ -16,6 +16,7 @@
 #include "conf/conf_check.h"
 #include "conf/conf_field.h"
 #include "conf/conf_read.h"
+#include "conf/conf_routes.h"
 #include "conf/conf_secret.h"
 #include "conf/conf_table.h"
 #include "conf/conf_tls.h"
@@ -42,6 +43,7 @@ struct generation {
 	struct conf_tls tls;
 	struct relay_provider *providers; /* in the arena */
 	size_t nproviders;
+	struct conf_routes routes;
 };
 
 static struct generation *
@@ -74,8 +76,13 @@ conf_free(struct settings **s)
 }
 
 void
-conf_set_route(struct settings *s, uint32_t id)
+conf_set_route(struct settings *s, size_t i, uint32_t id)
 {
+	struct relay_route *r = &generation_of(s)->routes.route[i];
+
+	r->id = id;
+	if (strcmp(r->name, CONF_ROUTES_DEFAULT) != 0)
+		return;
 	s->relay.route = id;
 	s->inlet.intake.route = id;
 }
@@ -116,8 +123,9 @@ static void
 read_listener(
     struct conf_read *r, struct conf_tls *t, size_t i, struct conf_listener *c)
 {
-	struct conf_entry *e =
-	    i < r->listeners.n ? r->listeners.entry[i] : NULL;
+	struct conf_entry *e = i < r->list[CONF_BASE_LISTENER].n
+	                           ? r->list[CONF_BASE_LISTENER].entry[i]
+	                           : NULL;
 
 	conf_read_defaults(r, CONF_BASE_LISTENER, c);
 	if (e != NULL)
@@ -132,7 +140,7 @@ static void
 build_listeners(struct conf_read *r, struct conf_tls *t)
 {
 	struct settings *s = &r->root->s;
-	size_t n = r->listeners.n;
+	size_t n = r->list[CONF_BASE_LISTENER].n;
 	struct conf_listener *c = conf_arena_new(r->arena, n + 1, sizeof *c);
 	struct inlet_listener *l = conf_arena_new(r->arena, n + 1, sizeof *l);
 	const char **names = conf_arena_new(r->arena, n, sizeof *names);
@@ -144,7 +152,8 @@ build_listeners(struct conf_read *r, struct conf_tls *t)
 			names[i] = l[i].name;
 	}
 	conf_check_listeners(r, c);
-	conf_check_names(r, &r->listeners, names, "listeners.name");
+	conf_check_names(
+	    r, &r->list[CONF_BASE_LISTENER], names, "listeners.name");
 	s->listeners_by_default =
 	    n == 0 && !conf_read_is_set(r->root_entry, "listeners");
 	s->inlet.listeners = l;
@@ -159,8 +168,8 @@ build_listeners(struct conf_read *r, struct conf_tls *t)
 static struct conf_entry *
 provider_entry(struct conf_read *r, const char *name)
 {
-	for (size_t i = 0; i < r->providers.n; i++) {
-		struct conf_entry *e = r->providers.entry[i];
+	for (size_t i = 0; i < r->list[CONF_BASE_PROVIDER].n; i++) {
+		struct conf_entry *e = r->list[CONF_BASE_PROVIDER].entry[i];
 		const char *text = NULL;
 
 		(void)config_setting_lookup_string(e->setting, "name", &text);
@@ -197,7 +206,8 @@ like_chain(struct conf_read *r, struct conf_entry *e, struct conf_entry **chain)
 		next = provider_entry(r, name);
 		if (next == NULL && r->broken)
 			return 0; /* it may stand where we cannot read */
-		if (next == NULL || next == e || n == r->providers.n) {
+		if (next == NULL || next == e ||
+		    n == r->list[CONF_BASE_PROVIDER].n) {
 			conf_note_mistake(&r->notes, at, "providers.like",
 			    next == NULL
 			        ? "there is no provider \"%.64s\"; write the "
@@ -258,14 +268,14 @@ read_secret(struct conf_read *r, struct conf_entry *e, struct conf_provider *c)
 static void
 build_providers(struct conf_read *r, struct generation *g)
 {
-	size_t n = r->providers.n;
+	size_t n = r->list[CONF_BASE_PROVIDER].n;
 	struct conf_provider *c = conf_arena_new(r->arena, n, sizeof *c);
 	struct conf_entry **chain = conf_arena_new(r->arena, n, sizeof *chain);
 	const char **names = conf_arena_new(r->arena, n, sizeof *names);
 
 	g->providers = conf_arena_new(r->arena, n, sizeof g->providers[0]);
 	for (size_t i = 0; i < n; i++) {
-		struct conf_entry *e = r->providers.entry[i];
+		struct conf_entry *e = r->list[CONF_BASE_PROVIDER].entry[i];
 
 		read_provider(r, e, chain, &c[i]);
 		read_secret(r, e, &c[i]);
@@ -274,7 +284,8 @@ build_providers(struct conf_read *r, struct generation *g)
 	}
 	g->nproviders = n;
 	conf_check_providers(r, c);
-	conf_check_names(r, &r->providers, names, "providers.name");
+	conf_check_names(
+	    r, &r->list[CONF_BASE_PROVIDER], names, "providers.name");
 	g->root.s.relay.providers = g->providers;
 	g->root.s.relay.nproviders = n;
 }
@@ -347,6 +358,7 @@ build(
 	conf_tls_read(&g->tls, r);
 	build_listeners(r, &g->tls);
 	build_providers(r, g);
+	conf_routes_read(&g->routes, r);
 	conf_check_root(r, identity);
 	finish_intake(s);
 	finish_relay(&g->root);

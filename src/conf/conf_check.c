@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "postern/io/addr.h"
@@ -11,9 +12,9 @@
 
 #include "conf/conf_value.h"
 
-static void
-needs(struct conf_read *r, const struct conf_entry *e, const char *path,
-    const char *example)
+void
+conf_check_needs(struct conf_read *r, const struct conf_entry *e,
+    const char *path, const char *example)
 {
 	if (conf_read_is_set(e, path))
 		return;
@@ -77,7 +78,7 @@ static void
 check_addresses(
     struct conf_read *r, const struct conf_listener *listener, size_t i)
 {
-	const struct conf_entry *e = r->listeners.entry[i];
+	const struct conf_entry *e = r->list[CONF_BASE_LISTENER].entry[i];
 	const struct inlet_listener *l = &listener[i].l;
 	struct conf_place at = conf_read_place(e, "listeners.address");
 	bool closed = conf_read_is_set(e, "listeners.networks") ||
@@ -211,11 +212,12 @@ check_auth(struct conf_read *r, const struct conf_entry *e,
 void
 conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
 {
-	for (size_t i = 0; i < r->listeners.n; i++) {
-		const struct conf_entry *e = r->listeners.entry[i];
+	for (size_t i = 0; i < r->list[CONF_BASE_LISTENER].n; i++) {
+		const struct conf_entry *e =
+		    r->list[CONF_BASE_LISTENER].entry[i];
 
-		needs(r, e, "listeners.name", "name = \"local\";");
-		needs(r, e, "listeners.address",
+		conf_check_needs(r, e, "listeners.name", "name = \"local\";");
+		conf_check_needs(r, e, "listeners.address",
 		    "address = [ \"127.0.0.1:25\" ];");
 		check_addresses(r, listener, i);
 		check_callers(r, e, &listener[i].l);
@@ -322,14 +324,15 @@ check_notices(struct conf_read *r, const struct conf_entry *e,
 void
 conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 {
-	for (size_t i = 0; i < r->providers.n; i++) {
-		const struct conf_entry *e = r->providers.entry[i];
+	for (size_t i = 0; i < r->list[CONF_BASE_PROVIDER].n; i++) {
+		const struct conf_entry *e =
+		    r->list[CONF_BASE_PROVIDER].entry[i];
 		const struct conf_provider *c = &provider[i];
 
-		needs(r, e, "providers.name", "name = \"main\";");
+		conf_check_needs(r, e, "providers.name", "name = \"main\";");
 		if (c->p.host == NULL &&
 		    !conf_read_is_set(e, "providers.host") && c->like == NULL)
-			needs(r, e, "providers.host",
+			conf_check_needs(r, e, "providers.host",
 			    "host = \"smtp.example.com\";");
 		check_login(r, e, c);
 		check_tls(r, e, &c->p);
@@ -361,24 +364,40 @@ check_identity(struct conf_read *r)
 		    s->group);
 }
 
+/* One key of a group of times that is not shorter than another. */
+static void
+tell_longer(struct conf_read *r, const struct conf_entry *e, const char *prefix,
+    const char *leaf, const char *text)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "%s.%s", prefix, leaf);
+	conf_note_mistake(&r->notes, conf_read_place(e, path), path,
+	    "is %s; write it shorter", text);
+}
+
+void
+conf_check_retry(struct conf_read *r, const struct conf_entry *e,
+    const char *prefix, const struct relay_retry *t)
+{
+	if (t->min_ms > t->max_ms)
+		tell_longer(r, e, prefix, "min", "longer than retry.max");
+	if (t->warn_after_ms >= t->give_up_ms)
+		tell_longer(
+		    r, e, prefix, "warn_after", "not before retry.give_up");
+}
+
 void
 conf_check_root(struct conf_read *r, bool identity)
 {
-	const struct relay_retry *t = &r->root->s.relay.retry;
 	const struct conf_entry *e = r->root_entry;
 
 	if (r->broken)
 		return;
 	if (identity)
 		check_identity(r);
-	if (t->min_ms > t->max_ms)
-		conf_note_mistake(&r->notes, conf_read_place(e, "retry.min"),
-		    "retry.min", "is longer than retry.max; write it shorter");
-	if (t->warn_after_ms >= t->give_up_ms)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "retry.warn_after"), "retry.warn_after",
-		    "is not before retry.give_up; write it shorter");
-	if (r->providers.n == 0 && r->notes.mistakes == 0)
+	conf_check_retry(r, e, "retry", &r->root->s.relay.retry);
+	if (r->list[CONF_BASE_PROVIDER].n == 0 && r->notes.mistakes == 0)
 		conf_note_warning(&r->notes, e->at, "providers",
 		    "no provider configured: mail is accepted and held; write "
 		    "providers = ( { name = \"main\"; host = \"...\"; } );");

@@ -15,6 +15,12 @@ void conf_check_providers(
     struct conf_read *r, const struct conf_provider *provider);
 /* identity: user and group have to exist. */
 void conf_check_root(struct conf_read *r, bool identity);
+/* A key that has to be written; example: "name = \"main\";". */
+void conf_check_needs(struct conf_read *r, const struct conf_entry *e,
+    const char *path, const char *example);
+/* prefix: of the keys, "retry". */
+void conf_check_retry(struct conf_read *r, const struct conf_entry *e,
+    const char *prefix, const struct relay_retry *t);
 /* Two entries with one name: the later one is told. */
 void conf_check_names(struct conf_read *r, const struct conf_entries *list,
     const char *const *names, const char *path);

@@ -390,6 +390,10 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		return conf_owner_user(text, to, err);
 	case CONF_GROUPS:
 		return conf_owner_group(text, to, err);
+	case CONF_NAMES:
+		if (conf_value_name(str_of(text), err) != 0)
+			return -1;
+		break;
 	case CONF_NETWORKS:
 		if (conf_value_network(str_of(text), err) != 0)
 			return -1;
@@ -469,6 +473,10 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
 	if (n == 0 && is_about_who(k))
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write who may come, or take the key away");
+	if (n == 0 && k->type == CONF_NAMES)
+		return err_set(err, ERR_CONFIG,
+		    "is empty; write %s = [ \"NAME\" ]; or take the key away",
+		    conf_table_leaf(k));
 	if (n == 0 && k->type == CONF_PATTERNS)
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write those that are allowed, or take the key "

@@ -146,20 +146,10 @@ add_entry(struct conf_read *r, struct conf_entries *list,
 	list->entry[list->n++] = e;
 }
 
-static struct conf_entries *
-entries_of(struct conf_read *r, const struct conf_key *k)
-{
-	if (strcmp(k->path, "listeners") == 0)
-		return &r->listeners;
-	if (strcmp(k->path, "tls.certificates") == 0)
-		return &r->certificates;
-	return &r->providers;
-}
-
 static void
 take_list(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 {
-	struct conf_entries *list = entries_of(w->r, k);
+	struct conf_entries *list = &w->r->list[k->base];
 	int n = config_setting_length(v);
 
 	if (config_setting_is_list(v) == CONFIG_FALSE && n > 0) {

@@ -17,7 +17,7 @@
 #include "conf/conf_table.h"
 
 #define CONF_READ_FILES_MAX 256
-#define CONF_READ_KEYS_MAX 256
+#define CONF_READ_KEYS_MAX 384
 
 struct conf_file {
 	const char *name; /* in the arena */
@@ -46,7 +46,7 @@ struct conf_read {
 	size_t nfiles;
 	bool broken; /* a file could not be read whole */
 	struct conf_entry *root_entry;
-	struct conf_entries listeners, providers, certificates;
+	struct conf_entries list[CONF_BASES]; /* by what the entries are */
 };
 
 /* Reads all files into r->root and the lists of entries.  r is zeroed but for

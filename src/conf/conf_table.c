@@ -10,6 +10,10 @@
 	CONF_BASE_PROVIDER, offsetof(struct conf_provider, field)
 #define CERTIFICATE(field)                                                     \
 	CONF_BASE_CERTIFICATE, offsetof(struct conf_certificate, field)
+#define LIMIT(field) CONF_BASE_LIMIT, offsetof(struct conf_limit, field)
+#define GROUP(field) CONF_BASE_GROUP, offsetof(struct conf_group, field)
+#define ROUTE(field) CONF_BASE_ROUTE, offsetof(struct conf_route, field)
+#define ENTRIES(base) CONF_BASE_##base, 0
 #define COUNTED(type, field) .count_at = offsetof(struct type, field)
 
 /* A row: path, type, struct and field, then by name what it has: def or told,
@@ -27,7 +31,7 @@ const struct conf_key conf_table[] = {
 { "users_file", CONF_PATH, ROOT(users_file), .told = "none: nobody can log in" },
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
 
-{ "listeners", CONF_LIST, ROOT(s), .told = "port 25 of 127.0.0.1 and ::1" },
+{ "listeners", CONF_LIST, ENTRIES(LISTENER), .told = "port 25 of 127.0.0.1 and ::1" },
 { "listeners.name", CONF_NAME, LISTENER(l.name), .told = "none: it is required" },
 { "listeners.address", CONF_ADDRESSES, LISTENER(l.addresses), COUNTED(conf_listener, l.naddresses), .told = "none: it is required" },
 { "listeners.networks", CONF_NETWORKS, LISTENER(l.networks), COUNTED(conf_listener, l.nnetworks), .told = "everybody who can connect" },
@@ -74,14 +78,14 @@ const struct conf_key conf_table[] = {
 { "listeners.timeouts.proxy", CONF_DURATION, LISTENER(l.timeouts.proxy), .def = "\"5s\"", .range = "100ms..1m", .unit = "time" },
 
 { "tls", CONF_GROUP, ROOT(s), .def = NULL },
-{ "tls.certificates", CONF_LIST, ROOT(s), .told = "none" },
+{ "tls.certificates", CONF_LIST, ENTRIES(CERTIFICATE), .told = "none" },
 { "tls.certificates.certificate", CONF_PATH, CERTIFICATE(c.certificate), .told = "none: it is required" },
 { "tls.certificates.key", CONF_PATH, CERTIFICATE(c.key), .told = "none: it is required" },
 { "tls.min_version", CONF_CHOICE, ROOT(min_version), .def = "\"1.2\"", .range = "1.2|1.3" },
 { "tls.ciphers", CONF_TEXT, ROOT(ciphers), .told = "forward secrecy and AEAD only" },
 { "tls.ciphersuites", CONF_TEXT, ROOT(ciphersuites), .told = "those of OpenSSL" },
 
-{ "providers", CONF_LIST, ROOT(s), .told = "none: mail is accepted and held" },
+{ "providers", CONF_LIST, ENTRIES(PROVIDER), .told = "none: mail is accepted and held" },
 { "providers.name", CONF_NAME, PROVIDER(p.name), .told = "none: it is required" },
 { "providers.like", CONF_NAME, PROVIDER(like), .told = "none" },
 { "providers.host", CONF_HOST, PROVIDER(p.host), .told = "none: it is required" },
@@ -122,6 +126,27 @@ const struct conf_key conf_table[] = {
 { "providers.breaker.failures", CONF_COUNT, PROVIDER(p.breaker_failures), .def = "5", .range = "1..1000", .unit = "failures" },
 { "providers.breaker.open", CONF_DURATION, PROVIDER(p.breaker_open_ms), .def = "\"5s\"", .range = "100ms..1h", .unit = "time" },
 { "providers.breaker.open_max", CONF_DURATION, PROVIDER(p.breaker_open_max_ms), .def = "\"60s\"", .range = "100ms..1d", .unit = "time" },
+
+{ "limits", CONF_LIST, ENTRIES(LIMIT), .told = "none" },
+{ "limits.name", CONF_NAME, LIMIT(l.name), .told = "none: it is required" },
+{ "limits.rate", CONF_RATES, LIMIT(l.rates), COUNTED(conf_limit, l.nrates), .told = "none" },
+
+{ "groups", CONF_LIST, ENTRIES(GROUP), .told = "none" },
+{ "groups.name", CONF_NAME, GROUP(g.name), .told = "none: it is required" },
+{ "groups.members", CONF_NAMES, GROUP(g.members), COUNTED(conf_group, g.nmembers), .told = "none: it is required" },
+{ "groups.balance", CONF_WORD, GROUP(g.balance), .def = "\"p2c-ewma\"", .range = "weighted|least-busy|p2c-ewma|hash" },
+
+{ "routes", CONF_LIST, ENTRIES(ROUTE), .told = "one, named default" },
+{ "routes.name", CONF_NAME, ROUTE(r.name), .told = "none: it is required" },
+{ "routes.use", CONF_NAMES, ROUTE(r.use), COUNTED(conf_route, r.nuse), .told = "all providers in their order" },
+{ "routes.retry", CONF_GROUP, ROUTE(r), .def = NULL },
+{ "routes.retry.quick", CONF_DURATIONS, ROUTE(r.retry.quick_ms), COUNTED(conf_route, r.retry.nquick), .told = "retry.quick", .range = "100ms..1h", .unit = "time" },
+{ "routes.retry.min", CONF_DURATION, ROUTE(r.retry.min_ms), .told = "retry.min", .range = "100ms..1d", .unit = "time" },
+{ "routes.retry.max", CONF_DURATION, ROUTE(r.retry.max_ms), .told = "retry.max", .range = "100ms..7d", .unit = "time" },
+{ "routes.retry.factor", CONF_FACTOR, ROUTE(r.retry.factor), .told = "retry.factor", .range = "1..10" },
+{ "routes.retry.attempts", CONF_COUNT, ROUTE(r.retry.attempts), .told = "retry.attempts", .range = "0..1000", .unit = "rounds; 0: by time alone" },
+{ "routes.retry.give_up", CONF_DURATION, ROUTE(r.retry.give_up_ms), .told = "retry.give_up", .range = "1s..30d", .unit = "time" },
+{ "routes.retry.warn_after", CONF_DURATION, ROUTE(r.retry.warn_after_ms), .told = "retry.warn_after", .range = "off|1s..30d", .unit = "time" },
 
 { "retry", CONF_GROUP, ROOT(s), .def = NULL },
 { "retry.quick", CONF_DURATIONS, ROOT(s.relay.retry.quick_ms), COUNTED(conf_root, s.relay.retry.nquick), .def = "[ \"1s\", \"2s\", \"4s\" ]", .range = "100ms..1h", .unit = "time" },
@@ -207,6 +232,7 @@ conf_table_type(const struct conf_key *k)
 		[CONF_SIZE] = "size",
 		[CONF_WORDS] = "array of words",
 		[CONF_DURATIONS] = "array of durations",
+		[CONF_NAMES] = "array of names",
 		[CONF_NETWORKS] = "array of networks",
 		[CONF_PATTERNS] = "array of address patterns",
 		[CONF_RATES] = "array of rates",

@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_SIZE,         /* uint64_t, bytes */
 	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
+	CONF_NAMES,        /* const char ** */
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
@@ -50,12 +51,16 @@ enum conf_type {
 #define CONF_DURATIONS_MAX 8
 #define CONF_RATES_MAX 8
 
-/* Which struct a key's offset counts in. */
+/* Which struct a key's offset counts in; of a list, its entries'. */
 enum conf_base {
 	CONF_BASE_ROOT,
 	CONF_BASE_LISTENER,
 	CONF_BASE_PROVIDER,
 	CONF_BASE_CERTIFICATE,
+	CONF_BASE_LIMIT,
+	CONF_BASE_GROUP,
+	CONF_BASE_ROUTE,
+	CONF_BASES
 };
 
 struct conf_root {
@@ -88,6 +93,18 @@ struct conf_certificate {
 struct conf_provider {
 	struct relay_provider p;
 	const char *like, *password_file, *password_env;
+};
+
+struct conf_limit {
+	struct relay_limit l;
+};
+
+struct conf_group {
+	struct relay_group g;
+};
+
+struct conf_route {
+	struct relay_route r;
 };
 
 struct conf_key {

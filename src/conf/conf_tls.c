@@ -81,7 +81,7 @@ needs(struct conf_read *r, const struct conf_entry *e, const char *path,
 static void
 read_certificates(struct conf_tls *t, struct conf_read *r)
 {
-	size_t n = r->certificates.n;
+	size_t n = r->list[CONF_BASE_CERTIFICATE].n;
 	struct tls_certificate *all = conf_arena_new(r->arena, n, sizeof *all);
 	const struct conf_entry *root = r->root_entry;
 
@@ -95,7 +95,7 @@ read_certificates(struct conf_tls *t, struct conf_read *r)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct conf_entry *e = r->certificates.entry[i];
+		struct conf_entry *e = r->list[CONF_BASE_CERTIFICATE].entry[i];
 		struct conf_certificate c = { 0 };
 
 		conf_read_entry(r, e, "tls.certificates", &c, false);

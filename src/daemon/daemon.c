@@ -21,7 +21,6 @@
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
 
-#define ROUTE "default"
 #define OVERDUE_MS 5000 /* behind the grace: then the rest is cut */
 #define EXIT_FATAL 1
 
@@ -241,6 +240,20 @@ open_inlets(struct daemon *d, struct err *err)
 	return 0;
 }
 
+int
+daemon_name_routes(const struct daemon *d, struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < s->relay.nroutes; i++) {
+		uint32_t id;
+
+		if (spool_route(d->spool, s->relay.routes[i].name, &id, err) !=
+		    0)
+			return -1;
+		conf_set_route(s, i, id);
+	}
+	return 0;
+}
+
 static int
 open_all(struct daemon *d, struct err *err)
 {
@@ -249,9 +262,8 @@ open_all(struct daemon *d, struct err *err)
 	d->mailbox = mailbox_new(d->loop, d);
 	d->overdue = timer_new(d->loop, on_overdue, d);
 	if (spool_open(&d->spool, &d->settings->spool, err) != 0 ||
-	    spool_route(d->spool, ROUTE, &d->route, err) != 0)
+	    daemon_name_routes(d, d->settings, err) != 0)
 		return -1;
-	conf_set_route(d->settings, d->route);
 	spool_on_fatal(d->spool, on_fatal, d);
 	if (relay_new(&d->relay, d->spool, &d->settings->relay, err) != 0)
 		return -1;

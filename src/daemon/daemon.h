@@ -40,7 +40,6 @@ struct daemon {
 	enum daemon_phase phase;
 	/* A reference for the daemon, one for each inlet and the relay. */
 	struct settings *settings;
-	uint32_t route; /* id of the default route */
 	bool is_detached;
 	struct loop *loop;
 	struct mailbox *mailbox;
@@ -63,6 +62,9 @@ MUST_CHECK int daemon_open(
 /* Starts the threads, runs until SIGTERM has been obeyed, lets all go. */
 void daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg);
 
+/* Each route gets its durable id. */
+MUST_CHECK int daemon_name_routes(
+    const struct daemon *d, struct settings *s, struct err *err);
 /* The lines about providers, for the start and a reload. */
 void daemon_tell_providers(const struct settings *s);
 

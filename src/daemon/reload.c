@@ -57,7 +57,8 @@ prepare(struct daemon *d, struct settings *s)
 		failed(err.text);
 		return -1;
 	}
-	if (change_log(d, s, &err) != 0) {
+	if (daemon_name_routes(d, s, &err) != 0 ||
+	    change_log(d, s, &err) != 0) {
 		acceptor_forget(&d->acceptors);
 		failed(err.text);
 		return -1;
@@ -72,7 +73,6 @@ use(struct daemon *d, struct settings *s)
 {
 	struct settings *old = d->settings;
 
-	conf_set_route(s, d->route);
 	conf_needs_restart(old, s, needs_restart, NULL);
 	spool_change(d->spool, &s->spool);
 	for (size_t i = 0; i < d->ninlets; i++)

@@ -923,7 +923,7 @@ a_generation_lives_until_its_last_reference(void **state)
 	struct settings *a = load_good(USER), *b = conf_ref(a);
 
 	(void)state;
-	conf_set_route(a, 7);
+	conf_set_route(a, 0, 7);
 	conf_free(&a);
 	assert_int_equal(b->relay.route, 7);
 	assert_int_equal(b->inlet.intake.route, 7);

@@ -50,8 +50,8 @@ void conf_report_done(struct conf_report *r);
 struct settings *conf_ref(struct settings *s); /* any thread */
 void conf_free(struct settings **s);           /* drops a reference */
 
-/* The default route's id, before the generation is shared. */
-void conf_set_route(struct settings *s, uint32_t id);
+/* The id of relay.routes[i], before the generation is shared. */
+void conf_set_route(struct settings *s, size_t i, uint32_t id);
 
 /* fn(arg, key) for each key that differs and needs a restart. */
 void conf_needs_restart(const struct settings *old, const struct settings *new,

@@ -13,7 +13,9 @@
 #include "postern/base/err.h"
 #include "postern/base/secret.h"
 #include "postern/io/dns.h"
+#include "postern/spool/spool.h"
 
+struct rate;
 struct relay;
 struct spool;
 
@@ -59,6 +61,42 @@ struct relay_retry {
 	uint64_t warn_after_ms; /* 0: off */
 };
 
+/* An allowance that several providers share. */
+struct relay_limit {
+	const char *name;
+	const struct rate *rates;
+	size_t nrates;
+	uint32_t max_connections; /* 0: no bound */
+};
+
+enum relay_balance {
+	RELAY_BALANCE_WEIGHTED,
+	RELAY_BALANCE_LEAST_BUSY,
+	RELAY_BALANCE_P2C_EWMA,
+	RELAY_BALANCE_HASH
+};
+
+struct relay_group {
+	const char *name;
+	size_t nmembers;
+	const char **members; /* providers */
+	enum relay_balance balance;
+};
+
+enum relay_on_doubt { RELAY_DOUBT_RETRY, RELAY_DOUBT_HOLD };
+
+struct relay_route {
+	const char *name;
+	uint32_t id; /* the spool's; set before the settings are shared */
+	size_t nuse;
+	const char **use; /* providers and groups, the most preferred first */
+	bool spill;       /* to the next of them when one is at its caps */
+	struct relay_retry retry;
+	enum relay_on_doubt on_doubt;
+	const char *on_dead; /* a route; NULL: kept */
+	uint32_t shares[SPOOL_PRIORITIES];
+};
+
 enum relay_bounce_to {
 	RELAY_BOUNCE_SENDER,
 	RELAY_BOUNCE_ADDRESS,
@@ -68,8 +106,14 @@ enum relay_bounce_to {
 struct relay_settings {
 	const char *hostname;
 	size_t nproviders;
-	const struct relay_provider *providers; /* in the order of preference */
-	struct relay_retry retry;
+	const struct relay_provider *providers;
+	size_t nlimits, ngroups, nroutes;
+	const struct relay_limit *limits;
+	const struct relay_group *groups;
+	/* One of them is "default"; where none is written it uses all
+	 * providers in their order. */
+	const struct relay_route *routes;
+	struct relay_retry retry; /* of routes without their own */
 	enum relay_bounce_to bounce_to;
 	const char *bounce_address; /* to = an address */
 	const char *bounce_from;    /* for providers that refuse <>; NULL:
