@@ -72,6 +72,8 @@ log_rcpt(
 		log_cstr(&l, "provider", d->via);
 	log_cstr(&l, "rcpt", d->env->rcpts[rcpt->index].address);
 	log_num(&l, "tries", d->attempts + 1);
+	if (rcpt->state == DELIVERY_DONE && d->receipt[0] != '\0')
+		log_cstr(&l, "provider_id", d->receipt);
 	if (rcpt->state == DELIVERY_DEAD && d->cause)
 		log_cstr(&l, "cause", d->cause);
 	if (rcpt->state == DELIVERY_LATER)
@@ -120,10 +122,15 @@ relay_log_parked(const struct delivery *d, enum spool_hold why)
 		[SPOOL_HOLD_DAMAGED] = "damaged",
 		[SPOOL_HOLD_BINARY] = "binary",
 	};
+	bool poison = why == SPOOL_HOLD_POISON;
 	struct log_line l;
 
-	log_begin(&l, &event_parked, d->key.mid, 0);
+	log_begin(&l, poison ? &event_poison : &event_parked, d->key.mid, 0);
 	log_cstr(&l, "reason", word[why]);
+	if (poison) {
+		log_cstr(&l, "provider", d->via);
+		put_reply(&l, d->reply.code, d->reply.enhanced, d->reply.text);
+	}
 	log_end(&l);
 }
 
@@ -207,30 +214,6 @@ relay_log_session_end(const struct relay_session *s, const char *why)
 	log_end(&l);
 }
 
-static const char *
-stage_word(enum outcome_stage stage)
-{
-	static const char *const word[] = {
-		[OUTCOME_DNS] = "dns",
-		[OUTCOME_CONNECT] = "connect",
-		[OUTCOME_BANNER] = "banner",
-		[OUTCOME_EHLO] = "ehlo",
-		[OUTCOME_STARTTLS] = "starttls",
-		[OUTCOME_TLS] = "tls",
-		[OUTCOME_AUTH] = "auth",
-		[OUTCOME_MAIL] = "mail",
-		[OUTCOME_RCPT] = "rcpt",
-		[OUTCOME_DATA] = "data",
-		[OUTCOME_BODY] = "body",
-		[OUTCOME_DOT] = "dot",
-		[OUTCOME_RSET] = "rset",
-		[OUTCOME_QUIT] = "quit",
-		[OUTCOME_IDLE] = "idle",
-	};
-
-	return word[stage];
-}
-
 void
 relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o)
@@ -243,7 +226,7 @@ relay_log_trouble(const struct relay_session *s, const struct delivery *d,
 	log_cstr(&l, "provider", s->provider->set->name);
 	if (s->addr[0] != '\0')
 		log_cstr(&l, "addr", s->addr);
-	log_cstr(&l, "stage", stage_word(o->stage));
+	log_cstr(&l, "stage", outcome_stage_word(o->stage));
 	log_cstr(&l, "class", verdict_row(v->class)->name);
 	put_reply(&l, o->code, o->enhanced, o->text);
 	log_end(&l);

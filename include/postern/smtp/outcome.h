@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/base/err.h"
+#include "postern/base/str.h"
+
 enum outcome_stage {
 	OUTCOME_DNS,
 	OUTCOME_CONNECT,
@@ -25,6 +28,7 @@ enum outcome_stage {
 	OUTCOME_RSET,
 	OUTCOME_QUIT,
 	OUTCOME_IDLE,
+	OUTCOME_STAGES
 };
 
 enum outcome_io {
@@ -45,5 +49,13 @@ struct outcome {
 	bool first_since_idle; /* first command on a re-used session */
 	bool dot_sent;         /* the whole content with its end had left */
 };
+
+/* "mail", "dot", ...: in the log, the configuration, for operators. */
+const char *outcome_stage_word(enum outcome_stage stage);
+bool outcome_stage_of(struct str word, enum outcome_stage *stage);
+/* A whole reply as a server gives it, of one or several lines that end in LF or
+ * CRLF (the last one need not). */
+MUST_CHECK int outcome_parse(struct outcome *o, enum outcome_stage stage,
+    struct str text, struct err *err);
 
 #endif
