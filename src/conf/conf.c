@@ -16,6 +16,7 @@
 #include "conf/conf_check.h"
 #include "conf/conf_field.h"
 #include "conf/conf_read.h"
+#include "conf/conf_replies.h"
 #include "conf/conf_routes.h"
 #include "conf/conf_secret.h"
 #include "conf/conf_table.h"
@@ -229,11 +230,12 @@ read_provider(struct conf_read *r, struct conf_entry *e,
 	size_t n = like_chain(r, e, chain);
 
 	conf_read_defaults(r, CONF_BASE_PROVIDER, c);
-	while (n-- > 0)
-		conf_read_entry(r, chain[n], "providers", c, true);
+	for (size_t i = n; i > 0; i--)
+		conf_read_entry(r, chain[i - 1], "providers", c, true);
 	c->p.name = NULL;
 	c->like = NULL;
 	conf_read_entry(r, e, "providers", c, false);
+	conf_replies_read(r, e, chain, n, c);
 	/* A secret of one's own takes the place of the other's. */
 	if (conf_read_is_set(e, "providers.password_env") &&
 	    !conf_read_is_set(e, "providers.password_file"))

@@ -20,6 +20,13 @@
 
 #define PATH_MAX_KEY 160
 
+/* A list inside of an entry. */
+struct conf_sublist {
+	const struct conf_key *key;
+	struct conf_entries entries;
+	struct conf_sublist *next;
+};
+
 /* What a walk through one group carries. */
 struct walk {
 	struct conf_read *r;
@@ -146,13 +153,44 @@ add_entry(struct conf_read *r, struct conf_entries *list,
 	list->entry[list->n++] = e;
 }
 
+static struct conf_sublist *
+sublist(const struct conf_entry *e, const struct conf_key *k)
+{
+	struct conf_sublist *s = e->sublists;
+
+	while (s != NULL && s->key != k)
+		s = s->next;
+	return s;
+}
+
+/* Of the root's lists, or of the entry's own. */
+static struct conf_entries *
+list_for(struct walk *w, const struct conf_key *k)
+{
+	struct conf_sublist *s;
+
+	if (w->entry == w->r->root_entry)
+		return &w->r->list[k->base];
+	s = conf_arena_new(w->r->arena, 1, sizeof *s);
+	s->key = k;
+	s->next = w->entry->sublists;
+	w->entry->sublists = s;
+	return &s->entries;
+}
+
+/* An entry that others are like is walked more than once; its lists are taken
+ * (and what is wrong with them told) the first time. */
 static void
 take_list(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 {
-	struct conf_entries *list = &w->r->list[k->base];
+	struct conf_entries *list;
 	int n = config_setting_length(v);
 
-	if (config_setting_is_list(v) == CONFIG_FALSE && n > 0) {
+	if (sublist(w->entry, k) != NULL)
+		return;
+	list = list_for(w, k);
+	if (config_setting_is_list(v) == CONFIG_FALSE &&
+	    (config_setting_is_array(v) == CONFIG_FALSE || n > 0)) {
 		conf_note_mistake(&w->r->notes, place_in(w->file, v), k->path,
 		    "has to be a list of groups; write %s = ( { ... } );",
 		    conf_table_leaf(k));
@@ -257,6 +295,14 @@ conf_read_is_set(const struct conf_entry *e, const char *path)
 	const struct conf_key *k = conf_table_find(path);
 
 	return k != NULL && e->key[k - conf_table].line != 0;
+}
+
+const struct conf_entries *
+conf_read_list(const struct conf_entry *e, const char *path)
+{
+	const struct conf_sublist *s = sublist(e, conf_table_find(path));
+
+	return s != NULL ? &s->entries : NULL;
 }
 
 /* --- files

@@ -25,12 +25,15 @@ struct conf_file {
 	config_t tree;
 };
 
+struct conf_sublist;
+
 /* The root, or an entry of a list: where it and its keys stand. */
 struct conf_entry {
 	const struct conf_file *file;
 	const config_setting_t *setting; /* NULL: the root */
 	struct conf_place at;
 	struct conf_place key[CONF_READ_KEYS_MAX]; /* line 0: not written */
+	struct conf_sublist *sublists; /* lists inside of it; in the arena */
 };
 
 struct conf_entries {
@@ -61,6 +64,9 @@ void conf_read_defaults(struct conf_read *r, enum conf_base base, void *fields);
 /* Where the key stands, or the entry where it is not written. */
 struct conf_place conf_read_place(const struct conf_entry *e, const char *path);
 bool conf_read_is_set(const struct conf_entry *e, const char *path);
+/* The list of that path inside of an entry that was read, NULL: none is. */
+const struct conf_entries *conf_read_list(
+    const struct conf_entry *e, const char *path);
 void conf_read_done(struct conf_read *r);
 
 #endif

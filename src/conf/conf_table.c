@@ -14,6 +14,7 @@
 #define GROUP(field) CONF_BASE_GROUP, offsetof(struct conf_group, field)
 #define ROUTE(field) CONF_BASE_ROUTE, offsetof(struct conf_route, field)
 #define ENTRIES(base) CONF_BASE_##base, 0
+#define REPLY(field) CONF_BASE_REPLY, offsetof(struct conf_reply, field)
 #define COUNTED(type, field) .count_at = offsetof(struct type, field)
 
 /* A row: path, type, struct and field, then by name what it has: def or told,
@@ -126,6 +127,13 @@ const struct conf_key conf_table[] = {
 { "providers.breaker.failures", CONF_COUNT, PROVIDER(p.breaker_failures), .def = "5", .range = "1..1000", .unit = "failures" },
 { "providers.breaker.open", CONF_DURATION, PROVIDER(p.breaker_open_ms), .def = "\"5s\"", .range = "100ms..1h", .unit = "time" },
 { "providers.breaker.open_max", CONF_DURATION, PROVIDER(p.breaker_open_max_ms), .def = "\"60s\"", .range = "100ms..1d", .unit = "time" },
+{ "providers.replies", CONF_LIST, ENTRIES(REPLY), .told = "none" },
+{ "providers.replies.stage", CONF_CHOICE, REPLY(stage), .def = "\"*\"", .range = "*|banner|ehlo|starttls|auth|mail|rcpt|data|dot|rset|idle" },
+{ "providers.replies.code", CONF_TEXT, REPLY(code), .told = "any" },
+{ "providers.replies.enhanced", CONF_TEXT, REPLY(r.enhanced), .told = "any" },
+{ "providers.replies.text", CONF_TEXT, REPLY(r.text), .told = "any" },
+{ "providers.replies.class", CONF_CHOICE, REPLY(r.class), .told = "none: it is required", .range = "stale|recycle|conns|rate|quota|backoff|auth-temp|auth|suspended|tls|identity|split|unfit|rcpt|rcpt-temp|message|message-temp|deferred" },
+{ "providers.replies.wait", CONF_DURATION, REPLY(r.wait_ms), .def = "\"off\"", .range = "off|1s..1d", .unit = "time" },
 
 { "limits", CONF_LIST, ENTRIES(LIMIT), .told = "none" },
 { "limits.name", CONF_NAME, LIMIT(l.name), .told = "none: it is required" },

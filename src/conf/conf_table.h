@@ -60,6 +60,7 @@ enum conf_base {
 	CONF_BASE_LIMIT,
 	CONF_BASE_GROUP,
 	CONF_BASE_ROUTE,
+	CONF_BASE_REPLY,
 	CONF_BASES
 };
 
@@ -105,6 +106,11 @@ struct conf_group {
 
 struct conf_route {
 	struct relay_route r;
+};
+
+struct conf_reply {
+	struct relay_reply r;
+	const char *stage, *code;
 };
 
 struct conf_key {

@@ -300,11 +300,23 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		d->txn.content = body_str(e->body);
 	choose_rcpts(d, max, domains);
 	d->naccepted = 0;
+	d->receipt[0] = '\0';
 	d->txn_why = VERDICT_OK;
 	d->crc = 0;
 	d->leased_us = clock_mono_us();
 	snprintf(d->via, sizeof d->via, "%s", p->set->name);
 	return &d->txn;
+}
+
+/* What asks for the message, or one of its recipients, later. */
+static void
+note_wait(struct delivery *d, const struct verdict *v)
+{
+	enum verdict_message to = verdict_row(v->class)->message;
+
+	if ((to == VERDICT_TO_LATER || to == VERDICT_TO_WAIT) &&
+	    v->wait_ms > d->wait_ms)
+		d->wait_ms = v->wait_ms;
 }
 
 void
@@ -314,6 +326,7 @@ delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
 	struct delivery_rcpt *rcpt = &d->rcpts[d->slot[index]];
 
 	assert(index < d->txn.nrcpts);
+	note_wait(d, v);
 	switch (verdict_row(v->class)->message) {
 	case VERDICT_TO_DONE:
 		rcpt->state = DELIVERY_ACCEPTED;
@@ -371,6 +384,9 @@ delivery_end(
 {
 	const struct verdict_row *row = verdict_row(v->class);
 
+	note_wait(d, v);
+	if (v->class == VERDICT_OK)
+		receipt_read(d->receipt, o->text);
 	for (uint32_t i = 0; i < d->txn.nrcpts; i++)
 		end_rcpt(d, &d->rcpts[d->slot[i]], o, row);
 	if (v->class != VERDICT_OK)

@@ -16,6 +16,7 @@
 #include "postern/spool/spool.h"
 
 #include "relay/keyset.h"
+#include "relay/receipt.h"
 #include "relay/verdict.h"
 
 struct domains;
@@ -108,6 +109,8 @@ struct delivery {
 	struct smtp_txn_rcpt txn_one;
 	uint32_t slot_one;
 	uint32_t naccepted;
+	char receipt[RECEIPT_MAX];  /* the provider's id of it, or "" */
+	uint64_t wait_ms;           /* a reply asked for so long, at least */
 	enum verdict_class txn_why; /* a RCPT's class that is not its own */
 	uint32_t crc;               /* of the content handed on so far */
 	uint64_t taken_us, leased_us, sent_us;

@@ -29,6 +29,7 @@
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/relay_session.h"
+#include "relay/review.h"
 #include "relay/scheduler.h"
 #include "relay/settle.h"
 #include "relay/suspect.h"
@@ -282,7 +283,6 @@ static void
 same(struct delivery *d, struct provider *p, enum verdict_class class)
 {
 	if (class == VERDICT_UNSURE) {
-		d->unsure = true;
 		d->prefer = p->id;
 		note_trouble(d, p, class);
 		if (p->relay->draining)
@@ -321,6 +321,18 @@ other(struct delivery *d, struct provider *p, enum verdict_class class)
 	dispatch_place(d);
 }
 
+/* Others get through where it costs the session: nobody else is bothered with
+ * it now. */
+static void
+suspected(struct delivery *d)
+{
+	if (suspect_blame(d->relay->suspect, d->key.mid, d->key.n) >=
+	    SUSPECT_ROUNDS)
+		settle_park(d, SPOOL_HOLD_POISON);
+	else
+		later(d);
+}
+
 static void
 go_on(struct delivery *d, struct provider *p, enum verdict_class class)
 {
@@ -339,6 +351,9 @@ go_on(struct delivery *d, struct provider *p, enum verdict_class class)
 		delivery_mark_tried(d, p);
 		dispatch_place(d);
 		return;
+	case VERDICT_TO_SUSPECT:
+		suspected(d);
+		return;
 	case VERDICT_TO_DONE:
 	case VERDICT_TO_REST:
 	case VERDICT_TO_WAIT:
@@ -349,13 +364,13 @@ go_on(struct delivery *d, struct provider *p, enum verdict_class class)
 	}
 }
 
-/* In its own transaction, not in the one before it. */
+/* Its last try may have delivered it all the same. */
 static bool
-cost_session(const struct verdict *v, const struct outcome *o)
+is_unsure(const struct verdict *v, const struct outcome *o)
 {
-	return o->stage >= OUTCOME_MAIL && o->stage <= OUTCOME_DOT &&
-	       (v->class == VERDICT_NET || v->class == VERDICT_BACKOFF ||
-	           v->class == VERDICT_UNSURE);
+	return v->class == VERDICT_UNSURE ||
+	       (v->class == VERDICT_POISON && o->io != OUTCOME_REPLY &&
+	           o->dot_sent);
 }
 
 void
@@ -365,11 +380,13 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 	struct provider *p = s->provider;
 	struct relay *r = d->relay;
 
-	if (v->class == VERDICT_UNSURE)
+	if (is_unsure(v, o)) {
+		d->unsure = true;
 		relay_log_unsure(d, o);
+	}
 	if (v->class == VERDICT_SPLIT)
 		split(p, d, d->txn.nrcpts);
-	d->cost_session |= cost_session(v, o);
+	d->cost_session |= review_is_loss(v, o);
 	delivery_set_phase(d, DELIVERY_TAKEN);
 	if (delivery_count(d, DELIVERY_TODO) == 0) {
 		settle_final(d);

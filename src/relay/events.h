@@ -19,6 +19,8 @@ static const struct log_event event_dead =
 	{ "dead", LOG_LEVEL_WARN };
 static const struct log_event event_parked =
 	{ "parked", LOG_LEVEL_WARN };
+static const struct log_event event_poison =
+	{ "message.poison", LOG_LEVEL_ERROR };
 static const struct log_event event_unsure =
 	{ "unsure", LOG_LEVEL_WARN };
 static const struct log_event event_notice =

@@ -17,6 +17,7 @@
 #include "relay/breaker.h"
 #include "relay/pause.h"
 #include "relay/pool.h"
+#include "relay/strange.h"
 
 struct outcome;
 struct relay;
@@ -58,8 +59,10 @@ struct provider {
 	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
 	char last_addr[64]; /* that it was last reached at, "" none */
 	uint64_t delivered; /* messages and definite answers */
-	bool told_down;     /* it was logged that it cannot be used */
-	bool was_down;      /* since it last connected */
+	uint64_t ok_ms;     /* it last took a message; 0: never */
+	struct strange strange;
+	bool told_down; /* it was logged that it cannot be used */
+	bool was_down;  /* since it last connected */
 };
 
 struct provider *provider_new(struct relay *r, struct relay_generation *gen,

@@ -30,6 +30,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
+#include "relay/review.h"
 #include "relay/verdict.h"
 
 static void on_conn(struct conn *c, enum conn_event ev, void *arg);
@@ -124,7 +125,9 @@ context(const struct relay_session *s, const struct delivery *d)
 	return (struct verdict_context){ .messages = s->ended,
 		.accepted = d ? d->naccepted : 0,
 		.nrcpts = d ? d->txn.nrcpts : 0,
-		.now_ms = clock_wall_ms() };
+		.now_ms = clock_wall_ms(),
+		.nreplies = s->provider->set->nreplies,
+		.replies = s->provider->set->replies };
 }
 
 /* Each end of a session is the provider's only once. */
@@ -136,7 +139,8 @@ judge(struct relay_session *s, const struct delivery *d,
 
 	if (s->judged)
 		return;
-	s->judged = row->is_trouble && o->io != OUTCOME_REPLY;
+	s->judged = (row->is_trouble && o->io != OUTCOME_REPLY) ||
+	            v->class == VERDICT_POISON;
 	if (o->code == 421)
 		s->judged = true;
 	if (row->is_trouble)
@@ -429,6 +433,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	fetch_forget(&s->job);
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
+	review_verdict(&v, d, s->provider, o);
 	if (v.class == VERDICT_UNFIT && !is_as_known(s)) {
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;

@@ -72,6 +72,7 @@ make(struct delivery *d, bool only_done)
 	op->keep_dead = true;
 	op->cause = d->cause;
 	snprintf(op->provider, sizeof op->provider, "%s", d->via);
+	snprintf(op->provider_id, sizeof op->provider_id, "%s", d->receipt);
 	return op;
 }
 
@@ -188,6 +189,8 @@ settle_final(struct delivery *d)
 		wait = backoff_recipient(retry, d->attempts, rand_u64());
 	else if (later)
 		wait = backoff_next(retry, d->attempts, rand_u64());
+	if (later && d->wait_ms > wait)
+		wait = d->wait_ms;
 	if (todo)
 		finish(d, d->key.due_ms, false);
 	else
@@ -212,10 +215,14 @@ settle_interim(struct delivery *d)
 void
 settle_park(struct delivery *d, enum spool_hold why)
 {
-	struct spool_settle *op = make(d, false);
+	struct spool_settle *op;
 
-	op->hold = why;
+	if (!d->child)
+		d->child = notices_make(d);
+	relay_log_results(d, d->key.due_ms);
 	relay_log_parked(d, why);
+	op = make(d, false);
+	op->hold = why;
 	delivery_set_phase(d, DELIVERY_SETTLING);
 	d->nsettles++;
 	submit(d, op);

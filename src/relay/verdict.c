@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A list of rules is looked through in order; the first that matches says the
- * class.  The generic list below holds for every provider: wording first
- * (because quota, rate and identity come with any first digit), then enhanced
- * code, code and digit.  What a class does is one row of another table.
+ * class.  The operator's patterns for the provider go before the generic list
+ * below, which holds for every provider: wording first (because quota, rate
+ * and identity come with any first digit), then enhanced code, code; a list of
+ * its own has what is left, by stage and digit.  What a class does is one row
+ * of another table.
  */
-#include "config.h"
 #include "relay/verdict.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "postern/base/str.h"
+#include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 
-#define WAIT_MAX_MS (24 * 3600 * 1000ull)
+#include "relay/wait_hint.h"
+
 #define MIN_MS (60 * 1000ull)
 
 /* clang-format off */
@@ -40,6 +44,8 @@ static const struct verdict_row rows[VERDICT_CLASSES] = {
 [VERDICT_MESSAGE_TEMP] = { "message-temp", VERDICT_TO_LATER, VERDICT_FAILS,    false, false, 0, 0 },
 [VERDICT_DEFERRED] =     { "deferred",     VERDICT_TO_LATER, VERDICT_HEALTHY,  false, false, 0, 0 },
 [VERDICT_UNSURE] =       { "unsure",       VERDICT_TO_SAME,  VERDICT_FAILS,    true,  false, 0, 0 },
+[VERDICT_POISON] =       { "poison",       VERDICT_TO_SUSPECT, VERDICT_NEUTRAL, false, false, 0, 0 },
+[VERDICT_STRANGE] =      { "strange",      VERDICT_TO_NEXT,  VERDICT_OPENS,    true,  true,  15 * MIN_MS, 360 * MIN_MS },
 [VERDICT_CORRUPT] =      { "corrupt",      VERDICT_TO_DEAD,  VERDICT_NEUTRAL,  false, true,  0, 0 },
 };
 /* clang-format on */
@@ -211,12 +217,21 @@ static const struct verdict_rule generic[] = {
 { AT(RCPT), 552, 552, "5.5.3", NULL, NULL,                VERDICT_SPLIT },
 { AT(RCPT), 452, 452, "",   NULL, NULL,                   VERDICT_SPLIT },
 { AT(RCPT), 552, 552, "",   NULL, NULL,                   VERDICT_SPLIT },
-/* the digit.  At MAIL a server knows no more than the sender. */
-{ AT(MAIL), 552, 552, NULL, NULL, NULL,                   VERDICT_MESSAGE },
+/* the message's own size and form */
 { AT(MAIL), PERM, "5.3.4",  NULL, NULL,                   VERDICT_MESSAGE },
 { AT(MAIL), PERM, "5.6",    NULL, NULL,                   VERDICT_MESSAGE },
-{ AT(MAIL), PERM, NULL,     NULL, NULL,                   VERDICT_IDENTITY },
+{ CONTENT, PERM, "5.3.4",   NULL, NULL,                   VERDICT_MESSAGE },
+{ CONTENT, PERM, "5.6",     NULL, NULL,                   VERDICT_MESSAGE },
+{ NOT_RCPT_SENT, 552, 552, NULL, "size", NULL,            VERDICT_MESSAGE },
+{ NOT_RCPT_SENT, 552, 552, NULL, "too big", NULL,         VERDICT_MESSAGE },
+{ NOT_RCPT_SENT, 552, 552, NULL, "too large", NULL,       VERDICT_MESSAGE },
 { AT(MAIL), TEMP, "4.1",    NULL, NULL,                   VERDICT_DEFERRED },
+};
+
+/* The digit.  At MAIL a server knows no more than sender and size. */
+static const struct verdict_rule digits[] = {
+{ AT(MAIL), 552, 552, NULL, NULL, NULL,                   VERDICT_MESSAGE },
+{ AT(MAIL), PERM, NULL,     NULL, NULL,                   VERDICT_IDENTITY },
 { AT(MAIL), TEMP, NULL,     NULL, NULL,                   VERDICT_MESSAGE_TEMP },
 { AT(RCPT), TEMP, NULL,     NULL, NULL,                   VERDICT_RCPT_TEMP },
 { AT(RCPT), PERM, NULL,     NULL, NULL,                   VERDICT_RCPT },
@@ -305,6 +320,10 @@ fit_context(enum verdict_class c, const struct outcome *o,
 		return VERDICT_BACKOFF;
 	if (c == VERDICT_RECYCLE && !used)
 		return o->code ? VERDICT_RATE : VERDICT_NET;
+	if (c == VERDICT_RCPT && o->stage != OUTCOME_RCPT)
+		return VERDICT_MESSAGE;
+	if (c == VERDICT_RCPT_TEMP && o->stage != OUTCOME_RCPT)
+		return VERDICT_DEFERRED;
 	if (c != VERDICT_SPLIT)
 		return c;
 	if (o->stage == OUTCOME_RCPT)
@@ -314,68 +333,55 @@ fit_context(enum verdict_class c, const struct outcome *o,
 	return o->code < 500 ? VERDICT_MESSAGE_TEMP : VERDICT_MESSAGE;
 }
 
-static uint64_t
-number(struct str s, size_t *used)
-{
-	uint64_t v = 0;
-	size_t i = 0;
+/* --- the operator's patterns -----------------------------------------------
+ */
 
-	while (i < s.len && s.p[i] >= '0' && s.p[i] <= '9' && v < 100000000)
-		v = v * 10 + (uint64_t)(s.p[i++] - '0');
-	*used = i;
-	return v;
+static enum verdict_class
+class_of_word(const char *word)
+{
+	int i = 0;
+
+	while (i < VERDICT_CLASSES && strcmp(rows[i].name, word) != 0)
+		i++;
+	assert(i < VERDICT_CLASSES); /* conf knows the same words */
+	return (enum verdict_class)i;
 }
 
-/* "in 92 seconds", "in 5 minutes", "in 1 hour" */
-static uint64_t
-wait_of_words(struct str text)
+static const struct relay_reply *
+find_pattern(const struct verdict_context *ctx, const struct outcome *o)
 {
-	static const struct {
-		const char *word;
-		uint64_t ms;
-	} unit[] = { { "sec", 1000 }, { "min", 60000 }, { "hour", 3600000 } };
-	size_t used;
+	for (size_t i = 0; i < ctx->nreplies; i++) {
+		const struct relay_reply *r = &ctx->replies[i];
 
-	for (size_t at = 0; at + 4 < text.len; at++) {
-		struct str rest = { text.p + at, text.len - at };
-		uint64_t v;
-
-		if (!str_starts_case(rest, STR("in ")))
-			continue;
-		rest = (struct str){ rest.p + 3, rest.len - 3 };
-		v = number(rest, &used);
-		rest = str_trim((struct str){ rest.p + used, rest.len - used });
-		for (size_t i = 0; used && i < 3; i++) {
-			if (str_starts_case(rest, str_of(unit[i].word)))
-				return v * unit[i].ms;
-		}
+		if ((r->stages & (1u << o->stage)) && o->code >= r->low &&
+		    o->code <= r->high && is_enhanced(o, r->enhanced) &&
+		    has(o, r->text))
+			return r;
 	}
-	return 0;
+	return NULL;
 }
 
-/* "try again after Tue, 24 Nov 2026 09:31:12 GMT" */
-static uint64_t
-wait_of_date(const char *text, int64_t now_ms)
+static void
+judge_reply(struct verdict *v, const struct outcome *o,
+    const struct verdict_context *ctx)
 {
-	const char *at = strcasestr(text, "after ");
-	struct tm tm = { 0 };
-	int64_t then;
-
-	if (!at || !strptime(at + 6, "%a, %d %b %Y %H:%M:%S", &tm))
-		return 0;
-	then = (int64_t)timegm(&tm) * 1000;
-	return then > now_ms ? (uint64_t)(then - now_ms) : 0;
+	v->wait_ms = wait_hint_ms(o->text, ctx->now_ms);
+	v->pattern = find_pattern(ctx, o);
+	if (v->pattern) {
+		v->class = class_of_word(v->pattern->class);
+		if (v->pattern->wait_ms > 0)
+			v->wait_ms = v->pattern->wait_ms;
+		return;
+	}
+	v->rule = find(generic, sizeof generic / sizeof *generic, o);
+	v->is_guess = !v->rule;
+	if (!v->rule)
+		v->rule = find(digits, sizeof digits / sizeof *digits, o);
+	v->class = v->rule->class;
 }
 
-static uint64_t
-wait_of(const struct outcome *o, int64_t now_ms)
-{
-	uint64_t ms = wait_of_words(str_of(o->text));
-
-	if (ms == 0)
-		ms = wait_of_date(o->text, now_ms);
-	return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
-}
+/* --- the door --------------------------------------------------------------
+ */
 
 struct verdict
 verdict_of(const struct outcome *o, const struct verdict_context *ctx)
@@ -384,15 +390,52 @@ verdict_of(const struct outcome *o, const struct verdict_context *ctx)
 
 	if (o->io == OUTCOME_REPLY && o->code >= 200 && o->code < 400)
 		return v;
-	if (o->io != OUTCOME_REPLY) {
+	if (o->io == OUTCOME_REPLY)
+		judge_reply(&v, o, ctx);
+	else
 		v.class = class_of_silence(o, ctx);
-	} else {
-		v.class =
-		    find(generic, sizeof generic / sizeof *generic, o)->class;
-		v.wait_ms = wait_of(o, ctx->now_ms);
-	}
 	v.class = fit_context(v.class, o, ctx);
 	return v;
+}
+
+static void
+put_stages(FILE *out, uint32_t stages)
+{
+	const char *sep = "stage ";
+
+	if (stages == ANY) {
+		(void)fprintf(out, "any stage");
+		return;
+	}
+	if (stages == NOT_RCPT) {
+		(void)fprintf(out, "any stage but rcpt");
+		return;
+	}
+	for (int i = 0; i < OUTCOME_STAGES; i++) {
+		if (!(stages & (1u << i)))
+			continue;
+		(void)fprintf(out, "%s%s", sep,
+		    outcome_stage_word((enum outcome_stage)i));
+		sep = "|";
+	}
+}
+
+void
+verdict_rule_text(const struct verdict_rule *r, FILE *out)
+{
+	put_stages(out, r->stages);
+	if (r->low == r->high)
+		(void)fprintf(out, ", code %u", r->low);
+	else if (r->low > 0)
+		(void)fprintf(out, ", code %u to %u", r->low, r->high);
+	if (r->enhanced && r->enhanced[0] == '\0')
+		(void)fprintf(out, ", no enhanced code");
+	else if (r->enhanced)
+		(void)fprintf(out, ", enhanced code %s", r->enhanced);
+	if (r->text)
+		(void)fprintf(out, ", \"%s\"", r->text);
+	if (r->also)
+		(void)fprintf(out, " and \"%s\"", r->also);
 }
 
 const struct verdict_row *

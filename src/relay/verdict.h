@@ -10,8 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct outcome;
+struct relay_reply;
+struct verdict_rule;
 
 enum verdict_class {
 	VERDICT_OK,
@@ -35,20 +38,23 @@ enum verdict_class {
 	VERDICT_MESSAGE_TEMP, /* this message, or all: later */
 	VERDICT_DEFERRED,     /* this message in particular: later */
 	VERDICT_UNSURE,       /* lost after the final dot */
+	VERDICT_POISON,       /* costs sessions, and others do not */
+	VERDICT_STRANGE,      /* refuses everybody, in unknown words */
 	VERDICT_CORRUPT,      /* our own store is damaged */
 	VERDICT_CLASSES
 };
 
 enum verdict_message { /* what happens to message or recipient */
 	VERDICT_TO_DONE,
-	VERDICT_TO_SAME,  /* again at once, same provider, not counted */
-	VERDICT_TO_NEXT,  /* the next provider now */
-	VERDICT_TO_REST,  /* those not taken: in the next transaction */
-	VERDICT_TO_OTHER, /* the next provider; if all say so: fail */
-	VERDICT_TO_LATER, /* the next provider; else by the schedule */
-	VERDICT_TO_WAIT,  /* by the schedule, nobody else is asked */
-	VERDICT_TO_FAIL,  /* dead, bounce */
-	VERDICT_TO_DEAD,  /* dead, no bounce */
+	VERDICT_TO_SAME,    /* again at once, same provider, not counted */
+	VERDICT_TO_NEXT,    /* the next provider now */
+	VERDICT_TO_REST,    /* those not taken: in the next transaction */
+	VERDICT_TO_OTHER,   /* the next provider; if all say so: fail */
+	VERDICT_TO_LATER,   /* the next provider; else by the schedule */
+	VERDICT_TO_SUSPECT, /* by the schedule; the third time it is held */
+	VERDICT_TO_WAIT,    /* by the schedule, nobody else is asked */
+	VERDICT_TO_FAIL,    /* dead, bounce */
+	VERDICT_TO_DEAD,    /* dead, no bounce */
 };
 
 enum verdict_provider {  /* what happens to the provider */
@@ -73,7 +79,11 @@ struct verdict_row {
 
 struct verdict {
 	enum verdict_class class;
-	uint64_t wait_ms; /* as the reply says, 0: it says nothing */
+	uint64_t wait_ms; /* as pattern or reply says, 0: nothing is said */
+	bool is_guess;    /* by stage and digit alone: unknown words */
+	/* What matched: one of both, or none (no reply, or a good one). */
+	const struct relay_reply *pattern; /* the context's */
+	const struct verdict_rule *rule;
 };
 
 /* What the reply's meaning depends on. */
@@ -82,10 +92,14 @@ struct verdict_context {
 	uint32_t accepted; /* recipients accepted so far in the transaction */
 	uint32_t nrcpts;   /* in the transaction */
 	int64_t now_ms;    /* wall clock */
+	size_t nreplies;
+	const struct relay_reply *replies; /* the operator's, first wins */
 };
 
 struct verdict verdict_of(
     const struct outcome *o, const struct verdict_context *ctx);
+/* For people: "any stage, code 400 to 599, \"daily\" and \"limit\"". */
+void verdict_rule_text(const struct verdict_rule *r, FILE *out);
 const struct verdict_row *verdict_row(enum verdict_class c);
 
 #endif

@@ -15,6 +15,7 @@
 #include "postern/inlet/users.h"
 #include "postern/conf/conf.h"
 #include "postern/mail/rate.h"
+#include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
 
 #include "certs.h"
@@ -271,6 +272,45 @@ a_mark_of_byte_order_and_crlf_are_no_mistake(void **state)
 
 	(void)state;
 	assert_string_equal(s->hostname, "h.example");
+	conf_free(&s);
+}
+
+static void
+patterns_of_replies_are_read_and_taken_over(void **state)
+{
+	struct settings *s = load_good(
+	    USER "\nproviders = (\n"
+	         "{ name = \"b\"; like = \"a\"; },\n"
+	         "{ name = \"a\"; host = \"h\"; replies = (\n"
+	         " { stage = \"dot\"; code = \"45\"; text = \"slow\"; class = "
+	         "\"rate\"; wait = \"10m\"; },\n"
+	         " { enhanced = \"5.7\"; class = \"auth-temp\"; } ); },\n"
+	         "{ name = \"c\"; like = \"b\"; replies = (\n"
+	         " { code = \"5\"; class = \"message\"; } ); },\n"
+	         "{ name = \"d\"; like = \"a\"; replies = ( ); } );\n");
+	const struct relay_provider *p = s->relay.providers;
+	const struct relay_reply *r = p[0].replies;
+
+	(void)state;
+	assert_int_equal(p[0].nreplies, 2);
+	assert_int_equal(p[1].nreplies, 2);
+	assert_int_equal(p[2].nreplies, 1);
+	assert_int_equal(p[3].nreplies, 0);
+	assert_int_equal(r[0].stages, 1u << OUTCOME_DOT | 1u << OUTCOME_BODY);
+	assert_int_equal(r[0].low, 450);
+	assert_int_equal(r[0].high, 459);
+	assert_string_equal(r[0].text, "slow");
+	assert_string_equal(r[0].class, "rate");
+	assert_int_equal(r[0].wait_ms, 600000);
+	assert_null(r[0].enhanced);
+	assert_int_equal(r[0].line, 5);
+	assert_int_equal(r[1].stages, ~0u);
+	assert_int_equal(r[1].low, 400);
+	assert_int_equal(r[1].high, 599);
+	assert_string_equal(r[1].enhanced, "5.7");
+	assert_int_equal(r[1].line, 6);
+	assert_int_equal(p[2].replies[0].low, 500);
+	assert_int_equal(p[2].replies[0].high, 599);
 	conf_free(&s);
 }
 
@@ -567,12 +607,70 @@ static const struct {
 	  "\"2m\"; }; } );",
 	    "main.conf:1: providers.breaker.open: is longer than "
 	    "breaker.open_max; write it shorter" },
+	{ "providers = \"a\";",
+	    "main.conf:1: providers: has to be a list of groups; write "
+	    "providers = ( { ... } );" },
 	{ "providers = ( { name = \"a\"; like = \"b\"; } );",
 	    "main.conf:1: providers.like: there is no provider \"b\"; write "
 	    "the name of one" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; like = \"a\"; } );",
 	    "main.conf:1: providers.like: \"a\" leads back to this provider; "
 	    "write the keys themselves" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = \"x\"; } );",
+	    "main.conf:2: providers.replies: has to be a list of groups; write "
+	    "replies = ( { ... } );" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( 1 ); } );",
+	    "main.conf:2: providers.replies: has something else than groups in "
+	    "it; write { key = value; }" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { code = "
+	  "\"45\"; } ); } );",
+	    "main.conf:2: providers.replies.class: is missing; write class = "
+	    "\"rate\"; or another" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { class = "
+	  "\"rate\"; } ); } );",
+	    "main.conf:2: providers.replies: matches every refusal; write "
+	    "code, enhanced or text" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { code = "
+	  "\"25\";\n class = \"rate\"; } ); } );",
+	    "main.conf:2: providers.replies.code: \"25\" is not the beginning "
+	    "of a refusal's code; write \"4\", \"45\" or \"454\", or one with "
+	    "5" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { code = "
+	  "\"4543\"; class = \"rate\"; } ); } );",
+	    "main.conf:2: providers.replies.code: \"4543\" is not the "
+	    "beginning of a refusal's code; write \"4\", \"45\" or \"454\", or "
+	    "one with 5" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { code = "
+	  "454; class = \"rate\"; } ); } );",
+	    "main.conf:2: providers.replies.code: has to be text; write it in "
+	    "quotes, code = \"454\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { "
+	  "enhanced = \"5.7.\"; class = \"rate\"; } ); } );",
+	    "main.conf:2: providers.replies.enhanced: \"5.7.\" is not the "
+	    "beginning of a refusal's enhanced code; write one such as \"5.7\" "
+	    "or \"4.7.1\"" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { code = "
+	  "\"45\"; enhanced = \"5.7\"; class = \"rate\"; } ); } );",
+	    "main.conf:2: providers.replies.code: does not begin as the "
+	    "enhanced code does, so nothing would match; write the same digit "
+	    "in both" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( {\n text "
+	  "= \"t\"; class = \"rates\"; } ); } );",
+	    "main.conf:3: providers.replies.class: \"rates\" is not possible; "
+	    "did you mean \"rate\"?" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { text = "
+	  "\"t\"; class = \"rate\"; wait = \"2d\"; } ); } );",
+	    "main.conf:2: providers.replies.wait: \"2d\" is out of range; "
+	    "write \"1s\" to \"1d\"" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { text = "
+	  "\"t\"; class = \"rate\"; stage = \"body\"; } ); } );",
+	    "main.conf:2: providers.replies.stage: \"body\" is not possible; "
+	    "write \"*\", \"banner\", \"ehlo\", \"starttls\", \"auth\", "
+	    "\"mail\", \"rcpt\", \"data\", \"dot\", \"rset\" or \"idle\"" },
+	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { text = "
+	  "\"t\"; class = \"rate\";\n words = \"x\"; } ); } );",
+	    "main.conf:3: providers.replies.words: is no key; take it away "
+	    "(postern.conf(5) has them all)" },
 	{ "log = { a = { b = { c = { d = { e = { f = { g = { h = { i = { j = "
 	  "{ k = { l = 1; }; }; }; }; }; }; }; }; }; }; }; };",
 	    "main.conf:1: log.a.b.c.d.e.f.g.h.i.j.k: is nested too deep; "
@@ -1107,6 +1205,7 @@ main(void)
 		cmocka_unit_test(nothing_written_gives_the_defaults),
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(like_copies_all_but_the_name),
+		cmocka_unit_test(patterns_of_replies_are_read_and_taken_over),
 		cmocka_unit_test(include_joins_the_lists_of_several_files),
 		cmocka_unit_test(a_mark_of_byte_order_and_crlf_are_no_mistake),
 		cmocka_unit_test(each_mistake_has_its_line),

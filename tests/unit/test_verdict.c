@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 
 #include "relay/verdict.h"
@@ -129,6 +130,7 @@ static const struct {
 { "163: spam", DOT, 554, "", "DT:SPM 163 smtp1", VERDICT_MESSAGE },
 /* Yahoo, NotiSend, Emailit */
 { "yahoo: deferred", BANNER, 421, "4.7.0", "[TSS04] Messages from 192.0.2.1 temporarily deferred", VERDICT_BACKOFF },
+{ "yahoo: deferred, older", BANNER, 421, "4.7.0", "[TS02] Messages from 192.0.2.1 temporarily deferred due to user complaints", VERDICT_BACKOFF },
 { "notisend: rate at AUTH", AUTH, 550, "", "Too many messages. Try again in 92 seconds.", VERDICT_RATE },
 { "emailit: rate", AUTH, 452, "4.4.5", "Messages per second limit exceeded", VERDICT_RATE },
 { "emailit: day", AUTH, 452, "4.5.3", "Daily message limit exceeded", VERDICT_RATE },
@@ -180,6 +182,8 @@ static const struct {
 { "content refused, no enhanced code", DOT, 550, "", "Message rejected", VERDICT_MESSAGE },
 { "policy in place of 354", DATA, 554, "5.7.1", "Rejected", VERDICT_MESSAGE },
 { "a mailbox behind the provider is full", DOT, 552, "5.2.2", "Over quota", VERDICT_MESSAGE },
+{ "size, without an enhanced code", DOT, 552, "", "Message size exceeds the limit", VERDICT_MESSAGE },
+{ "over something at MAIL, in unknown words", MAIL, 552, "", "Exceeded storage allocation", VERDICT_MESSAGE },
 { "content: later", DOT, 451, "4.3.0", "Error: queue file write error", VERDICT_MESSAGE_TEMP },
 { "greylisted at the dot", DOT, 451, "4.7.1", "Greylisted", VERDICT_DEFERRED },
 	/* clang-format on */
@@ -330,6 +334,20 @@ static const struct {
 	{ "Try again in 5 minutes", 300000 },
 	{ "try again in 1 hour", 3600000 },
 	{ "come back in 99 hours", 24 * 3600000 },
+	{ "please retry after 5 minutes.", 300000 },
+	{ "Wait 90 secs, then go on", 90000 },
+	{ "blocked for an hour", 3600000 },
+	{ "Retry in 30s", 30000 },
+	{ "try again in a minute", 60000 },
+	{ "suspended for 2 days", 24 * 3600000 },
+	{ "in a session", 0 },
+	{ "for a minor fault", 0 },
+	{ "within 5 minutes", 0 },
+	{ "until Tue, 24 Nov 2026 09:41:12 +0000", 600000 },
+	{ "try again after Tue, 24 Nov 2026 11:41:12 +0200", 600000 },
+	{ "try again after Tue, 24 Nov 2026 05:01:12 -0430", 0 },
+	{ "try again after 24 Nov 2026 09:32:12", 60000 },
+	{ "4.7.0 [TSS04] Messages temporarily deferred", 2 * 3600000 },
 	{ "in time", 0 },
 	{ "in 12 parts", 0 },
 	{ "Rate limit exceeded", 0 },
@@ -355,6 +373,116 @@ the_wait_is_read_from_the_words(void **state)
 	}
 }
 
+/* --- the operator's patterns ---------------------------------------------- */
+
+#define ALL_STAGES ~0u
+
+static const struct relay_reply patterns[] = {
+	{ .stages = 1u << DOT | 1u << BODY,
+	    .low = 554,
+	    .high = 554,
+	    .text = "Over Your PLAN",
+	    .class = "quota",
+	    .wait_ms = 7000 },
+	{ .stages = ALL_STAGES,
+	    .low = 540,
+	    .high = 549,
+	    .enhanced = "5.7",
+	    .class = "suspended" },
+	{ .stages = ALL_STAGES,
+	    .low = 400,
+	    .high = 499,
+	    .text = "throttling",
+	    .class = "backoff" },
+	{ .stages = ALL_STAGES,
+	    .low = 400,
+	    .high = 599,
+	    .text = "nobody knows",
+	    .class = "rcpt-temp" },
+	{ .stages = ALL_STAGES,
+	    .low = 500,
+	    .high = 599,
+	    .text = "no soul",
+	    .class = "rcpt" },
+};
+
+static const struct {
+	const char *why;
+	enum outcome_stage stage;
+	uint16_t code;
+	const char *enhanced, *text;
+	int pattern; /* -1: none of them */
+	enum verdict_class class;
+	uint64_t wait_ms;
+} own[] = {
+	/* clang-format off */
+{ "words in any case, and its wait", DOT, 554, "", "you are over your plan", 0, VERDICT_QUOTA, 7000 },
+{ "its wait before the reply's", DOT, 554, "", "over your plan, in 9 seconds", 0, VERDICT_QUOTA, 7000 },
+{ "at another stage it is not meant", MAIL, 554, "", "over your plan", -1, VERDICT_IDENTITY, 0 },
+{ "nor with another code", DOT, 550, "", "over your plan", -1, VERDICT_MESSAGE, 0 },
+{ "the beginning of a code", MAIL, 545, "5.7.1", "No", 1, VERDICT_SUSPENDED, 0 },
+{ "enhanced codes by their parts", MAIL, 545, "5.70.1", "No", -1, VERDICT_IDENTITY, 0 },
+{ "before what is known of all", DOT, 454, "", "Throttling failure: Daily message quota exceeded.", 2, VERDICT_BACKOFF, 0 },
+{ "the reply's own wait, if it has none", DOT, 454, "", "Throttling, in 9 seconds", 2, VERDICT_BACKOFF, 9000 },
+{ "a recipient's class where there is none", DOT, 451, "", "Nobody knows", 3, VERDICT_DEFERRED, 0 },
+{ "and for good", DOT, 551, "", "No soul", 4, VERDICT_MESSAGE, 0 },
+{ "and where there is one", RCPT, 451, "", "Nobody knows", 3, VERDICT_RCPT_TEMP, 0 },
+{ "what is good stays good", DOT, 250, "", "over your plan", -1, VERDICT_OK, 0 },
+	/* clang-format on */
+};
+
+static void
+the_operators_patterns_go_first(void **state)
+{
+	struct verdict_context ctx = used;
+
+	(void)state;
+	ctx.replies = patterns;
+	ctx.nreplies = sizeof patterns / sizeof patterns[0];
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		struct outcome o = reply(
+		    own[i].stage, own[i].code, own[i].enhanced, own[i].text);
+		struct verdict v = verdict_of(&o, &ctx);
+		const struct relay_reply *want =
+		    own[i].pattern < 0 ? NULL : &patterns[own[i].pattern];
+
+		expect(own[i].why, &o, &ctx, own[i].class);
+		if (v.pattern != want || v.wait_ms != own[i].wait_ms)
+			fail_msg("%s: another pattern or wait", own[i].why);
+	}
+}
+
+static const struct {
+	enum outcome_stage stage;
+	uint16_t code;
+	const char *enhanced, *text;
+	bool guess;
+} guesses[] = {
+	{ DOT, 550, "5.7.1", "We do not like you", true },
+	{ MAIL, 550, "", "Go away", true },
+	{ DATA, 554, "", "No", true },
+	{ DOT, 552, "", "You have used it up", true },
+	{ DOT, 552, "5.3.4", "Too big", false },
+	{ MAIL, 552, "", "Message size exceeds the limit", false },
+	{ DOT, 550, "5.6.1", "No such encoding", false },
+	{ DOT, 554, "", "Account suspended", false },
+	{ DOT, 554, "", "is not verified", false },
+	{ DOT, 250, "", "Ok", false },
+};
+
+static void
+unknown_words_are_known_as_such(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+		struct outcome o = reply(guesses[i].stage, guesses[i].code,
+		    guesses[i].enhanced, guesses[i].text);
+
+		if (verdict_of(&o, &used).is_guess != guesses[i].guess)
+			fail_msg("%s", guesses[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -364,6 +492,8 @@ main(void)
 		cmocka_unit_test(each_loss_has_its_class),
 		cmocka_unit_test(what_makes_no_sense_there_is_something_else),
 		cmocka_unit_test(the_wait_is_read_from_the_words),
+		cmocka_unit_test(the_operators_patterns_go_first),
+		cmocka_unit_test(unknown_words_are_known_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,18 @@ struct relay_timeouts { /* ms, relay.md 5.4 */
 	    quit;
 };
 
+/* A pattern of the operator: a reply that matches has that class. */
+struct relay_reply {
+	uint32_t stages;      /* a bit for each enum outcome_stage */
+	uint16_t low, high;   /* codes */
+	const char *enhanced; /* a beginning; NULL: any */
+	const char *text;     /* found anywhere, case ignored; NULL: any */
+	const char *class;    /* "rate", "quota", ... */
+	uint64_t wait_ms;     /* 0: as the reply says */
+	const char *file;     /* where it stands */
+	int line;
+};
+
 struct relay_provider { /* one account */
 	const char *name, *host;
 	uint16_t port;
@@ -49,6 +61,8 @@ struct relay_provider { /* one account */
 	struct relay_timeouts timeouts;
 	uint32_t breaker_failures;
 	uint64_t breaker_open_ms, breaker_open_max_ms;
+	size_t nreplies;
+	const struct relay_reply *replies;
 };
 
 struct relay_retry {

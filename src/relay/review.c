@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/review.h"
+
+#include "postern/base/crc32c.h"
+#include "postern/base/str.h"
+#include "postern/smtp/outcome.h"
+#include "postern/spool/envelope.h"
+
+#include "relay/delivery.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/suspect.h"
+#include "relay/verdict.h"
+
+bool
+review_is_loss(const struct verdict *v, const struct outcome *o)
+{
+	return o->stage >= OUTCOME_MAIL && o->stage <= OUTCOME_DOT &&
+	       (v->class == VERDICT_NET || v->class == VERDICT_BACKOFF ||
+	           v->class == VERDICT_UNSURE);
+}
+
+/* A message was refused for good, by stage and digit alone. */
+static bool
+is_unknown_refusal(const struct verdict *v, const struct outcome *o)
+{
+	return v->is_guess && o->code >= 500 && o->stage >= OUTCOME_MAIL &&
+	       o->stage <= OUTCOME_DOT && o->stage != OUTCOME_RCPT;
+}
+
+void
+review_verdict(struct verdict *v, const struct delivery *d, struct provider *p,
+    const struct outcome *o)
+{
+	struct relay *r = d->relay;
+	struct str sender = str_of(d->env->sender);
+
+	if (v->class == VERDICT_OK) {
+		strange_clear(&p->strange);
+		p->ok_ms = relay_now_ms(r);
+	} else if (review_is_loss(v, o)) {
+		if (suspect_lost(r->suspect, d->key.mid, d->key.n,
+		        relay_now_ms(r), p->ok_ms))
+			v->class = VERDICT_POISON;
+	} else if (is_unknown_refusal(v, o)) {
+		if (strange_note(&p->strange, crc32c(0, sender.p, sender.len)))
+			v->class = VERDICT_STRANGE;
+	}
+}

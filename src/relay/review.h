@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/review - what a verdict becomes in the light of other messages: POISON
+ * and STRANGE (relay.md section 3).
+ */
+#ifndef RELAY_REVIEW_H
+#define RELAY_REVIEW_H
+
+#include <stdbool.h>
+
+struct delivery;
+struct outcome;
+struct provider;
+struct verdict;
+
+/* Did the delivery cost a session, in its own transaction? */
+bool review_is_loss(const struct verdict *v, const struct outcome *o);
+/* At the end of a transaction of d at p. */
+void review_verdict(struct verdict *v, const struct delivery *d,
+    struct provider *p, const struct outcome *o);
+
+#endif

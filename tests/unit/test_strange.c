@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "relay/strange.h"
+
+static void
+the_tenth_in_a_row_from_three_senders_is(void **state)
+{
+	struct strange s = { 0 };
+
+	(void)state;
+	for (uint32_t i = 1; i < STRANGE_ROW; i++)
+		assert_false(strange_note(&s, i % 3));
+	assert_true(strange_note(&s, 0));
+	assert_true(strange_note(&s, 0)); /* and each one after it */
+}
+
+static void
+two_senders_may_well_send_what_nobody_takes(void **state)
+{
+	struct strange s = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_false(strange_note(&s, i % 2));
+	assert_true(strange_note(&s, 2)); /* a third one, too */
+}
+
+static void
+a_message_that_is_taken_ends_the_row(void **state)
+{
+	struct strange s = { 0 };
+
+	(void)state;
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t i = 1; i < STRANGE_ROW; i++)
+			assert_false(strange_note(&s, i));
+		strange_clear(&s);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_tenth_in_a_row_from_three_senders_is),
+		cmocka_unit_test(two_senders_may_well_send_what_nobody_takes),
+		cmocka_unit_test(a_message_that_is_taken_ends_the_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
