@@ -65,27 +65,43 @@ parse_of(struct str s, enum rate_of *of)
 	return *of == RATE_RECIPIENTS || str_is(s, "msg");
 }
 
-int
-rate_parse(struct rate *r, struct str text, struct err *err)
+/* "00:00Z", of a day. */
+static bool
+parse_reset(struct str s, struct rate *r)
 {
-	struct str rest = text;
-	struct rate got;
-	uint64_t count;
-	char shown[64];
+	uint64_t hour, minute;
+	struct str rest = s, h = str_cut(&rest, ':');
 
-	(void)str_escape(shown, sizeof shown, text);
-	if (memchr(text.p, '@', text.len) != NULL)
-		return err_set(err, ERR_CONFIG,
-		    "\"%s\" has a fixed reset, which is not possible here; "
-		    "write it without what follows the @",
-		    shown);
-	if (!take_number(&rest, &count) ||
-	    !parse_of(str_trim(str_cut(&rest, '/')), &got.of) ||
-	    !parse_period(str_trim(rest), &got.period_ms))
-		return err_set(err, ERR_CONFIG,
-		    "\"%s\" is no rate; write one such as \"14 msg/s\", "
-		    "\"500 rcpt/min\" or \"40 msg/8s\" (s, min, hour, day)",
-		    shown);
+	if (h.len != 2 || rest.len != 3 || rest.p[2] != 'Z' ||
+	    !str_u64(h, &hour) ||
+	    !str_u64((struct str){ rest.p, 2 }, &minute) || hour > 23 ||
+	    minute > 59)
+		return false;
+	r->is_fixed = true;
+	r->reset_ms = (uint32_t)(hour * 60 + minute) * 60 * 1000;
+	return true;
+}
+
+static int
+no_rate(const char *shown, struct err *err)
+{
+	return err_set(err, ERR_CONFIG,
+	    "\"%s\" is no rate; write one such as \"14 msg/s\", "
+	    "\"500 rcpt/min\" or \"40 msg/8s\" (s, min, hour, day)",
+	    shown);
+}
+
+/* In front of the @. */
+static int
+parse_plain(struct rate *r, struct str text, const char *shown, struct err *err)
+{
+	struct rate got = { 0 };
+	uint64_t count;
+
+	if (!take_number(&text, &count) ||
+	    !parse_of(str_trim(str_cut(&text, '/')), &got.of) ||
+	    !parse_period(str_trim(text), &got.period_ms))
+		return no_rate(shown, err);
 	if (count == 0 || count > RATE_COUNT_MAX)
 		return err_set(err, ERR_CONFIG,
 		    "\"%s\" is out of range; write 1 to %u in front", shown,
@@ -97,6 +113,44 @@ rate_parse(struct rate *r, struct str text, struct err *err)
 		    "the slash",
 		    shown);
 	got.count = (uint32_t)count;
+	*r = got;
+	return 0;
+}
+
+int
+rate_parse(struct rate *r, struct str text, struct err *err)
+{
+	char shown[64];
+
+	(void)str_escape(shown, sizeof shown, text);
+	if (memchr(text.p, '@', text.len) != NULL)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has a fixed reset, which is not possible here; "
+		    "write it without what follows the @",
+		    shown);
+	return parse_plain(r, text, shown, err);
+}
+
+int
+rate_parse_quota(struct rate *r, struct str text, struct err *err)
+{
+	struct str rest = text, front = str_cut(&rest, '@');
+	struct rate got;
+	char shown[64];
+
+	(void)str_escape(shown, sizeof shown, text);
+	if (parse_plain(&got, front, shown, err) < 0)
+		return -1;
+	if (front.len < text.len && got.period_ms != RATE_DAY_MS)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" starts anew at a time of the day, so it is of a "
+		    "day; write one such as \"50000 rcpt/day@00:00Z\"",
+		    shown);
+	if (front.len < text.len && !parse_reset(rest, &got))
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has no time of the day; write it in UTC, such as "
+		    "\"50000 rcpt/day@00:00Z\"",
+		    shown);
 	*r = got;
 	return 0;
 }

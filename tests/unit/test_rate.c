@@ -81,12 +81,72 @@ what_is_no_rate_is_told(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	bool is_fixed;
+	uint32_t reset_ms;
+} quotas[] = {
+	{ "14 msg/s", false, 0 },
+	{ "50000 rcpt/day", false, 0 },
+	{ "50000 rcpt/day@00:00Z", true, 0 },
+	{ "50000 rcpt/24h@07:30Z", true, 27000000 },
+	{ "1 msg/d@23:59Z", true, 86340000 },
+};
+
+static void
+a_quota_may_have_a_fixed_reset(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
+		struct str text = str_of(quotas[i].text);
+		struct err err = { 0 };
+		struct rate r;
+
+		if (rate_parse_quota(&r, text, &err) != 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(r.is_fixed, quotas[i].is_fixed);
+		assert_int_equal(r.reset_ms, quotas[i].reset_ms);
+	}
+}
+
+static const struct {
+	const char *text, *says;
+} bad_quotas[] = {
+	{ "50000 rcpt/day@", "has no time of the day" },
+	{ "50000 rcpt/day@0:00Z", "has no time of the day" },
+	{ "50000 rcpt/day@24:00Z", "has no time of the day" },
+	{ "50000 rcpt/day@00:60Z", "has no time of the day" },
+	{ "50000 rcpt/day@00:00", "has no time of the day" },
+	{ "50000 rcpt/day@00:00Z@00:00Z", "has no time of the day" },
+	{ "100 rcpt/hour@00:00Z", "so it is of a day" },
+	{ "0 rcpt/day@00:00Z", "write 1 to 1000000000" },
+	{ "rcpt/day@00:00Z", "is no rate" },
+};
+
+static void
+a_reset_that_is_none_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bad_quotas / sizeof bad_quotas[0]; i++) {
+		struct str text = str_of(bad_quotas[i].text);
+		struct rate r = { .count = 7 };
+		struct err err = { 0 };
+
+		assert_int_equal(rate_parse_quota(&r, text, &err), -1);
+		assert_int_equal(r.count, 7);
+		if (strstr(err.text, bad_quotas[i].says) == NULL)
+			fail_msg("%s: %s", bad_quotas[i].text, err.text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rate_is_read),
 		cmocka_unit_test(what_is_no_rate_is_told),
+		cmocka_unit_test(a_quota_may_have_a_fixed_reset),
+		cmocka_unit_test(a_reset_that_is_none_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

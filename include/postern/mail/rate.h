@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mail/rate - so many messages or recipients in a time: "14 msg/s",
- * "500 rcpt/min", "40 msg/8s".  The one parser of rates.  Pure.
+ * "500 rcpt/min", "40 msg/8s"; "50000 rcpt/day@00:00Z": from then to then
+ * instead of in any 24 hours.  The one parser of rates.  Pure.
  */
 #ifndef MAIL_RATE_H
 #define MAIL_RATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "postern/base/err.h"
 #include "postern/base/str.h"
 
 #define RATE_COUNT_MAX 1000000000u
-#define RATE_PERIOD_MAX_MS (UINT64_C(30) * 86400 * 1000)
+#define RATE_DAY_MS (UINT64_C(86400) * 1000)
+#define RATE_PERIOD_MAX_MS (30 * RATE_DAY_MS)
 
 enum rate_of { RATE_MESSAGES, RATE_RECIPIENTS };
 
@@ -20,9 +23,15 @@ struct rate {
 	enum rate_of of;
 	uint32_t count;     /* 1 .. RATE_COUNT_MAX */
 	uint64_t period_ms; /* a second .. RATE_PERIOD_MAX_MS */
+	bool is_fixed;      /* it starts anew at a time of the day (UTC) */
+	uint32_t reset_ms;  /* that time; 0 where it is not */
 };
 
-/* -1: err->text is "what is wrong; what to write". */
+/* A rate in any time of that length: a fixed reset is refused.
+ * -1: err->text is "what is wrong; what to write". */
 MUST_CHECK int rate_parse(struct rate *r, struct str text, struct err *err);
+/* The same, or with a fixed reset behind a day. */
+MUST_CHECK int rate_parse_quota(
+    struct rate *r, struct str text, struct err *err);
 
 #endif
