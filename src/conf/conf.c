@@ -33,7 +33,8 @@ _Static_assert(SMTP_CAP_PIPELINING == 1 << 0 && SMTP_CAP_CHUNKING == 1 << 1 &&
                    SMTP_CAP_SMTPUTF8 == 1 << 4 && SMTP_CAP_DSN == 1 << 5 &&
                    SMTP_CAP_MT_PRIORITY == 1 << 6 &&
                    SMTP_CAP_REQUIRETLS == 1 << 7 && SMTP_CAP_LIMITS == 1 << 8 &&
-                   SMTP_CAP_BINARYMIME == 1 << 9,
+                   SMTP_CAP_BINARYMIME == 1 << 9 &&
+                   SMTP_CAP_DELIVERBY == 1 << 10,
     "conf_table.c has the words in another order");
 
 /* What a struct settings is the front of. */
@@ -102,6 +103,7 @@ finish_listener(struct conf_listener *c)
 	c->l.mt_priority = (c->disable & CONF_DISABLE_MT_PRIORITY) == 0;
 	c->l.require_tls = (c->disable & CONF_DISABLE_REQUIRETLS) == 0;
 	c->l.limits = (c->disable & CONF_DISABLE_LIMITS) == 0;
+	c->l.deliver_by = (c->disable & CONF_DISABLE_DELIVERBY) == 0;
 }
 
 /* Without "listeners": port 25 of both loopbacks. */

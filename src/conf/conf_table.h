@@ -85,6 +85,7 @@ enum conf_disable { /* the order of the words in the table */
 	CONF_DISABLE_MT_PRIORITY = 1 << 4,
 	CONF_DISABLE_REQUIRETLS = 1 << 5,
 	CONF_DISABLE_LIMITS = 1 << 6,
+	CONF_DISABLE_DELIVERBY = 1 << 7,
 };
 
 struct conf_certificate {

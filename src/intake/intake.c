@@ -177,9 +177,10 @@ make_envelope(struct intake_message *m, int64_t now_ms)
 		.arrival_ms = now_ms,
 		.size = m->total,
 		.crc32c = m->crc,
-		.flags = m->flags,
+		.flags = m->flags | m->wishes.by_flags,
 		.mt_priority = m->wishes.priority,
 		.release_ms = m->wishes.release_ms,
+		.by_ms = m->wishes.by_ms,
 	};
 	struct envelope *e;
 

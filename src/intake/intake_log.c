@@ -58,7 +58,7 @@ void
 intake_log_accepted(const struct intake_message *m)
 {
 	const struct draft *d = &m->draft;
-	char release[40];
+	char release[40], by[48];
 	struct log_line l;
 
 	if (!log_wants(LOG_LEVEL_INFO))
@@ -83,6 +83,10 @@ intake_log_accepted(const struct intake_message *m)
 	if (m->wishes.release_ms != 0) {
 		clock_rfc3339_s(m->wishes.release_ms, release);
 		log_cstr(&l, "release", release);
+	}
+	if (m->wishes.by_ms != 0) {
+		wishes_by_text(&m->wishes, by);
+		log_cstr(&l, "by", by);
 	}
 	if (draft_word(d, DRAFT_MESSAGE_ID) != NULL)
 		log_cstr(&l, "message_id", draft_word(d, DRAFT_MESSAGE_ID));

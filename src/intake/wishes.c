@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intake/wishes.h"
 
+#include <stdio.h>
+
+#include "postern/base/clock.h"
 #include "postern/intake/intake.h"
 #include "postern/smtp/smtp_server.h"
+#include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
+
+static void
+take_by(struct wishes *w, const struct smtp_mail *m, int64_t now_ms)
+{
+	w->by_ms = now_ms + (int64_t)m->by_s * 1000;
+	if (w->by_ms < 1)
+		w->by_ms = 1; /* 0 says that there is none */
+	if (m->by_mode == 'R')
+		w->by_flags |= ENVELOPE_BY_RETURN;
+	if (m->by_trace)
+		w->by_flags |= ENVELOPE_BY_TRACE;
+}
 
 void
 wishes_take(struct wishes *w, const struct smtp_mail *m,
@@ -16,6 +32,20 @@ wishes_take(struct wishes *w, const struct smtp_mail *m,
 	}
 	if (m->release_ms > now_ms)
 		w->release_ms = m->release_ms;
+	if (m->by_mode != 0)
+		take_by(w, m, now_ms);
+}
+
+void
+wishes_by_text(const struct wishes *w, char out[48])
+{
+	bool is_return = (w->by_flags & ENVELOPE_BY_RETURN) != 0;
+	bool is_traced = (w->by_flags & ENVELOPE_BY_TRACE) != 0;
+	char when[40];
+
+	clock_rfc3339_s(w->by_ms, when);
+	snprintf(out, 48, "%s;%s%s", when, is_return ? "R" : "N",
+	    is_traced ? "T" : "");
 }
 
 uint8_t

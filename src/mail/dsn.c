@@ -263,6 +263,7 @@ put_status(struct dsn_out *o, const struct dsn_report *r, bool global)
 		put_decoded(o, "Original-Envelope-Id: ", r->envid, false);
 	dsn_out_textf(o, "Reporting-MTA: dns; %.255s\r\n", r->hostname);
 	put_date(o, "Arrival-Date", r->arrival_ms);
+	put_date(o, "Deliver-By-Date", r->by_ms);
 	if (r->release_ms > 0) {
 		clock_rfc3339_s(r->release_ms, release);
 		dsn_out_textf(

@@ -10,6 +10,14 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 
+/* A deadline: does it know of such, and is that soon enough for it? */
+static bool
+meets(const struct delivery *d, const struct provider *p, uint32_t caps)
+{
+	return (caps & SMTP_CAP_DELIVERBY) != 0 &&
+	       delivery_by_s(d) >= (int64_t)p->said.by_s;
+}
+
 static enum spool_hold
 lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
     uint64_t size_max)
@@ -25,6 +33,8 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 		return SPOOL_HOLD_NONE;
 	if ((d->needs & DELIVERY_NEEDS_TLS) && !(caps & SMTP_CAP_REQUIRETLS))
 		return SPOOL_HOLD_REQUIRETLS;
+	if ((d->needs & DELIVERY_NEEDS_BY) && !meets(d, p, caps))
+		return SPOOL_HOLD_DELIVERBY;
 	if (size_max > 0 && size > size_max)
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_UTF8) && !(caps & SMTP_CAP_SMTPUTF8))

@@ -19,6 +19,8 @@
 #include "relay/relay_core.h"
 #include "relay/scheduler.h"
 
+#define BY_MAX_S 999999999 /* RFC 2852 4 */
+
 static size_t *
 counter(struct delivery *d)
 {
@@ -151,6 +153,8 @@ needs_of(const struct delivery *d)
 	/* A bounce rather goes without than not at all (RFC 8689 5). */
 	if ((e->flags & ENVELOPE_REQUIRETLS) != 0 && e->sender[0] != '\0')
 		needs |= DELIVERY_NEEDS_TLS;
+	if (e->flags & ENVELOPE_BY_RETURN)
+		needs |= DELIVERY_NEEDS_BY;
 	return needs;
 }
 
@@ -171,6 +175,17 @@ delivery_open(struct delivery *d, struct envelope *env)
 	}
 	d->needs = needs_of(d);
 	return true;
+}
+
+int32_t
+delivery_by_s(const struct delivery *d)
+{
+	int64_t left_ms = d->env->by_ms - clock_wall_ms();
+	int64_t s = left_ms / 1000 - (left_ms < 0 && left_ms % 1000 != 0);
+
+	return (int32_t)(s < -BY_MAX_S  ? -BY_MAX_S
+	                 : s > BY_MAX_S ? BY_MAX_S
+	                                : s);
 }
 
 int64_t
@@ -278,6 +293,14 @@ says_require_tls(const struct delivery *d, const struct provider *p)
 	       p->set->tls == RELAY_TLS_VERIFY;
 }
 
+static void
+say_by(struct delivery *d)
+{
+	d->txn.by_mode = d->env->flags & ENVELOPE_BY_RETURN ? 'R' : 'N';
+	d->txn.by_trace = (d->env->flags & ENVELOPE_BY_TRACE) != 0;
+	d->txn.by_s = delivery_by_s(d);
+}
+
 struct smtp_txn *
 delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
     struct domains *domains)
@@ -296,6 +319,8 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		.auth_unknown = (e->flags & ENVELOPE_AUTH) != 0,
 		.mt_priority = e->mt_priority,
 		.size = e->size };
+	if (e->by_ms != 0)
+		say_by(d);
 	if (delivery_is_in_memory(d))
 		d->txn.content = body_str(e->body);
 	choose_rcpts(d, max, domains);
@@ -348,15 +373,32 @@ delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
 	delivery_reply_set(&rcpt->reply, o->code, o->enhanced, o->text);
 }
 
+static bool
+does(const struct provider *p, uint32_t cap)
+{
+	return p && (p->caps & ~p->set->disable & cap) != 0;
+}
+
+/* Who set a time and traces the message hears of each relay; else of the one
+ * that hands it to a server that knows no such times (RFC 2852 4.2). */
+static bool
+is_by_relayed(const struct delivery *d, const struct envelope_rcpt *of)
+{
+	if (d->env->by_ms == 0 || (of->notify & ENVELOPE_NOTIFY_NEVER) != 0)
+		return false;
+	return (d->env->flags & ENVELOPE_BY_TRACE) != 0 ||
+	       !does(d->provider, SMTP_CAP_DELIVERBY);
+}
+
 static void
 delivered(struct delivery *d, struct delivery_rcpt *rcpt)
 {
 	const struct envelope_rcpt *of = &d->env->rcpts[rcpt->index];
-	bool dsn = d->provider && (d->provider->caps & SMTP_CAP_DSN) != 0 &&
-	           (d->provider->set->disable & SMTP_CAP_DSN) == 0;
+	bool unsaid = (of->notify & ENVELOPE_NOTIFY_SUCCESS) != 0 &&
+	              !does(d->provider, SMTP_CAP_DSN);
 
 	rcpt->state = DELIVERY_DONE;
-	rcpt->relayed = (of->notify & ENVELOPE_NOTIFY_SUCCESS) != 0 && !dsn;
+	rcpt->relayed = unsaid || is_by_relayed(d, of);
 }
 
 /* What the end means for one that has no verdict of its own yet. */

@@ -37,7 +37,12 @@ enum delivery_phase {
 	DELIVERY_SETTLING,
 };
 
-enum delivery_purpose { DELIVERY_SEND, DELIVERY_EXPIRE, DELIVERY_WARN };
+enum delivery_purpose {
+	DELIVERY_SEND,
+	DELIVERY_EXPIRE,
+	DELIVERY_WARN,
+	DELIVERY_OVERDUE
+};
 
 enum delivery_rcpt_state {
 	DELIVERY_TODO,
@@ -59,16 +64,17 @@ struct delivery_rcpt {
 	enum delivery_rcpt_state state;
 	bool settled; /* written down already, before the others */
 	bool quiet;   /* dead, but nobody is told */
-	bool relayed; /* done; a success notice was asked for and nobody
-	                 further on can send it */
+	bool relayed; /* done; the sender wants to hear of it, and nobody
+	                 further on will say so */
 	struct delivery_reply reply;
 };
 
 enum delivery_need {
 	DELIVERY_NEEDS_UTF8 = 1,
 	DELIVERY_NEEDS_8BIT = 2,
-	DELIVERY_NEEDS_TLS = 4,   /* RFC 8689 */
-	DELIVERY_NEEDS_BINARY = 8 /* RFC 3030 */
+	DELIVERY_NEEDS_TLS = 4,    /* RFC 8689 */
+	DELIVERY_NEEDS_BINARY = 8, /* RFC 3030 */
+	DELIVERY_NEEDS_BY = 16     /* RFC 2852, mode R */
 };
 
 struct delivery {
@@ -115,6 +121,7 @@ struct delivery {
 	uint32_t crc;               /* of the content handed on so far */
 	uint64_t taken_us, leased_us, sent_us;
 	char via[64];           /* name of the last provider tried */
+	int64_t by_ms;          /* this deadline is dealt with in settling it */
 	uint32_t nsettles;      /* unanswered ones */
 	struct envelope *child; /* a notice, kept until it is committed */
 };
@@ -150,6 +157,8 @@ bool delivery_was_refused(const struct delivery *d, const struct provider *p);
 void delivery_reply_set(struct delivery_reply *reply, uint16_t code,
     const char *enhanced, const char *text);
 void delivery_reply_done(struct delivery_reply *reply);
+/* Whole seconds until its deadline, less than 0 past it; with env->by_ms. */
+int32_t delivery_by_s(const struct delivery *d);
 /* When its time began: it came, or it was released (RFC 4865). */
 int64_t delivery_since_ms(const struct delivery *d);
 bool delivery_is_in_memory(const struct delivery *d); /* its whole content */

@@ -24,6 +24,7 @@
 #include "relay/delivery.h"
 #include "relay/fetch.h"
 #include "relay/identity.h"
+#include "relay/overdue.h"
 #include "relay/park.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
@@ -76,6 +77,21 @@ pop(struct provider *p)
 	return LIST_OF(node, struct delivery, node);
 }
 
+bool
+dispatch_withdraw(struct delivery *d)
+{
+	if (d->phase == DELIVERY_WAITING) {
+		list_remove(&d->node);
+		d->provider->nwaiting--;
+	} else if (d->phase == DELIVERY_QUICK) {
+		heap_del(&d->relay->quick, &d->wake);
+	} else {
+		return false;
+	}
+	delivery_set_phase(d, DELIVERY_TAKEN);
+	return true;
+}
+
 void
 dispatch_return(struct delivery *d)
 {
@@ -120,6 +136,10 @@ fail_unfit(struct delivery *d, enum spool_hold lacks)
 		delivery_reply_set(reply, 550, "5.7.30",
 		    "no provider supports REQUIRETLS, which the message "
 		    "demands");
+	else if (lacks == SPOOL_HOLD_DELIVERBY)
+		delivery_reply_set(reply, 554, "5.4.7",
+		    "no provider supports DELIVERBY, which the message "
+		    "demands, or none is so fast");
 	else if (lacks == SPOOL_HOLD_SIZE)
 		delivery_reply_set(reply, 552, "5.3.4",
 		    "the message is larger than any provider takes");
@@ -235,6 +255,10 @@ dispatch_place(struct delivery *d)
 {
 	struct provider *p = NULL;
 
+	if (!d->relay->draining && overdue_is(d)) {
+		overdue_fail(d);
+		return;
+	}
 	if (!d->relay->draining)
 		p = balance_pick(d->relay, d);
 	if (p)
@@ -515,6 +539,8 @@ dispatch_loaded(struct delivery *d, bool gone)
 {
 	if (gone)
 		delivery_free(&d);
+	else if (d->purpose == DELIVERY_OVERDUE)
+		overdue_loaded(d);
 	else if (d->purpose != DELIVERY_SEND)
 		sweep_loaded(d);
 	else if (d->corrupt)
@@ -546,11 +572,15 @@ take_one(struct relay *r)
 struct delivery *
 dispatch_next(struct provider *p)
 {
+	struct delivery *d;
+
 	for (int i = 0; i < NEXT_TRIES && p->nwaiting == 0; i++) {
 		if (!may_take(p->relay) || !take_one(p->relay))
 			break;
 	}
-	return pop(p);
+	while ((d = pop(p)) != NULL && overdue_is(d))
+		overdue_fail(d);
+	return d;
 }
 
 /* Those whose short wait is over: again, first with somebody new. */

@@ -35,6 +35,8 @@ void dispatch_not_connected(
     struct provider *p, const struct verdict *v, const struct outcome *o);
 /* What waits at p goes elsewhere. */
 void dispatch_evict(struct provider *p);
+/* It waits for no provider and no short time any more; false: it did not. */
+bool dispatch_withdraw(struct delivery *d);
 /* The key goes back to the schedule as it was; d is freed. */
 void dispatch_return(struct delivery *d);
 

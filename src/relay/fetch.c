@@ -127,6 +127,8 @@ loaded(struct delivery *d, int result, struct spool_loaded *l,
 		return;
 	}
 	d->attempts = l->attempts;
+	if (d->purpose == DELIVERY_OVERDUE)
+		d->key = l->key;
 	if (!delivery_open(d, l->env)) {
 		settle_final(d);
 		return;

@@ -56,14 +56,20 @@ keyset_del(struct keyset *f, struct keyset_node *node)
 	f->count--;
 }
 
-bool
-keyset_has(const struct keyset *f, uint64_t mid, uint16_t n)
+struct keyset_node *
+keyset_find(const struct keyset *f, uint64_t mid, uint16_t n)
 {
-	const struct keyset_node *node = map_get(f->by_mid, mid);
+	struct keyset_node *node = map_get(f->by_mid, mid);
 
 	while (node && node->n != n)
 		node = node->same;
-	return node != NULL;
+	return node;
+}
+
+bool
+keyset_has(const struct keyset *f, uint64_t mid, uint16_t n)
+{
+	return keyset_find(f, mid, n) != NULL;
 }
 
 size_t

@@ -22,6 +22,9 @@ struct keyset *keyset_new(void);
 void keyset_free(struct keyset **f);
 void keyset_add(struct keyset *f, struct keyset_node *node); /* not twice */
 void keyset_del(struct keyset *f, struct keyset_node *node);
+/* NULL: it is not in hand. */
+struct keyset_node *keyset_find(
+    const struct keyset *f, uint64_t mid, uint16_t n);
 bool keyset_has(const struct keyset *f, uint64_t mid, uint16_t n);
 struct keyset_node *keyset_any(const struct keyset *f); /* NULL: empty */
 size_t keyset_count(const struct keyset *f);

@@ -124,6 +124,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 		.arrival_ms = e->arrival_ms,
 		.envid = str_of(e->envid),
 		.release_ms = e->release_ms,
+		.by_ms = e->by_ms,
 		.nrcpts = n->nrcpts,
 		.rcpts = n->rcpts };
 	bool built;
@@ -269,7 +270,7 @@ notices_delay(const struct delivery *d)
 		    !wants(of, ENVELOPE_NOTIFY_DELAY))
 			continue;
 		to = add(&n, rcpt, DSN_DELAYED);
-		to->status = of->enhanced;
+		to->status = d->by_ms ? "4.4.7" : of->enhanced;
 		to->code = of->code;
 		to->text = str_of(of->text);
 		to->last_attempt_ms = 0;

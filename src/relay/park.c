@@ -15,7 +15,8 @@
 #define AGAIN_MS 30000 /* capabilities may come and go */
 
 static const enum spool_hold kinds[] = { SPOOL_HOLD_SMTPUTF8, SPOOL_HOLD_SIZE,
-	SPOOL_HOLD_8BIT, SPOOL_HOLD_REQUIRETLS, SPOOL_HOLD_BINARY };
+	SPOOL_HOLD_8BIT, SPOOL_HOLD_REQUIRETLS, SPOOL_HOLD_BINARY,
+	SPOOL_HOLD_DELIVERBY };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 struct park {

@@ -21,6 +21,7 @@
 #include "relay/fetch.h"
 #include "relay/identity.h"
 #include "relay/keyset.h"
+#include "relay/overdue.h"
 #include "relay/park.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
@@ -398,6 +399,7 @@ begin(void *arg)
 
 	timer_set(r->tick, TICK_MS);
 	sweep_start(r->sweep);
+	overdue_start(r->overdue);
 	park_tick(r);
 	relay_kick(r);
 }
@@ -450,6 +452,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	r->fetch = fetch_new(r);
 	r->park = park_new(r);
 	r->sweep = sweep_new(r);
+	r->overdue = overdue_new(r);
 	r->wake = timer_new(r->loop, on_wake, r);
 	r->tick = timer_new(r->loop, on_tick, r);
 	r->grace = timer_new(r->loop, on_grace, r);
@@ -508,6 +511,7 @@ relay_free(struct relay **rp)
 		free_providers(r);
 		fetch_free(&r->fetch);
 		sweep_free(&r->sweep);
+		overdue_free(&r->overdue);
 		park_free(&r->park);
 		timer_free(&r->wake);
 		timer_free(&r->tick);

@@ -22,6 +22,7 @@ struct keyset;
 struct identity;
 struct loop;
 struct mailbox;
+struct overdue;
 struct park;
 struct provider;
 struct scheduler;
@@ -55,6 +56,7 @@ struct relay {
 	struct suspect *suspect;
 	struct park *park;
 	struct sweep *sweep;
+	struct overdue *overdue;
 	struct relay_generation *gen;
 	const struct relay_settings *set; /* of gen */
 	struct provider **providers;      /* in the order of preference */

@@ -121,6 +121,7 @@ relay_log_parked(const struct delivery *d, enum spool_hold why)
 		[SPOOL_HOLD_8BIT] = "8bit",
 		[SPOOL_HOLD_DAMAGED] = "damaged",
 		[SPOOL_HOLD_BINARY] = "binary",
+		[SPOOL_HOLD_DELIVERBY] = "deliverby",
 	};
 	bool poison = why == SPOOL_HOLD_POISON;
 	struct log_line l;

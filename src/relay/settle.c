@@ -71,6 +71,7 @@ make(struct delivery *d, bool only_done)
 	op->next_due_ms = d->key.due_ms;
 	op->keep_dead = true;
 	op->cause = d->cause;
+	op->by_ms = d->by_ms;
 	snprintf(op->provider, sizeof op->provider, "%s", d->via);
 	snprintf(op->provider_id, sizeof op->provider_id, "%s", d->receipt);
 	return op;

@@ -22,7 +22,7 @@ void settle_until(struct delivery *d, int64_t due_ms);
 void settle_interim(struct delivery *d);
 /* Stays out of the schedule until somebody moves it. */
 void settle_park(struct delivery *d, enum spool_hold why);
-/* A notice about it leaves; nothing else changes. */
+/* A notice about it leaves (NULL: none); nothing else changes. */
 void settle_notice(struct delivery *d, struct envelope *notice);
 /* What could not be written is tried again.  Call once a second. */
 void settle_again(struct relay *r);

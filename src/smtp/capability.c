@@ -17,6 +17,7 @@ static const struct {
 	{ "REQUIRETLS", SMTP_CAP_REQUIRETLS },
 	{ "LIMITS", SMTP_CAP_LIMITS },
 	{ "BINARYMIME", SMTP_CAP_BINARYMIME },
+	{ "DELIVERBY", SMTP_CAP_DELIVERBY },
 	{ "STARTTLS", SMTP_CAP_STARTTLS },
 	{ "ENHANCEDSTATUSCODES", SMTP_CAP_ENHANCED },
 };
@@ -71,6 +72,15 @@ take_limit(struct smtp_limits *l, struct str word)
 		l->domains = (uint32_t)v;
 }
 
+/* Up to nine digits (RFC 2852 2); anything else says nothing. */
+static uint32_t
+by_limit(struct str rest)
+{
+	uint64_t v;
+
+	return rest.len <= 9 && str_u64(rest, &v) ? (uint32_t)v : 0;
+}
+
 void
 capability_line(struct capability *c, unsigned index, struct str text)
 {
@@ -96,6 +106,8 @@ capability_line(struct capability *c, unsigned index, struct str text)
 	}
 	while (str_is(word, "LIMITS") && rest.len > 0)
 		take_limit(&c->limits, str_cut(&rest, ' '));
+	if (str_is(word, "DELIVERBY"))
+		c->limits.by_s = by_limit(rest);
 	/* A size that is no number says nothing but that SIZE= is taken. */
 	if (str_is(word, "SIZE") && !str_u64(rest, &c->size_max))
 		c->size_max = 0;

@@ -91,6 +91,10 @@ txn_fault(const struct smtp_client *c, const struct smtp_txn *t)
 		return "the peer does not offer 8BITMIME";
 	if (t->require_tls && !(caps & SMTP_CAP_REQUIRETLS))
 		return "the peer does not offer REQUIRETLS";
+	if (t->by_mode == 'R' && !(caps & SMTP_CAP_DELIVERBY))
+		return "the peer does not offer DELIVERBY";
+	if (t->by_mode == 'R' && (uint32_t)t->by_s < c->caps.limits.by_s)
+		return "the peer takes longer than the message may";
 	if (c->caps.set & SMTP_CAP_SIZE && c->caps.size_max > 0 &&
 	    t->size > c->caps.size_max)
 		return "the message is larger than the peer takes";
@@ -200,7 +204,21 @@ client_txn_send_rset(struct smtp_client *c, struct client_txn *t)
 	t->at = STEP_MAIL;
 }
 
-/* RFC 8689, 6710; AUTH=<> is for those that know us only (RFC 4954 5). */
+static void
+put_by(struct smtp_client *c, const struct smtp_txn *txn)
+{
+	char by[32];
+	int n;
+
+	if (txn->by_mode == 0 || !(c->caps.set & SMTP_CAP_DELIVERBY))
+		return;
+	n = snprintf(by, sizeof by, " BY=%" PRId32 ";%c%s", txn->by_s,
+	    txn->by_mode, txn->by_trace ? "T" : "");
+	smtp_client_put(c, (struct str){ by, (size_t)n });
+}
+
+/* RFC 8689, 6710, 2852; AUTH=<> is for those that know us only (RFC 4954 5).
+ */
 static void
 put_wishes(struct smtp_client *c, const struct smtp_txn *txn)
 {
@@ -214,6 +232,7 @@ put_wishes(struct smtp_client *c, const struct smtp_txn *txn)
 		    txn->mt_priority);
 		smtp_client_put(c, (struct str){ priority, (size_t)n });
 	}
+	put_by(c, txn);
 	if (txn->auth_unknown && c->user != NULL)
 		smtp_client_put(c, STR(" AUTH=<>"));
 }

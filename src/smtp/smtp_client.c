@@ -451,9 +451,11 @@ smtp_client_size_max(const struct smtp_client *c)
 struct smtp_limits
 smtp_client_limits(const struct smtp_client *c)
 {
+	const struct smtp_limits *l = &c->caps.limits;
+
 	if (c->caps.set & SMTP_CAP_LIMITS)
-		return c->caps.limits;
-	return (struct smtp_limits){ 0 };
+		return *l;
+	return (struct smtp_limits){ .by_s = l->by_s };
 }
 
 bool

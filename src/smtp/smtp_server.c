@@ -375,6 +375,7 @@ list_extensions(const struct smtp_server *s, struct ehlo *e)
 	offer(e, o->dsn, "DSN");
 	offer(e, o->mt_priority, "MT-PRIORITY");
 	offer(e, offers_hold(s, e->hold), e->hold);
+	offer(e, o->deliver_by, "DELIVERBY");
 	offer(e, o->require_tls, "REQUIRETLS");
 	offer(e, offers_limits(o, e->limits), e->limits);
 	while (more != NULL && *more != NULL && e->n < EHLO_LINES_MAX - 1)

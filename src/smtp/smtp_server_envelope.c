@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * smtp/smtp_server_envelope - MAIL and RCPT with their parameters (RFC 5321
- * 4.1.1.2 and 4.1.1.3, RFC 1870, 3030, 3461, 4865, 4954 5, 6152, 6531, 6710,
- * 8689).
+ * 4.1.1.2 and 4.1.1.3, RFC 1870, 2852, 3030, 3461, 4865, 4954 5, 6152, 6531,
+ * 6710, 8689).
  */
 #include "smtp/smtp_server_state.h"
 
@@ -18,6 +18,7 @@
 #define ORCPT_MAX 500 /* RFC 3461 4.2 */
 #define AUTH_MAX 500  /* RFC 4954 5 */
 #define HOLD_DIGITS 9 /* RFC 4865: future-release-integer */
+#define BY_DIGITS 9   /* RFC 2852: by-time */
 
 /* What a wrong argument gets. */
 struct wrong {
@@ -66,6 +67,8 @@ static const struct wrong held_twice = { 501, "5.5.4",
 	"HOLDFOR and HOLDUNTIL are given together" };
 static const struct wrong held_too_long = { 501, "5.5.4",
 	"Messages are not held for so long, see EHLO" };
+static const struct wrong held_beyond = { 501, "5.5.4",
+	"BY is not later than the release" };
 
 static bool
 offers_size(const struct smtp_server *s)
@@ -108,6 +111,12 @@ offers_hold(const struct smtp_server *s)
 {
 	return s->esmtp && s->settings.hold_max_s > 0 &&
 	       s->hooks->now_ms != NULL;
+}
+
+static bool
+offers_by(const struct smtp_server *s)
+{
+	return s->esmtp && s->settings.deliver_by;
 }
 
 static bool
@@ -227,6 +236,41 @@ take_hold_until(struct parse *p, const struct command_param *param)
 	return take_hold(p, release_ms > 0 ? release_ms : 1);
 }
 
+/* "120;R", "-5;NT": by-time, by-mode, by-trace (RFC 2852 4). */
+static const struct wrong *
+take_by(struct parse *p, const struct command_param *param)
+{
+	struct str mode = param->value;
+	struct str digits = str_cut(&mode, ';');
+	char sign = digits.len > 0 ? *digits.p : 0;
+	uint64_t seconds;
+
+	if (sign == '-' || sign == '+')
+		(void)str_cut(&digits, sign);
+	if (digits.len > BY_DIGITS || !command_size(digits, &seconds))
+		return &bad_value;
+	p->m->by_s = sign == '-' ? -(int32_t)seconds : (int32_t)seconds;
+	p->m->by_trace = str_is(mode, "RT") || str_is(mode, "NT");
+	if (str_is(mode, "N") || str_is(mode, "NT"))
+		p->m->by_mode = 'N';
+	else if ((str_is(mode, "R") || str_is(mode, "RT")) && p->m->by_s > 0)
+		p->m->by_mode = 'R';
+	return p->m->by_mode ? NULL : &bad_value;
+}
+
+/* The two may come in any order.  To be handed on before it is released it
+ * cannot be. */
+static const struct wrong *
+hold_fault(const struct smtp_server *s, const struct smtp_mail *m)
+{
+	if (m->by_mode == 0 || m->release_ms == 0)
+		return NULL;
+	return m->release_ms >=
+	               s->hooks->now_ms(s->arg) + (int64_t)m->by_s * 1000
+	           ? &held_beyond
+	           : NULL;
+}
+
 /* A mailbox in xtext, or "<>": nobody knows who. */
 static const struct wrong *
 take_auth(struct parse *p, const struct command_param *param)
@@ -326,6 +370,7 @@ static const struct param_row mail_params[] = {
 	{ "REQUIRETLS", offers_require_tls, take_require_tls },
 	{ "HOLDFOR", offers_hold, take_hold_for },
 	{ "HOLDUNTIL", offers_hold, take_hold_until },
+	{ "BY", offers_by, take_by },
 	{ "AUTH", offers_auth, take_auth },
 };
 
@@ -478,6 +523,8 @@ smtp_server_envelope_mail(struct smtp_server *s, struct str argument)
 	w = parse_path(&p, &mail_command, argument, &a, &rest);
 	if (w == NULL)
 		w = parse_params(&p, &mail_command, rest);
+	if (w == NULL)
+		w = hold_fault(s, &m);
 	if (w == NULL && a.utf8 && !m.smtputf8)
 		w = &needs_utf8;
 	if (w != NULL) {

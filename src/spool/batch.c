@@ -9,6 +9,7 @@
 #include "postern/spool/body.h"
 
 #include "spool/counts.h"
+#include "spool/deadline.h"
 #include "spool/engine.h"
 #include "spool/journal.h"
 #include "spool/keys.h"
@@ -200,6 +201,8 @@ batch_bury(struct batch *b, struct letter *l, uint16_t n,
 	record_put_dead(&o, why);
 	if (o.full)
 		return store_damaged(&b->x);
+	if (deadline_drop(b, l->msg.by_ms, l->mid, n))
+		return -1;
 	counts_add(&b->sp->counts, class_of(d), l->msg.size);
 	return store_put(
 	    &b->x, STORE_DEAD, keys_str(&k), (struct str){ (char *)o.p, o.n });
@@ -213,6 +216,8 @@ batch_finish(
 		l->msg.dead--;
 	else
 		l->msg.queued--;
+	if (deadline_drop(b, l->msg.by_ms, l->mid, n))
+		return -1;
 	if (l->msg.queued == 0 && l->msg.dead == 0)
 		return letter_delete(l, &b->gc) ? -1 : 1;
 	d->place = RECORD_GONE;

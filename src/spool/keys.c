@@ -110,6 +110,19 @@ keys_dead(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n)
 	add(k, n, 2);
 }
 
+/* The only kind there is: a DELIVERBY deadline. */
+#define TIMER_BY 1
+
+void
+keys_timer(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n)
+{
+	k->n = 0;
+	add(k, time_of(at_ms), 8);
+	add(k, TIMER_BY, 1);
+	add(k, mid, 8);
+	add(k, n, 2);
+}
+
 void
 keys_stat(struct keys *k, uint32_t route, uint8_t priority, uint8_t class)
 {
@@ -181,6 +194,18 @@ keys_read_dead(struct str k, int64_t *at_ms, uint64_t *mid, uint16_t *n)
 	if (k.len != 18)
 		return -1;
 	*at_ms = (int64_t)get(&k, 8);
+	*mid = get(&k, 8);
+	*n = (uint16_t)get(&k, 2);
+	return 0;
+}
+
+int
+keys_read_timer(struct str k, int64_t *at_ms, uint64_t *mid, uint16_t *n)
+{
+	if (k.len != 19 || k.p[8] != TIMER_BY)
+		return -1;
+	*at_ms = (int64_t)get(&k, 8);
+	(void)get(&k, 1);
 	*mid = get(&k, 8);
 	*n = (uint16_t)get(&k, 2);
 	return 0;

@@ -27,6 +27,7 @@ void keys_rcpt(struct keys *k, uint64_t mid, uint16_t n, uint32_t chunk);
 void keys_sched(struct keys *k, const struct spool_key *key);
 void keys_park(struct keys *k, uint8_t hold, const struct spool_key *key);
 void keys_dead(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n);
+void keys_timer(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n);
 void keys_stat(struct keys *k, uint32_t route, uint8_t priority, uint8_t class);
 /* owner: at most 63 bytes */
 void keys_quota(
@@ -39,6 +40,8 @@ MUST_CHECK int keys_read_sched(struct str k, struct spool_key *key);
 MUST_CHECK int keys_read_park(
     struct str k, uint8_t *hold, struct spool_key *key);
 MUST_CHECK int keys_read_dead(
+    struct str k, int64_t *at_ms, uint64_t *mid, uint16_t *n);
+MUST_CHECK int keys_read_timer(
     struct str k, int64_t *at_ms, uint64_t *mid, uint16_t *n);
 MUST_CHECK int keys_read_dlv(struct str k, uint64_t *mid, uint16_t *n);
 MUST_CHECK int keys_read_rcpt(

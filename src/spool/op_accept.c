@@ -6,6 +6,7 @@
 #include "postern/spool/body.h"
 
 #include "spool/batch.h"
+#include "spool/deadline.h"
 #include "spool/engine.h"
 #include "spool/keys.h"
 
@@ -137,6 +138,7 @@ fill_msg(struct record_msg *m, const struct op_new *new)
 		.arrival_ms = e->arrival_ms,
 		.mt_priority = e->mt_priority,
 		.release_ms = e->release_ms,
+		.by_ms = e->by_ms,
 		.sender = text_of(e->sender ? e->sender : ""),
 		.envid = text_of(e->envid),
 		.client = text_of(e->client),
@@ -193,7 +195,7 @@ put_delivery(
 	fill_delivery(&d, n ? &new->more[n - 1] : new->first);
 	fill_rcpts(l, &rcpts, new->env, n);
 	if (letter_set_delivery(l, n, &d) || letter_set_rcpts(l, n, &rcpts) ||
-	    batch_place(b, l, n, &d))
+	    batch_place(b, l, n, &d) || deadline_put(b, l, n, &d))
 		return -1;
 	if (d.place == RECORD_SCHEDULED) {
 		key = batch_key(l, n, &d);

@@ -6,6 +6,7 @@
 #include "spool/op.h"
 
 #include "spool/batch.h"
+#include "spool/deadline.h"
 #include "spool/engine.h"
 
 struct move {
@@ -66,6 +67,7 @@ put(struct move *t, const struct spool_delivery *to, struct letter_rcpts *r)
 	t->d.place = to->hold ? RECORD_PARKED : RECORD_SCHEDULED;
 	tell(t, to->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_MOVED);
 	if (batch_place(t->b, &t->l, t->n, &t->d) ||
+	    deadline_put(t->b, &t->l, t->n, &t->d) ||
 	    letter_set_delivery(&t->l, t->n, &t->d) ||
 	    letter_set_rcpts(&t->l, t->n, r))
 		return -1;

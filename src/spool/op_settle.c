@@ -6,6 +6,7 @@
 
 #include "spool/batch.h"
 #include "spool/counts.h"
+#include "spool/deadline.h"
 #include "spool/engine.h"
 #include "spool/keys.h"
 
@@ -241,6 +242,8 @@ op_settle(struct batch *b, struct spool_op *op)
 	int rc;
 
 	letter_init(&t.l, &b->x, &b->arena, t.s->key.mid);
+	if (deadline_drop(b, t.s->by_ms, t.s->key.mid, t.s->key.n))
+		return -1;
 	rc = find(&t);
 	if (rc) {
 		op->result = SPOOL_GONE;
@@ -282,6 +285,8 @@ op_settle_damaged(struct batch *b, struct spool_op *op)
 	struct letter l;
 
 	letter_init(&l, &b->x, &b->arena, s->key.mid);
+	if (deadline_drop(b, s->by_ms, s->key.mid, n))
+		return -1;
 	if (!letter_try(&l, n, &d))
 		return park_key(b, &s->key);
 	if (d.place != RECORD_SCHEDULED)

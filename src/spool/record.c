@@ -207,9 +207,10 @@ void
 record_put_msg(struct record_out *o, const struct record_msg *m)
 {
 	bool wishes = m->mt_priority != 0 || m->release_ms != 0;
+	int parts = (wishes ? RECORD_WISHES : 0) | (m->by_ms ? RECORD_BY : 0);
 
 	record_u8(o, RECORD_VERSION);
-	record_u8(o, (uint8_t)(m->inlined | (wishes ? RECORD_WISHES : 0)));
+	record_u8(o, (uint8_t)(m->inlined | parts));
 	record_num(o, m->queued);
 	record_num(o, m->dead);
 	record_num(o, m->deliveries);
@@ -231,6 +232,8 @@ record_put_msg(struct record_out *o, const struct record_msg *m)
 		record_signed(o, m->mt_priority);
 		record_signed(o, m->release_ms);
 	}
+	if (m->by_ms != 0)
+		record_signed(o, m->by_ms);
 	if (m->inlined & RECORD_RCPTS_INLINE)
 		record_text(o, m->rcpts);
 	if (m->inlined & RECORD_BODY_INLINE)
@@ -238,7 +241,7 @@ record_put_msg(struct record_out *o, const struct record_msg *m)
 }
 
 /* Numbers of a message and of its delivery, lengths of ten texts. */
-#define MSG_NUMBERS 160u
+#define MSG_NUMBERS 170u
 
 size_t
 record_msg_room(const struct record_msg *m)
@@ -263,7 +266,7 @@ get_msg_numbers(struct record_in *in, struct record_msg *m)
 	m->arrival_ms = record_get_signed(in);
 }
 
-/* The bit is the record's own: it says nothing that the numbers do not. */
+/* The bits are the record's own: they say nothing that the numbers do not. */
 static void
 get_wishes(struct record_in *in, struct record_msg *m)
 {
@@ -279,6 +282,18 @@ get_wishes(struct record_in *in, struct record_msg *m)
 	}
 	m->mt_priority = in->bad ? 0 : (int8_t)priority;
 	m->inlined &= (uint8_t)~RECORD_WISHES;
+}
+
+static void
+get_by(struct record_in *in, struct record_msg *m)
+{
+	m->by_ms = 0;
+	if (m->inlined & RECORD_BY) {
+		m->by_ms = record_get_signed(in);
+		if (m->by_ms == 0)
+			in->bad = true;
+	}
+	m->inlined &= (uint8_t)~RECORD_BY;
 }
 
 int
@@ -297,6 +312,7 @@ record_read_msg(struct str v, struct record_msg *m)
 	m->message_id = record_get_text(&in);
 	get_delivery(&in, &m->first);
 	get_wishes(&in, m);
+	get_by(&in, m);
 	m->rcpts = m->body = (struct str){ NULL, 0 };
 	if (m->inlined & RECORD_RCPTS_INLINE)
 		m->rcpts = record_get_text(&in);

@@ -71,6 +71,7 @@ enum record_msg_flag {
 	RECORD_BODY_INLINE = 1 << 0,  /* body stands in the value */
 	RECORD_RCPTS_INLINE = 1 << 1, /* so do the recipients of delivery 0 */
 	RECORD_WISHES = 1 << 2, /* and mt_priority and release_ms: not both 0 */
+	RECORD_BY = 1 << 3,     /* and by_ms: not 0 */
 };
 struct record_msg {
 	uint8_t inlined;     /* enum record_msg_flag */
@@ -84,6 +85,7 @@ struct record_msg {
 	int64_t arrival_ms;
 	int8_t mt_priority;
 	int64_t release_ms; /* 0: none */
+	int64_t by_ms;      /* 0: none */
 	struct str sender, envid, client, helo, listener, user, message_id;
 	struct record_delivery first;
 	struct str rcpts; /* records of recipients, when inline */

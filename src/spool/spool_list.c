@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spool/spool_list - pages of messages, dead letters and events, each in one
- * short transaction.
+ * spool/spool_list - pages of messages, dead letters, deadlines and events,
+ * each in one short transaction.
  */
 #include "postern/spool/spool.h"
 
@@ -66,6 +66,49 @@ spool_list(
 		keys_mid(&k, after + 1);
 		rc = list(&c, store_seek(&c, keys_str(&k)), out,
 		    max < SPOOL_PAGE ? max : SPOOL_PAGE);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc;
+}
+
+/* --- deadlines --- */
+
+static int
+deadlines(struct store_cursor *c, int rc, int64_t until_ms,
+    struct spool_deadline *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; rc == 0 && n < max; rc = store_next(c)) {
+		if (keys_read_timer(
+		        c->k, &out[n].by_ms, &out[n].mid, &out[n].n))
+			continue;
+		if (out[n].by_ms > until_ms)
+			break;
+		n++;
+	}
+	return rc < 0 ? -1 : (int)n;
+}
+
+int
+spool_deadlines(struct spool_reader *r, const struct spool_deadline *after,
+    int64_t until_ms, struct spool_deadline *out, size_t max)
+{
+	static const struct spool_deadline first = { 0 };
+	const struct spool_deadline *at = after ? after : &first;
+	struct store_cursor c;
+	struct keys k;
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_TIMER);
+	if (rc == 0) {
+		keys_timer(&k, at->by_ms, at->mid, at->n);
+		rc = store_seek(&c, keys_str(&k));
+		if (rc == 0 && after && str_eq(c.k, keys_str(&k)))
+			rc = store_next(&c);
+		rc = deadlines(&c, rc, until_ms, out, max);
 		store_cursor_done(&c);
 	}
 	reader_end(r);

@@ -312,6 +312,7 @@ fill_envelope(struct letter *l, struct envelope *e)
 		.flags = m->flags,
 		.mt_priority = m->mt_priority,
 		.release_ms = m->release_ms,
+		.by_ms = m->by_ms,
 		.sender = cstr(l->a, m->sender.p ? m->sender : STR("")),
 		.envid = cstr(l->a, m->envid),
 		.client = cstr(l->a, m->client),

@@ -18,6 +18,7 @@
  *                           client, helo, listener, user, message id;
  *                           delivery 0 (as in dlv, without version);
  *                           inlined & 4: sig mt priority, sig release ms;
+ *                           inlined & 8: sig by ms;
  *                           inlined & 2: text recipients of delivery 0;
  *                           inlined & 1: text content (at most 1,400 bytes)
  * body     u64 mid,         page - 16 bytes of content, the last one shorter
@@ -37,8 +38,9 @@
  *          u64 mid, u16 n
  * park     u8 hold, then    empty: a delivery that waits for a reason to end
  *          as in sched
- * timer    u64 when ms,     reserved: exceptional times of a message
- *          u8 kind, u64 mid
+ * timer    u64 when ms,     empty: by when a delivery must be handed on
+ *          u8 kind (1),     (DELIVERBY); goes when that is dealt with
+ *          u64 mid, u16 n
  * dead     u64 since ms,    num code, text cause, provider, enhanced, text: a
  *          u64 mid, u16 n   dead letter; its msg and content are kept
  * stat     u32 route,       num count, num bytes of the deliveries

@@ -85,17 +85,20 @@ sink_mail_reset(struct sink_mail *m)
 void
 sink_mail_begin(struct sink_mail *m, const struct smtp_mail *mail)
 {
-	char size[32] = "", priority[32] = "";
+	char size[32] = "", priority[32] = "", by[32] = "";
 
 	sink_mail_reset(m);
 	if (mail->priority != 0)
 		snprintf(priority, sizeof priority, " MT-PRIORITY=%d",
 		    mail->priority);
+	if (mail->by_mode != 0)
+		snprintf(by, sizeof by, " BY=%d;%c%s", (int)mail->by_s,
+		    mail->by_mode, mail->by_trace ? "T" : "");
 	remember(&m->sender, mail->sender);
 	if (mail->size != 0)
 		snprintf(size, sizeof size, " SIZE=%llu",
 		    (unsigned long long)mail->size);
-	m->parameters = mem_printf("%s%s%s%s%s%.*s%s%s%s%.*s", size,
+	m->parameters = mem_printf("%s%s%s%s%s%.*s%s%s%s%s%.*s", size,
 	    mail->binary      ? " BODY=BINARYMIME"
 	    : mail->eight_bit ? " BODY=8BITMIME"
 	                      : "",
@@ -104,7 +107,7 @@ sink_mail_begin(struct sink_mail *m, const struct smtp_mail *mail)
 	    : mail->ret_hdrs ? " RET=HDRS"
 	                     : "",
 	    mail->envid.len > 0 ? " ENVID=" : "", (int)mail->envid.len,
-	    mail->envid.len > 0 ? mail->envid.p : "", priority,
+	    mail->envid.len > 0 ? mail->envid.p : "", priority, by,
 	    mail->require_tls ? " REQUIRETLS" : "",
 	    mail->auth.len > 0 ? " AUTH=" : "", (int)mail->auth.len,
 	    mail->auth.len > 0 ? mail->auth.p : "");

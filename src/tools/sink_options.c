@@ -83,6 +83,7 @@ static const struct extension offers[] = {
 	{ "MT-PRIORITY", SINK_MT_PRIORITY },
 	{ "REQUIRETLS", SINK_REQUIRETLS },
 	{ "BINARYMIME", SINK_BINARYMIME },
+	{ "DELIVERBY", SINK_DELIVERBY },
 	{ NULL, 0 },
 };
 

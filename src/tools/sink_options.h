@@ -36,6 +36,7 @@ enum sink_offer {
 	SINK_MT_PRIORITY = 1 << 0,
 	SINK_REQUIRETLS = 1 << 1, /* under TLS */
 	SINK_BINARYMIME = 1 << 2, /* with CHUNKING */
+	SINK_DELIVERBY = 1 << 3,
 };
 
 #define SINK_LISTEN_MAX 8

@@ -353,6 +353,7 @@ new_server(struct sink_session *s)
 		.eight_bit = !(o->disable & SINK_NO_8BITMIME),
 		.binary = o->offer & SINK_BINARYMIME,
 		.mt_priority = o->offer & SINK_MT_PRIORITY,
+		.deliver_by = o->offer & SINK_DELIVERBY,
 		.require_tls = secure && (o->offer & SINK_REQUIRETLS),
 		.auth = o->user != NULL && (secure || o->tls == SINK_TLS_OFF),
 		.no_pipelining = o->disable & SINK_NO_PIPELINING,

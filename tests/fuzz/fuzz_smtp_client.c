@@ -64,6 +64,8 @@ give(struct owner *o)
 		.rcpts = rcpts,
 		.mt_priority = (int8_t)(o->turn % TXNS) - 1,
 		.auth_unknown = o->turn % 2,
+		.by_mode = "\0NR"[o->turn % 3],
+		.by_s = 60,
 		.binary = o->choice & QUITS && o->turn % 2,
 		.require_tls = o->choice & WANTS_TLS && o->turn % 2,
 		.content = { content, sizeof content - 1 } };

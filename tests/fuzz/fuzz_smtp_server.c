@@ -85,6 +85,8 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	assert(!o->open);
 	assert(m->priority >= -9 && m->priority <= 9);
 	assert(m->release_ms <= now_ms(o) + 1000 * 1000);
+	assert(m->by_mode != 'R' || m->by_s > 0);
+	assert(m->by_s >= -999999999 && m->by_s <= 999999999);
 	o->binary = m->binary;
 	note(o, "mail ", m->sender.p, m->sender.len);
 	o->open = (r == SMTP_NOW ? reply : &o->late)->code == 250;
@@ -187,6 +189,7 @@ play(struct owner *o, const char *p, size_t n, size_t step)
 		.eight_bit = o->choice & 8,
 		.binary = o->choice & 128,
 		.mt_priority = o->choice & 128,
+		.deliver_by = o->choice & 128,
 		.limits = o->choice & 128,
 		.require_tls = o->choice & 128,
 		.auth = o->choice & 128,

@@ -211,6 +211,7 @@ do_accept(struct spool_accept *a)
 	    .flags = a->env->flags,
 	    .mt_priority = a->env->mt_priority,
 	    .release_ms = a->env->release_ms,
+	    .by_ms = a->env->by_ms,
 	    .sender = a->env->sender,
 	    .envid = a->env->envid,
 	    .client = a->env->client,

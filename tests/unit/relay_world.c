@@ -258,6 +258,7 @@ world_send(struct world *w, const struct world_mail *m)
 		.crc32c = crc32c(0, content, size) + m->wrong_sum,
 		.flags = m->flags,
 		.release_ms = m->held_ms > 0 ? now + m->held_ms : 0,
+		.by_ms = m->by_ms != 0 ? now + m->by_ms : 0,
 		.sender = m->sender ? m->sender : "sender@example.com",
 		.client = "127.0.0.1",
 		.listener = "test",

@@ -47,6 +47,7 @@ struct world_mail {
 	uint32_t flags;
 	int64_t age_ms;  /* it came so long ago */
 	int64_t held_ms; /* and was released so much later; 0: at once */
+	int64_t by_ms;   /* its deadline is so long after it came; 0: none */
 	bool on_disk;    /* not handed over in memory */
 	bool wrong_sum;
 	enum spool_priority priority;

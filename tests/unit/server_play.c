@@ -41,6 +41,7 @@ const struct smtp_server_settings play_extended = {
 	.eight_bit = true,
 	.binary = true,
 	.mt_priority = true,
+	.deliver_by = true,
 	.limits = true,
 	.require_tls = true,
 	.auth = true,
@@ -149,6 +150,11 @@ see_extended(struct player *y, const struct smtp_mail *m)
 	if (m->release_ms != 0) {
 		snprintf(text, sizeof text, ",release%lld",
 		    (long long)(m->release_ms - PLAY_DAY_MS) / 1000);
+		see(y, text, str_of(NULL), "");
+	}
+	if (m->by_mode != 0) {
+		snprintf(text, sizeof text, ",by%d%c%s", (int)m->by_s,
+		    m->by_mode, m->by_trace ? "T" : "");
 		see(y, text, str_of(NULL), "");
 	}
 	if (m->require_tls)

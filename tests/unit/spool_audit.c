@@ -254,6 +254,36 @@ see_rcpt(struct auditor *t, struct str k, struct str v)
 	return 0;
 }
 
+/* Who has none any more, or waits for an operator, has no entry. */
+static int
+see_timer(struct auditor *t, struct str k, struct str v)
+{
+	struct record_delivery d;
+	struct record_msg m;
+	struct keys key;
+	int64_t by_ms;
+	uint64_t mid;
+	struct str u;
+	uint16_t n;
+
+	(void)v;
+	if (keys_read_timer(k, &by_ms, &mid, &n))
+		return BAD("a key of timer cannot be read");
+	keys_mid(&key, mid);
+	if (store_get(&t->r->x, STORE_MSG, keys_str(&key), &u) ||
+	    record_read_msg(u, &m) || m.by_ms != by_ms)
+		return BAD("a deadline without its message");
+	d = m.first;
+	keys_dlv(&key, mid, n);
+	if (n > 0 && (store_get(&t->r->x, STORE_DLV, keys_str(&key), &u) ||
+	                 record_read_delivery(u, &d)))
+		return BAD("a deadline without its delivery");
+	if (d.place > RECORD_PARKED ||
+	    (d.place == RECORD_PARKED && d.hold == SPOOL_HOLD_OPERATOR))
+		return BAD("a deadline of a delivery that has none");
+	return 0;
+}
+
 static int
 see_pair(struct auditor *t, struct str k, struct str v)
 {
@@ -359,6 +389,7 @@ walk_all(struct auditor *t)
 		[STORE_GC] = see_gc,
 		[STORE_JOURNAL] = see_journal,
 		[STORE_PARK] = see_park,
+		[STORE_TIMER] = see_timer,
 	};
 
 	for (int i = 0; i < STORE_TABLES; i++)

@@ -178,6 +178,8 @@ kit_envelope(struct kit *k, const struct kit_message *m)
 		.arrival_ms = clock_wall_ms(),
 		.size = m->bytes,
 		.release_ms = m->release_ms,
+		.by_ms = m->by_ms,
+		.flags = m->flags,
 		.sender = "sender@example.com",
 		.client = "192.0.2.1",
 		.listener = "local",

@@ -47,6 +47,8 @@ struct kit_message {
 	uint16_t ndeliveries; /* recipients are dealt out in turn; 0: 1 */
 	int64_t due_ms;
 	int64_t release_ms;
+	int64_t by_ms;
+	uint32_t flags; /* enum envelope_flag */
 	uint32_t route;
 	enum spool_hold hold;
 };

@@ -578,6 +578,29 @@ static const struct world_scene wishes[] = {
 	                                            "C MAIL FROM:<a@x> "
 	                                            "REQUIRETLS\n",
 	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
+	{ .why = "a deadline",
+	    .script = HELLO("S 250-DELIVERBY\n") "send soon\n"
+	                                         "C MAIL FROM:<a@x> "
+	                                         "BY=60;RT\n" },
+	{ .why = "one that is past",
+	    .script = HELLO("S 250-DELIVERBY 3600\n") "send late\n"
+	                                              "C MAIL FROM:<a@x> "
+	                                              "BY=-5;N\n" },
+	{ .why = "just what the server needs",
+	    .script = HELLO("S 250-DELIVERBY 60\n") "send soon\n"
+	                                            "C MAIL FROM:<a@x> "
+	                                            "BY=60;RT\n" },
+	{ .why = "a second less than it needs",
+	    .script = HELLO("S 250-DELIVERBY 61\n") "send soon\n"
+	                                            "E done soon mail local "
+	                                            "the peer takes longer "
+	                                            "than the message may\n" },
+	{ .why = "where it is not offered: not to be returned",
+	    .script = HELLO("") "send late\nC MAIL FROM:<a@x>\n" },
+	{ .why = "where it is not offered: to be returned",
+	    .script = HELLO("") "send soon\n"
+	                        "E done soon mail local the peer does not "
+	                        "offer DELIVERBY\n" },
 	{ .why = "never in clear, whatever the server says",
 	    .script = HELLO("S 250-REQUIRETLS\n") "send safe\n"
 	                                          "E done safe mail local the "

@@ -261,6 +261,7 @@ static const struct {
 	    SMTP_CAP_MT_PRIORITY, 0, "" },
 	{ "REQUIRETLS", "REQUIRETLS", SMTP_CAP_REQUIRETLS, 0, "" },
 	{ "LIMITS", "LIMITS", SMTP_CAP_LIMITS, 0, "" },
+	{ "DELIVERBY", "DELIVERBY 60", SMTP_CAP_DELIVERBY, 0, "" },
 	{ "a word that only starts so", "PIPELININGX", 0, 0, "" },
 	{ "a size", "SIZE 35882577", SMTP_CAP_SIZE, 35882577, "" },
 	{ "a size of none", "SIZE", SMTP_CAP_SIZE, 0, "" },

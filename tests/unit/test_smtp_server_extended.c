@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters of MAIL that only some sessions offer: MT-PRIORITY (RFC 6710),
- * FUTURERELEASE (4865), REQUIRETLS (8689), AUTH= (4954), BINARYMIME (3030);
- * LIMITS (9422). */
+ * FUTURERELEASE (4865), DELIVERBY (2852), REQUIRETLS (8689), AUTH= (4954),
+ * BINARYMIME (3030); LIMITS (9422). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +31,7 @@ ehlo_says_what_is_offered(void **state)
 	assert_non_null(strstr(seen, "250-MT-PRIORITY\r\n"));
 	assert_non_null(
 	    strstr(seen, "250-FUTURERELEASE 1000 2026-11-24T00:16:40Z\r\n"));
+	assert_non_null(strstr(seen, "250-DELIVERBY\r\n"));
 	assert_non_null(strstr(seen, "250-REQUIRETLS\r\n"));
 	assert_non_null(strstr(seen, "250-LIMITS RCPTMAX=3 MAILMAX=4\r\n"));
 	free(seen);
@@ -109,6 +110,60 @@ a_release_is_within_what_is_offered(void **state)
 		    HI FROM "HOLDFOR=1 HOLDFOR=1\r\n" FROM
 		            "HOLDFOR=1 HOLDUNTIL=2026-11-24T00:00:01Z\r\n" FROM
 		            "HOLDUNTIL=2026-11-24T00:00:01Z HOLDFOR=1\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4" },
+	};
+
+	(void)state;
+	PLAY_MORE(t);
+}
+
+static void
+a_deadline_is_in_so_many_seconds(void **state)
+{
+	static const struct play t[] = {
+		{ "the two modes, in any case",
+		    HI FROM "BY=120;R\r\nRSET\r\n" FROM "by=0;n\r\n",
+		    HI_OUT "mail[a@b,by120R] 250:2.1.0 reset 250:2.0.0 "
+		           "mail[a@b,by0N] 250:2.1.0" },
+		{ "traced", HI FROM "BY=1;RT\r\nRSET\r\n" FROM "BY=+7;nt\r\n",
+		    HI_OUT "mail[a@b,by1RT] 250:2.1.0 reset 250:2.0.0 "
+		           "mail[a@b,by7NT] 250:2.1.0" },
+		{ "the longest and the most over",
+		    HI FROM "BY=999999999;R\r\nRSET\r\n" FROM
+		            "BY=-999999999;N\r\n",
+		    HI_OUT "mail[a@b,by999999999R] 250:2.1.0 reset 250:2.0.0 "
+		           "mail[a@b,by-999999999N] 250:2.1.0" },
+		{ "ten digits",
+		    HI FROM "BY=1000000000;R\r\n" FROM "BY=-0000000000;N\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4" },
+		{ "over before it begins, and to be returned",
+		    HI FROM "BY=0;R\r\n" FROM "BY=-1;R\r\n" FROM "BY=-0;RT\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4" },
+		{ "without a mode, a time, a number, a value",
+		    HI FROM "BY=120\r\n" FROM "BY=120;\r\n" FROM
+		            "BY=;R\r\n" FROM "BY=x;R\r\n" FROM "BY\r\n" FROM
+		            "BY=-;N\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "another mode, another letter behind it, both, twice",
+		    HI FROM "BY=1;X\r\n" FROM "BY=1;RX\r\n" FROM
+		            "BY=1;R;N\r\n" FROM "BY=1;T\r\n" FROM
+		            "BY=1;R BY=1;R\r\n" FROM "BY=1;RTT\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 501:5.5.4 "
+		           "501:5.5.4" },
+		{ "signs in a row, a space",
+		    HI FROM "BY=--1;N\r\n" FROM "BY=+-1;N\r\n" FROM
+		            "BY=1; R\r\n",
+		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4" },
+		{ "later than the release",
+		    HI FROM "HOLDFOR=60 BY=61;R\r\nRSET\r\n" FROM
+		            "BY=61;N HOLDFOR=60\r\n",
+		    HI_OUT "mail[a@b,release60,by61R] 250:2.1.0 reset "
+		           "250:2.0.0 mail[a@b,release60,by61N] 250:2.1.0" },
+		{ "no later than it, in either order and mode",
+		    HI FROM "HOLDFOR=60 BY=60;R\r\n" FROM
+		            "BY=60;N HOLDFOR=60\r\n" FROM
+		            "BY=-5;N HOLDUNTIL=2026-11-24T00:00:01Z\r\n",
 		    HI_OUT "501:5.5.4 501:5.5.4 501:5.5.4" },
 	};
 
@@ -237,9 +292,10 @@ helo_has_none_of_them(void **state)
 	static const struct play t[] = {
 		{ "none",
 		    "HELO c\r\n" FROM "MT-PRIORITY=1\r\n" FROM
-		    "HOLDFOR=1\r\n" FROM "REQUIRETLS\r\n" FROM "AUTH=<>\r\n",
+		    "HOLDFOR=1\r\n" FROM "BY=1;R\r\n" FROM "REQUIRETLS\r\n" FROM
+		    "AUTH=<>\r\n",
 		    "220 helo[c] 250 555:5.5.4 555:5.5.4 555:5.5.4 "
-		    "555:5.5.4" },
+		    "555:5.5.4 555:5.5.4" },
 	};
 
 	(void)state;
@@ -252,10 +308,11 @@ what_was_said_is_for_one_message(void **state)
 {
 	static const struct play t[] = {
 		{ "RSET forgets it",
-		    HI FROM "REQUIRETLS MT-PRIORITY=3 HOLDFOR=5 AUTH=<>\r\n"
+		    HI FROM "REQUIRETLS MT-PRIORITY=3 HOLDFOR=5 AUTH=<> "
+		            "BY=9;R\r\n"
 		            "RSET\r\n" FROM "\r\n",
-		    HI_OUT "mail[a@b,priority3,release5,tls,auth=<>] 250:2.1.0 "
-		           "reset 250:2.0.0 mail[a@b] 250:2.1.0" },
+		    HI_OUT "mail[a@b,priority3,release5,by9R,tls,auth=<>] "
+		           "250:2.1.0 reset 250:2.0.0 mail[a@b] 250:2.1.0" },
 	};
 
 	(void)state;
@@ -269,6 +326,7 @@ main(void)
 		cmocka_unit_test(ehlo_says_what_is_offered),
 		cmocka_unit_test(a_priority_is_a_number_of_one_digit),
 		cmocka_unit_test(a_release_is_within_what_is_offered),
+		cmocka_unit_test(a_deadline_is_in_so_many_seconds),
 		cmocka_unit_test(requiretls_has_no_value),
 		cmocka_unit_test(who_wrote_it_is_a_mailbox_in_xtext),
 		cmocka_unit_test(a_binary_body_is_any_bytes),

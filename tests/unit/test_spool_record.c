@@ -258,8 +258,7 @@ a_message_comes_back(void **state)
 	assert_true(str_eq(m.body, STR("hello")));
 	assert_int_equal(m.mt_priority, 0);
 	assert_true(m.release_ms == 0);
-	assert_int_equal(m.mt_priority, 0);
-	assert_true(m.release_ms == 0);
+	assert_true(m.by_ms == 0);
 	only_whole(&o, read_msg);
 }
 
@@ -292,6 +291,31 @@ what_the_sender_wished_comes_back(void **state)
 			continue;
 		assert_int_equal(got.mt_priority, wishes[i].priority);
 		assert_true(got.release_ms == wishes[i].release_ms);
+		assert_int_equal(got.inlined, a_msg.inlined);
+		only_whole(&o, read_msg);
+	}
+}
+
+static void
+by_when_it_is_wanted_comes_back(void **state)
+{
+	static const int64_t times[] = { 1, -1, 1764000000000, INT64_MAX };
+	struct record_msg m, got;
+	struct str v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		struct record_out o = out(sizeof mem);
+
+		m = a_msg;
+		m.mt_priority = i % 2 ? 9 : 0;
+		m.by_ms = times[i];
+		record_put_msg(&o, &m);
+		assert_true(o.n <= record_msg_room(&m));
+		v = (struct str){ (char *)mem, o.n };
+		assert_int_equal(record_read_msg(v, &got), 0);
+		assert_true(got.by_ms == times[i]);
+		assert_int_equal(got.mt_priority, m.mt_priority);
 		assert_int_equal(got.inlined, a_msg.inlined);
 		only_whole(&o, read_msg);
 	}
@@ -730,6 +754,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_is_not_written_beyond),
 		cmocka_unit_test(a_message_comes_back),
 		cmocka_unit_test(what_the_sender_wished_comes_back),
+		cmocka_unit_test(by_when_it_is_wanted_comes_back),
 		cmocka_unit_test(content_of_another_length_is_refused),
 		cmocka_unit_test(small_records_are_read_as_a_whole_or_not),
 		cmocka_unit_test(equal_replies_are_stored_once),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Priority (RFC 6710) and release (RFC 4865): what is granted, and what the
- * spool is told. */
+/* Priority (RFC 6710), release (RFC 4865) and deadline (RFC 2852): what is
+ * granted, and what the spool is told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,8 @@
 #include "postern/base/clock.h"
 #include "postern/base/str.h"
 #include "postern/intake/policy.h"
+
+#include "intake/wishes.h"
 
 #include "fake_spool.h"
 
@@ -133,6 +135,62 @@ what_is_held_is_due_at_its_release(void **state)
 	fake_reset();
 }
 
+static const struct {
+	const char *why;
+	struct smtp_mail mail;
+	int64_t after_ms; /* now */
+	uint32_t flags;
+	const char *told;
+} deadlines[] = {
+	{ "to be returned", { .by_mode = 'R', .by_s = 90 }, 90000,
+	    ENVELOPE_BY_RETURN, ";R" },
+	{ "to be told of, traced",
+	    { .by_mode = 'N', .by_s = 90, .by_trace = true }, 90000,
+	    ENVELOPE_BY_TRACE, ";NT" },
+	{ "past", { .by_mode = 'N', .by_s = -30 }, -30000, 0, ";N" },
+};
+
+static void
+a_deadline_counts_from_now(void **state)
+{
+	const struct intake_from from = { .may_raise = true };
+
+	(void)state;
+	for (size_t n = 0; n < sizeof deadlines / sizeof deadlines[0]; n++) {
+		struct wishes w;
+		char text[48];
+
+		wishes_take(&w, &deadlines[n].mail, &from, 1764000000000);
+		if (w.by_ms != 1764000000000 + deadlines[n].after_ms ||
+		    w.by_flags != deadlines[n].flags)
+			fail_msg("%s: %lld %x", deadlines[n].why,
+			    (long long)w.by_ms, w.by_flags);
+		wishes_by_text(&w, text);
+		if (strcmp(strchr(text, ';'), deadlines[n].told) != 0)
+			fail_msg("%s: %s", deadlines[n].why, text);
+	}
+}
+
+static void
+a_deadline_is_kept_with_the_message(void **state)
+{
+	struct intake *i = fake_intake(&fake_rules);
+	const struct intake_from from = {
+		.client = "192.0.2.1", .listener = "local", .protocol = "ESMTP"
+	};
+	struct smtp_mail mail = { .by_mode = 'R', .by_s = 60 };
+	int64_t now = clock_wall_ms();
+	const struct fake_accepted *a = deliver(i, &from, &mail);
+
+	(void)state;
+	assert_in_range(a->env->by_ms, now + 60000, now + 120000);
+	assert_int_equal(a->env->flags, ENVELOPE_BY_RETURN);
+	a = deliver(i, &from, &(struct smtp_mail){ .by_mode = 0 });
+	assert_true(a->env->by_ms == 0);
+	intake_free(&i);
+	fake_reset();
+}
+
 static void
 the_envelope_keeps_what_was_demanded(void **state)
 {
@@ -157,6 +215,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_priority_is_granted_to_those_who_may),
 		cmocka_unit_test(what_is_held_is_due_at_its_release),
+		cmocka_unit_test(a_deadline_counts_from_now),
+		cmocka_unit_test(a_deadline_is_kept_with_the_message),
 		cmocka_unit_test(the_envelope_keeps_what_was_demanded),
 	};
 

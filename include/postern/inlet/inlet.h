@@ -77,6 +77,7 @@ struct inlet_listener {
 	uint32_t errors_max, idle_commands_max, line_max;
 	/* disable = [...] */
 	bool smtputf8, chunking, dsn, eight_bit, mt_priority, limits;
+	bool deliver_by;
 	bool binary;          /* BINARYMIME */
 	bool require_tls;     /* offered where the session is TLS */
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */

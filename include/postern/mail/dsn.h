@@ -50,7 +50,9 @@ struct dsn_report {
 	struct str envid; /* xtext of MAIL; empty: none */
 	int64_t
 	    release_ms; /* it was held until then (RFC 4865); 0: it was not */
-	size_t nrcpts;  /* at least 1 */
+	int64_t by_ms; /* its sender wanted it on its way by then (RFC 2852); 0:
+	                  any time */
+	size_t nrcpts; /* at least 1 */
 	const struct dsn_rcpt *rcpts;
 	/* The message, or as much of it as the caller has; what follows its
 	 * header is left out unless full. */

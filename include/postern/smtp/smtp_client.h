@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp/smtp_client - the client's side (RFC 5321, 2920, 3030, 3461, 4954 5,
- * 6710, 8689, 9422): commands
- * out, replies in.  No socket, no clock, no log.  The object lives as long as
- * its connection and carries one transaction after the other.
+ * smtp/smtp_client - the client's side (RFC 5321, 2852, 2920, 3030, 3461, 4954
+ * 5, 6710, 8689, 9422): commands out, replies in.  No socket, no clock, no log.
+ * The object lives as long as its connection and carries one transaction after
+ * the other.
  *
  * One network round trip a message on a session in use: with PIPELINING the
  * next transaction's MAIL, RCPT and DATA leave in the same write as the content
@@ -38,16 +38,18 @@ enum smtp_capability {
 	SMTP_CAP_REQUIRETLS = 1 << 7, /* as said under TLS */
 	SMTP_CAP_LIMITS = 1 << 8,
 	SMTP_CAP_BINARYMIME = 1 << 9,
-	SMTP_CAP_STARTTLS = 1 << 10,
-	SMTP_CAP_ENHANCED = 1 << 11,
-	SMTP_CAP_AUTH_PLAIN = 1 << 12,
-	SMTP_CAP_AUTH_LOGIN = 1 << 13,
+	SMTP_CAP_DELIVERBY = 1 << 10,
+	SMTP_CAP_STARTTLS = 1 << 11,
+	SMTP_CAP_ENHANCED = 1 << 12,
+	SMTP_CAP_AUTH_PLAIN = 1 << 13,
+	SMTP_CAP_AUTH_LOGIN = 1 << 14,
 };
 
-struct smtp_limits {       /* RFC 9422; 0: none said */
+struct smtp_limits {       /* RFC 9422, 2852; 0: none said */
 	uint32_t rcpts;    /* recipients of a transaction */
 	uint32_t messages; /* transactions of a session */
 	uint32_t domains;  /* of all recipients of a session */
+	uint32_t by_s;     /* BY=...;R: seconds, at least */
 };
 
 struct smtp_txn_rcpt {
@@ -71,6 +73,10 @@ struct smtp_txn {
 	bool require_tls;   /* say REQUIRETLS */
 	bool auth_unknown;  /* say AUTH=<> where we logged in */
 	int8_t mt_priority; /* said where it is offered, unless 0 */
+	char by_mode;       /* 'R': BY= must be said; 'N': where it is
+	                       offered; 0: not */
+	bool by_trace;
+	int32_t by_s; /* seconds that are left; R: above 0 */
 	uint64_t size;
 	uint32_t nrcpts;
 	const struct smtp_txn_rcpt *rcpts;

@@ -42,6 +42,9 @@ struct smtp_mail {
 	int8_t priority;    /* MT-PRIORITY, -9 to 9; 0 where none is said */
 	bool require_tls;   /* REQUIRETLS */
 	int64_t release_ms; /* HOLDFOR, HOLDUNTIL: not before; 0: none said */
+	char by_mode;       /* BY=: 'R' or 'N' (RFC 2852); 0: none said */
+	bool by_trace;      /* ... and T */
+	int32_t by_s;       /* ... in so many seconds; R: above 0 */
 	struct str auth;    /* AUTH=: xtext as given, or "<>"; empty: none */
 };
 
@@ -119,6 +122,7 @@ struct smtp_server_settings {
 	bool no_pipelining, no_size, no_enhanced; /* not offered */
 	bool binary; /* BINARYMIME, with chunking only */
 	bool mt_priority;
+	bool deliver_by;     /* DELIVERBY */
 	bool limits;         /* LIMITS: recipients_max, messages_max */
 	bool require_tls;    /* REQUIRETLS: only where the session is TLS */
 	bool auth;           /* AUTH is offered: MAIL may have AUTH= */

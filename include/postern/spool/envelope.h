@@ -2,7 +2,8 @@
 /*
  * spool/envelope - a message: from whom, to whom, how it came; and its content
  * where that is in memory.  Reference-counted, immutable once handed to the
- * spool.  RFC 5321 (envelope), 3461 (NOTIFY, ORCPT, RET, ENVID), 6710, 4865.
+ * spool.  RFC 5321 (envelope), 3461 (NOTIFY, ORCPT, RET, ENVID), 6710, 4865,
+ * 2852.
  */
 #ifndef SPOOL_ENVELOPE_H
 #define SPOOL_ENVELOPE_H
@@ -25,6 +26,8 @@ enum envelope_flag {
 	ENVELOPE_REQUIRETLS = 1 << 7,  /* MAIL ... REQUIRETLS */
 	ENVELOPE_AUTH = 1 << 8,        /* MAIL ... AUTH=, whoever it named */
 	ENVELOPE_BINARY = 1 << 9,      /* the body is not made of lines */
+	ENVELOPE_BY_RETURN = 1 << 10,  /* BY=...;R: not later than by_ms */
+	ENVELOPE_BY_TRACE = 1 << 11,   /* BY=...;NT, ;RT */
 };
 
 enum envelope_notify { /* 0: none was given */
@@ -60,6 +63,7 @@ struct envelope {
 	uint32_t flags;     /* enum envelope_flag */
 	int8_t mt_priority; /* RFC 6710: -9 to 9 */
 	int64_t release_ms; /* wall clock: not sent before; 0: at once */
+	int64_t by_ms;      /* wall clock: BY= of MAIL; 0: none was said */
 	const char *sender; /* "" is the null sender */
 	const char *envid;  /* xtext as given, or NULL */
 	const char *client; /* "192.0.2.1", "local", "uid=33" */

@@ -73,6 +73,7 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 	SPOOL_HOLD_8BIT,
 	SPOOL_HOLD_DAMAGED, /* a record or the content cannot be read */
 	SPOOL_HOLD_BINARY,
+	SPOOL_HOLD_DELIVERBY,
 };
 
 struct spool_op;

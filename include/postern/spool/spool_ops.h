@@ -64,7 +64,8 @@ struct spool_settle {
 	char provider[64];     /* name; "" none */
 	char provider_id[128]; /* the provider's id of the message, or "" */
 	const char
-	    *cause; /* static word for journal and dead letter: "expired" */
+	    *cause;    /* static word for journal and dead letter: "expired" */
+	int64_t by_ms; /* this deadline of it is dealt with; 0: none */
 	struct envelope
 	    *child; /* bounce, ...: a reference handed over, or NULL */
 	struct spool_delivery child_delivery;

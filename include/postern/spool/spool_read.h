@@ -58,6 +58,16 @@ int spool_sweep(
 int spool_deliveries(
     struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
 
+/* Deliveries whose deadline (BY= of MAIL) is until_ms or before it, in order,
+ * behind *after (NULL: from the start); as spool_due(). */
+struct spool_deadline {
+	int64_t by_ms;
+	uint64_t mid;
+	uint16_t n;
+};
+int spool_deadlines(struct spool_reader *r, const struct spool_deadline *after,
+    int64_t until_ms, struct spool_deadline *out, size_t max);
+
 /* A page of the dead letters, oldest first: keys behind *after_ms/after_mid. */
 struct spool_dead {
 	int64_t at_ms;
