@@ -206,7 +206,7 @@ static const struct verdict_rule generic[] = {
 { ANY, TEMP, NULL,          "server busy", NULL,          VERDICT_BACKOFF },
 { ANY, TEMP, NULL,          "DT:SPM", NULL,               VERDICT_BACKOFF },
 { GREETING, ALL, NULL,      NULL, NULL,                   VERDICT_BACKOFF },
-{ AT(IDLE) | AT(RSET) | AT(QUIT), ALL, NULL, NULL, NULL,  VERDICT_BACKOFF },
+{ AT(IDLE) | AT(RSET) | AT(NOOP) | AT(QUIT), ALL, NULL, NULL, NULL,  VERDICT_BACKOFF },
 { SENT, 500, 500, NULL,     NULL, NULL,                   VERDICT_BACKOFF },
 { SENT, 502, 504, NULL,     NULL, NULL,                   VERDICT_BACKOFF },
 /* too many recipients at once */

@@ -499,6 +499,9 @@ finish(struct smtp_client *c)
 	c->nin_hand--;
 	memmove(t, t + 1, c->nin_hand * sizeof *t);
 	c->hooks.done(c->arg, txn, &o);
+	if (c->closing && !smtp_client_is_over(c))
+		smtp_client_lose_text(c, OUTCOME_QUIT, OUTCOME_LOCAL,
+		    "given up after its last reply");
 	if (out_of_step && !smtp_client_is_over(c))
 		smtp_client_lose_text(c, OUTCOME_RCPT, OUTCOME_NONSENSE,
 		    "a recipient taken after the sender was refused");

@@ -19,6 +19,7 @@ static const char *const words[OUTCOME_STAGES] = {
 	[OUTCOME_BODY] = "body",
 	[OUTCOME_DOT] = "dot",
 	[OUTCOME_RSET] = "rset",
+	[OUTCOME_NOOP] = "noop",
 	[OUTCOME_QUIT] = "quit",
 	[OUTCOME_IDLE] = "idle",
 };

@@ -18,6 +18,23 @@ on_quit(struct smtp_client *c, const struct reply *r)
 	smtp_client_lose(c, &o);
 }
 
+/* Any reply shows that somebody is there, but for one that says otherwise: a
+ * server that does not know NOOP still serves. */
+static void
+on_noop(struct smtp_client *c, const struct reply *r)
+{
+	struct outcome o;
+
+	if (r->code >= 300 && r->code < 400) {
+		smtp_client_nonsense(c, STEP_NOOP, r);
+	} else if (r->code < 300 || (r->code >= 500 && r->code <= 502)) {
+		c->hooks.ready(c->arg);
+	} else {
+		smtp_client_outcome(c, &o, OUTCOME_NOOP, r);
+		smtp_client_lose(c, &o);
+	}
+}
+
 /* clang-format off */
 static const struct client_step_row steps[] = {
 	[STEP_BANNER] = { "the connection", OUTCOME_BANNER, NULL, client_hello_on_banner },
@@ -33,6 +50,7 @@ static const struct client_step_row steps[] = {
 	[STEP_DOT] = { "the final dot", OUTCOME_DOT, client_txn_send_dot, client_txn_on_dot },
 	[STEP_BDAT] = { "BDAT", OUTCOME_BODY, client_txn_send_bdat, client_txn_on_bdat },
 	[STEP_BDAT_LAST] = { "BDAT LAST", OUTCOME_DOT, NULL, client_txn_on_bdat_last },
+	[STEP_NOOP] = { "NOOP", OUTCOME_NOOP, NULL, on_noop },
 	[STEP_QUIT] = { "QUIT", OUTCOME_QUIT, NULL, on_quit },
 };
 /* clang-format on */
@@ -210,6 +228,16 @@ smtp_client_outcome(const struct smtp_client *c, struct outcome *o,
 		return;
 	o->first_since_idle = t->from_idle && !t->mail_answered;
 	o->dot_sent = t->dot_sent;
+}
+
+/* Behind the first one, and nothing of it answered yet. */
+static void
+end_chained(struct smtp_client *c, struct smtp_txn *txn)
+{
+	struct outcome o = { .stage = OUTCOME_MAIL, .io = OUTCOME_LOST };
+
+	snprintf(o.text, sizeof o.text, "taken back before its content");
+	c->hooks.done(c->arg, txn, &o);
 }
 
 /* The end of one that was in hand when the session ended: what had decided it
@@ -436,6 +464,36 @@ smtp_client_quit(struct smtp_client *c)
 	leave(c);
 }
 
+void
+smtp_client_noop(struct smtp_client *c)
+{
+	assert(smtp_client_is_ready(c));
+	enter(c);
+	smtp_client_put(c, STR("NOOP\r\n"));
+	smtp_client_await(c, STEP_NOOP);
+	smtp_client_flush(c);
+	leave(c);
+}
+
+void
+smtp_client_rested(struct smtp_client *c)
+{
+	assert(smtp_client_is_ready(c));
+	c->idle = true;
+}
+
+void
+smtp_client_take_back(struct smtp_client *c)
+{
+	if (!smtp_client_after_dot(c) || c->nin_hand < 2)
+		return;
+	enter(c);
+	c->nin_hand = 1;
+	c->closing = true;
+	end_chained(c, c->in_hand[1].txn);
+	leave(c);
+}
+
 uint32_t
 smtp_client_capabilities(const struct smtp_client *c)
 {
@@ -461,7 +519,7 @@ smtp_client_limits(const struct smtp_client *c)
 bool
 smtp_client_is_ready(const struct smtp_client *c)
 {
-	return c->phase == CLIENT_READY && c->nin_hand == 0;
+	return c->phase == CLIENT_READY && c->nin_hand == 0 && c->nawaited == 0;
 }
 
 enum outcome_stage

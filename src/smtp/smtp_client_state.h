@@ -54,6 +54,7 @@ enum client_step {
 	STEP_DOT,
 	STEP_BDAT,
 	STEP_BDAT_LAST,
+	STEP_NOOP,
 	STEP_QUIT,
 	STEP_NONE, /* nothing more to send */
 };
@@ -106,6 +107,7 @@ struct smtp_client {
 	enum client_phase phase;
 	bool secure, need_rset, idle, asked; /* asked: content() unanswered */
 	bool pumping, dead;
+	bool closing; /* ends as soon as the one in hand is answered */
 	unsigned busy;
 	uint64_t carried, since;
 	size_t left; /* bytes that came behind the reply at hand */

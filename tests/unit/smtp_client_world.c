@@ -240,6 +240,7 @@ static const char *const stages[] = {
 	[OUTCOME_BODY] = "body",
 	[OUTCOME_DOT] = "dot",
 	[OUTCOME_RSET] = "rset",
+	[OUTCOME_NOOP] = "noop",
 	[OUTCOME_QUIT] = "quit",
 	[OUTCOME_IDLE] = "idle",
 };
@@ -405,6 +406,12 @@ act(struct world *w, const char *verb, const char *rest, int line)
 		smtp_client_secured(c);
 	else if (strcmp(verb, "quit") == 0)
 		smtp_client_quit(c);
+	else if (strcmp(verb, "noop") == 0)
+		smtp_client_noop(c);
+	else if (strcmp(verb, "rested") == 0)
+		smtp_client_rested(c);
+	else if (strcmp(verb, "unchain") == 0)
+		smtp_client_take_back(c);
 	else if (strcmp(verb, "lost") == 0)
 		smtp_client_fail(c, OUTCOME_LOST, rest);
 	else if (strcmp(verb, "late") == 0)

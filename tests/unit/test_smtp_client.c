@@ -26,6 +26,31 @@
 #define USER .user = "joe", .password = TEXT("secret")
 #define HI "S 220 mx\nC EHLO me\n"
 
+#define READY HI "S 250 mx\nE ready\n"
+
+static const struct world_scene noops[] = {
+	{ .why = "NOOP shows that the session lives",
+	    .script = READY "noop\nC NOOP\nawaits noop\nS 250 ok\nE ready\n"
+	                    "awaits idle\nquit\nC QUIT\n" },
+	{ .why = "a server that does not know it is there all the same",
+	    .script = READY "noop\nC NOOP\nS 502 5.5.1 what\nE ready\n" },
+	{ .why = "but what else it may say is the session's end",
+	    .script = READY "noop\nC NOOP\nS 454 4.7.0 not now\n"
+	                    "E lost noop 454 4.7.0 not now\n" },
+	{ .why = "as is 421",
+	    .script = READY "noop\nC NOOP\nS 421 4.3.2 bye\n"
+	                    "E lost noop 421 4.3.2 bye\n" },
+	{ .why = "and an answer that is none",
+	    .script = READY "noop\nC NOOP\nS 354 go\n"
+	                    "E lost noop nonsense 354 in reply to NOOP: go\n" },
+	{ .why = "and none at all",
+	    .script = READY "noop\nC NOOP\nlate why\nE lost noop late why\n" },
+	{ .why = "lost at the first command after a rest: as a re-used one",
+	    .script = READY "rested\nsend one\nC MAIL FROM:<a@x>\nlost gone\n"
+	                    "E done one mail lost gone (idle)\n"
+	                    "E lost mail lost gone (idle)\n" },
+};
+
 static const struct world_scene hellos[] = {
 	{ .why = "nothing is said before the banner",
 	    .script = "awaits banner\n" },
@@ -242,6 +267,13 @@ the_greeting_is_understood(void **state)
 {
 	(void)state;
 	play_all(hellos, sizeof hellos / sizeof hellos[0]);
+}
+
+static void
+a_noop_shows_whether_it_lives(void **state)
+{
+	(void)state;
+	play_all(noops, sizeof noops / sizeof noops[0]);
 }
 
 static void
@@ -646,6 +678,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_greeting_is_understood),
+		cmocka_unit_test(a_noop_shows_whether_it_lives),
 		cmocka_unit_test(nothing_in_clear_is_used_after_starttls),
 		cmocka_unit_test(a_password_goes_where_it_may),
 		cmocka_unit_test(idle_sessions_hold_no_buffer),

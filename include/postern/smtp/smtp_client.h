@@ -88,7 +88,8 @@ struct smtp_client_hooks {
 	void (*secure)(
 	    void *arg); /* do the handshake, then smtp_client_secured() */
 	void (*ready)(
-	    void *arg); /* logged in: smtp_client_send() may be called */
+	    void *arg); /* logged in, or NOOP was answered: smtp_client_send()
+	                 * may be called */
 	/* The recipient's reply; indexes rise. */
 	void (*rcpt)(void *arg, struct smtp_txn *t, uint32_t index,
 	    const struct outcome *o);
@@ -140,6 +141,15 @@ void smtp_client_fail(
     struct smtp_client *c, enum outcome_io io, const char *text);
 /* When smtp_client_is_ready(). */
 void smtp_client_send(struct smtp_client *c, struct smtp_txn *t);
+/* The same; ready() or lost() follows. */
+void smtp_client_noop(struct smtp_client *c);
+/* The same: the session was idle long enough for the peer to have forgotten it,
+ * so its loss at the next command is that of a re-used session. */
+void smtp_client_rested(struct smtp_client *c);
+/* Where the final dot of one is out and unanswered: the one behind it gets its
+ * done() now, as lost at MAIL (none of its content has left), and the session
+ * ends with the first one's. */
+void smtp_client_take_back(struct smtp_client *c);
 /* A part of the content asked for (64 to 256 KiB is good); n 0 only with last:
  * its end.  failed: it cannot be read: the session is given up before the final
  * dot. */
