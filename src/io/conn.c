@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -349,6 +350,16 @@ size_t
 conn_unsent(const struct conn *c)
 {
 	return c->out.len;
+}
+
+size_t
+conn_unacked(const struct conn *c)
+{
+	int queued = 0;
+
+	if (c->fd < 0 || ioctl(c->fd, TIOCOUTQ, &queued) < 0 || queued < 0)
+		queued = 0;
+	return c->out.len + (size_t)queued;
 }
 
 void

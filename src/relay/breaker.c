@@ -24,13 +24,19 @@ count(struct breaker *b, uint64_t now_ms, bool bad)
 	b->refused += bad;
 }
 
-void
+bool
 breaker_ok(struct breaker *b, uint64_t now_ms)
 {
+	bool was_closed = b->state == BREAKER_CLOSED;
+
 	count(b, now_ms, false);
+	if (b->is_hard &&
+	    (b->state == BREAKER_OPEN || b->state == BREAKER_HALF_OPEN))
+		return false;
 	b->state = BREAKER_CLOSED;
 	b->failures = 0;
 	b->length_ms = 0;
+	return !was_closed;
 }
 
 static uint64_t
@@ -43,7 +49,7 @@ vary(uint64_t ms, uint64_t rnd)
 
 void
 breaker_trip(struct breaker *b, const struct breaker_settings *s,
-    uint64_t now_ms, uint64_t rnd)
+    uint64_t from_ms, uint64_t rnd)
 {
 	uint64_t length = b->length_ms * 2;
 
@@ -53,10 +59,11 @@ breaker_trip(struct breaker *b, const struct breaker_settings *s,
 		length = s->open_max_ms;
 	b->length_ms = length;
 	b->state = BREAKER_OPEN;
-	b->until_ms = now_ms + vary(length, rnd);
+	b->is_hard = s->is_hard;
+	b->until_ms = from_ms + vary(length, rnd);
 	b->failures = 0;
 	b->asked = b->refused = 0;
-	b->window_ms = now_ms;
+	b->window_ms = from_ms;
 }
 
 bool
@@ -77,17 +84,32 @@ breaker_fail(struct breaker *b, const struct breaker_settings *s,
 }
 
 bool
-breaker_allows(struct breaker *b, uint64_t now_ms)
+breaker_allows(const struct breaker *b)
+{
+	return b->state == BREAKER_CLOSED || b->state == BREAKER_TRIAL;
+}
+
+bool
+breaker_wants_probe(struct breaker *b, uint64_t now_ms)
 {
 	if (b->state == BREAKER_OPEN && now_ms >= b->until_ms)
 		b->state = BREAKER_HALF_OPEN;
-	return b->state != BREAKER_OPEN;
+	return b->state == BREAKER_HALF_OPEN;
+}
+
+void
+breaker_probed(struct breaker *b)
+{
+	if (b->state == BREAKER_HALF_OPEN ||
+	    (b->state == BREAKER_OPEN && !b->is_hard))
+		b->state = BREAKER_TRIAL;
 }
 
 const char *
 breaker_word(const struct breaker *b)
 {
-	static const char *const word[] = { "closed", "open", "half-open" };
+	static const char *const word[] = { "closed", "open", "half-open",
+		"half-open" };
 
 	return word[b->state];
 }

@@ -205,7 +205,7 @@ give_back(struct delivery *d)
 			later(d);
 			return;
 		}
-		provider_give_up(p);
+		provider_give_up(p, d->why);
 		dispatch_return(d);
 		dispatch_evict(p);
 		return;
@@ -316,7 +316,7 @@ same(struct delivery *d, struct provider *p, enum verdict_class class)
 		return;
 	}
 	if (class == VERDICT_STALE)
-		pool_quit_idle(p);
+		pool_quit_idle(p, "stale");
 	again_at(p, d);
 }
 

@@ -37,6 +37,8 @@ static const struct log_event event_provider_closed =
 	{ "provider.closed", LOG_LEVEL_DEBUG };
 static const struct log_event event_provider_trouble =
 	{ "provider.trouble", LOG_LEVEL_WARN };
+static const struct log_event event_provider_stalled =
+	{ "provider.stalled", LOG_LEVEL_WARN };
 static const struct log_event event_provider_alert =
 	{ "provider.alert", LOG_LEVEL_ERROR };
 static const struct log_event event_provider_down =

@@ -16,6 +16,7 @@
 
 #include "relay/delivery.h"
 #include "relay/dispatch.h"
+#include "relay/outflow.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/relay_session.h"
@@ -219,7 +220,7 @@ deliver_content(struct mailbox_item *item, void *owner)
 	assert(((struct relay *)owner)->magic == RELAY_MAGIC);
 	if (s) {
 		s->job = NULL;
-		relay_session_content(s, j->part, j->len);
+		outflow_take(s, j->part, j->len);
 	}
 	free(j);
 }
@@ -257,7 +258,7 @@ fetch_content(struct relay_session *s, struct delivery *d, uint64_t offset)
 		return;
 	n = spool_content(
 	    s->relay->reader, d->key.mid, offset, f->part, PART, &err);
-	relay_session_content(s, f->part, n);
+	outflow_take(s, f->part, n);
 }
 
 void

@@ -20,6 +20,31 @@ pool_init(struct pool *pool)
 	pool->ramp = 1;
 }
 
+const char *
+pool_word(enum pool_phase phase)
+{
+	static const char *const word[POOL_PHASES] = { "connecting", "idle",
+		"busy", "draining", "expired" };
+
+	return word[phase];
+}
+
+void
+pool_distrust(struct pool *pool)
+{
+	pool->ramp = pool->most = 1;
+	pool->good = 0;
+}
+
+void
+pool_trust(struct pool *pool, uint32_t max)
+{
+	if (pool->most == 0 || ++pool->good < pool->most)
+		return;
+	pool->good = 0;
+	pool->most = pool->most < max / 2 ? pool->most * 2 : 0;
+}
+
 size_t
 pool_live(const struct pool *pool)
 {
@@ -62,7 +87,7 @@ pool_move(struct relay_session *s, enum pool_phase to)
 		[POOL_IDLE] = 1 << POOL_CONNECTING | 1 << POOL_BUSY,
 		[POOL_BUSY] = 1 << POOL_IDLE,
 		[POOL_DRAINING] = 1 << POOL_BUSY,
-		[POOL_LEAVING] = 1 << POOL_CONNECTING | 1 << POOL_IDLE |
+		[POOL_EXPIRED] = 1 << POOL_CONNECTING | 1 << POOL_IDLE |
 		                 1 << POOL_BUSY | 1 << POOL_DRAINING,
 	};
 
@@ -99,6 +124,12 @@ open_at(const struct provider *p)
 	return n;
 }
 
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* How many more may connect now. */
 static size_t
 room(struct provider *p)
@@ -108,19 +139,16 @@ room(struct provider *p)
 	size_t max = provider_conns(p, now_ms);
 	size_t ramp = pool->ramp;
 	size_t taken = open_at(p);
+	size_t live = pool_live(pool);
 
-	if (p->health.state == BREAKER_HALF_OPEN) {
-		if (pool_live(pool) > 0)
-			return 0;
-		ramp = 1;
-	}
-	if (p->set->user && provider_logins(p, now_ms) < ramp)
-		ramp = provider_logins(p, now_ms);
+	if (p->set->user)
+		ramp = least(ramp, provider_logins(p, now_ms));
 	if (taken >= max || pool->n[POOL_CONNECTING] >= ramp)
 		return 0;
-	max -= taken;
-	ramp -= pool->n[POOL_CONNECTING];
-	return max < ramp ? max : ramp;
+	max = least(max - taken, ramp - pool->n[POOL_CONNECTING]);
+	if (pool->most == 0)
+		return max;
+	return pool->most > live ? least(max, pool->most - live) : 0;
 }
 
 static void
@@ -130,7 +158,67 @@ open_more(struct provider *p)
 
 	while (useful > p->pool.n[POOL_CONNECTING] && room(p) > 0 &&
 	       provider_is_usable(p, relay_now_ms(p->relay)))
-		relay_session_open(p);
+		relay_session_open(p, false);
+}
+
+/* Sessions without a message to wait for them: one to tell whether the provider
+ * is back, or those that are to be warm. */
+static void
+open_spare(struct provider *p)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	if (provider_wants_probe(p, now_ms)) {
+		if (p->pool.n[POOL_CONNECTING] == 0 &&
+		    open_at(p) < provider_conns(p, now_ms)) {
+			p->probe_ms = now_ms;
+			relay_session_open(p, true);
+		}
+		return;
+	}
+	while (pool_live(&p->pool) < p->set->warm && room(p) > 0 &&
+	       provider_is_usable(p, now_ms))
+		relay_session_open(p, false);
+}
+
+/* The provider allows fewer by now. */
+static bool
+is_surplus(const struct relay_session *s)
+{
+	struct provider *p = s->provider;
+
+	return pool_live(&p->pool) > provider_conns(p, relay_now_ms(s->relay));
+}
+
+const char *
+pool_ripe(const struct relay_session *s)
+{
+	uint64_t max = provider_messages(s->provider);
+
+	if (max > 0 && s->started >= max)
+		return "messages";
+	max = s->provider->set->max_age_ms;
+	if (max > 0 && relay_now_ms(s->relay) - s->opened_ms >= max)
+		return "age";
+	return is_surplus(s) ? "surplus" : NULL;
+}
+
+bool
+pool_may_take(struct relay_session *s)
+{
+	struct provider *p = s->provider;
+
+	if (s->over || s->judged || s->relay->draining || s->is_stalled ||
+	    pool_ripe(s))
+		return false;
+	if (s->phase != POOL_IDLE && s->phase != POOL_BUSY)
+		return false;
+	if (!provider_is_usable(p, relay_now_ms(s->relay)))
+		return false;
+	if (p->health.state != BREAKER_TRIAL)
+		return true;
+	return s->nin_hand == 0 && /* one at a time */
+	       p->pool.n[POOL_BUSY] == (s->phase == POOL_BUSY);
 }
 
 /* The next one that waits, if the session's server takes its recipients. */
@@ -139,7 +227,7 @@ may_take_next(struct relay_session *s)
 {
 	struct list *waiting = &s->provider->waiting;
 
-	return relay_session_may_take(s) &&
+	return pool_may_take(s) &&
 	       (list_empty(waiting) ||
 	           delivery_fits(LIST_OF(waiting->next, struct delivery, node),
 	               &s->domains));
@@ -153,12 +241,14 @@ pool_lease(struct provider *p)
 	while (!list_empty(idle)) {
 		struct relay_session *s =
 		    LIST_OF(idle->next, struct relay_session, node);
+		const char *why;
 
 		if (may_take_next(s))
 			return s;
 		if (!provider_is_usable(p, relay_now_ms(p->relay)))
 			return NULL;
-		relay_session_quit(s);
+		why = pool_ripe(s);
+		relay_session_quit(s, why ? why : "recipients");
 	}
 	open_more(p);
 	return NULL;
@@ -167,6 +257,8 @@ pool_lease(struct provider *p)
 void
 pool_serve(struct provider *p)
 {
+	if (!p->relay->draining)
+		open_spare(p);
 	while (p->nwaiting > 0 && !p->relay->draining) {
 		struct relay_session *s = pool_lease(p);
 		struct delivery *d;
@@ -180,7 +272,7 @@ pool_serve(struct provider *p)
 }
 
 static void
-end_all(struct provider *p, enum pool_phase phase)
+end_all(struct provider *p, enum pool_phase phase, const char *why)
 {
 	struct list *in = &p->pool.in[phase];
 
@@ -189,29 +281,39 @@ end_all(struct provider *p, enum pool_phase phase)
 		    LIST_OF(in->next, struct relay_session, node);
 
 		if (phase == POOL_IDLE)
-			relay_session_quit(s);
+			relay_session_quit(s, why);
 		else
-			relay_session_abort(s, "given up");
+			relay_session_abort(s, why);
 	}
 }
 
 void
 pool_abort_connecting(struct provider *p)
 {
-	end_all(p, POOL_CONNECTING);
+	struct list *in = &p->pool.in[POOL_CONNECTING];
+	struct list *node = in->next;
+
+	while (node != in) {
+		struct relay_session *s =
+		    LIST_OF(node, struct relay_session, node);
+
+		node = node->next;
+		if (!s->is_probe)
+			relay_session_abort(s, "given-up");
+	}
 }
 
 void
-pool_quit_idle(struct provider *p)
+pool_quit_idle(struct provider *p, const char *why)
 {
-	end_all(p, POOL_IDLE);
+	end_all(p, POOL_IDLE, why);
 }
 
 void
 pool_retire(struct provider *p)
 {
-	end_all(p, POOL_CONNECTING);
-	end_all(p, POOL_IDLE);
+	end_all(p, POOL_CONNECTING, "reload");
+	end_all(p, POOL_IDLE, "reload");
 	while (!list_empty(&p->pool.in[POOL_BUSY]))
 		pool_move(LIST_OF(p->pool.in[POOL_BUSY].next,
 		              struct relay_session, node),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay/pool - a provider's sessions: connecting, idle, busy, draining,
- * leaving.  One that ends is there until both sides have closed it (or the time
+ * expired.  One that ends is there until both sides have closed it (or the time
  * for that is over): else a new one would be one too many for the provider.  So
  * are those of a retired provider of the same account.
  */
@@ -23,7 +23,7 @@ enum pool_phase {
 	POOL_IDLE,
 	POOL_BUSY,
 	POOL_DRAINING, /* takes no more */
-	POOL_LEAVING,  /* ended; the provider has not closed yet */
+	POOL_EXPIRED,  /* ended; the provider has not closed yet */
 	POOL_PHASES
 };
 
@@ -31,23 +31,32 @@ struct pool {
 	struct list in[POOL_PHASES]; /* IDLE: most recently used first */
 	size_t n[POOL_PHASES];
 	uint32_t ramp; /* so many may connect at once: grows with success */
+	/* After an opening: so many sessions at a time, twice as many after as
+	 * many messages that went well.  0: no such bound. */
+	uint32_t most, good;
 };
 
 void pool_init(struct pool *pool);
-/* Draining and leaving ones not counted. */
+const char *pool_word(enum pool_phase phase);     /* for the log */
+void pool_distrust(struct pool *pool);            /* begins anew with one */
+void pool_trust(struct pool *pool, uint32_t max); /* a message went well */
+/* Draining and expired ones not counted. */
 size_t pool_live(const struct pool *pool);
 /* Gives what waits at the provider to idle sessions, opens more of them where
- * that is useful. */
+ * that is useful: for what waits, as a probe, to have some warm. */
 void pool_serve(struct provider *p);
 /* An idle session, or NULL; then one is opened where that may be done. */
 struct relay_session *pool_lease(struct provider *p);
+bool pool_may_take(struct relay_session *s); /* a message, or another one */
+/* Why nothing more is sent on it, a word for the log; NULL: it may go on. */
+const char *pool_ripe(const struct relay_session *s);
 void pool_enter(struct relay_session *s); /* a new one: CONNECTING */
 void pool_move(struct relay_session *s, enum pool_phase to);
 void pool_leave(struct relay_session *s); /* it is no more */
 /* Ends those that are not in a transaction; the others end after theirs. */
 void pool_retire(struct provider *p);
-void pool_quit_idle(struct provider *p);
-/* Ends those that have not logged in yet. */
+void pool_quit_idle(struct provider *p, const char *why);
+/* Ends those that have not logged in yet, but for the probe. */
 void pool_abort_connecting(struct provider *p);
 
 #endif

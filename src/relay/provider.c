@@ -59,6 +59,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	list_init(&p->waiting);
 	breaker_init(&p->health);
 	pool_init(&p->pool);
+	stall_init(&p->stall, p);
 	make_tls(p);
 	return p;
 }
@@ -72,6 +73,7 @@ provider_free(struct provider **pp)
 		return;
 	assert(p->nwaiting == 0 && pool_live(&p->pool) == 0);
 	list_remove(&p->node);
+	stall_done(&p->stall);
 	tls_free(&p->tls);
 	relay_generation_free(&p->gen);
 	free(p);
@@ -158,13 +160,32 @@ bad_login(struct provider *p, uint64_t now_ms)
 	p->bad_login_ms[oldest] = now_ms > 0 ? now_ms : 1;
 }
 
+static bool
+may_be_asked(const struct provider *p, uint64_t now_ms)
+{
+	return !p->retired && pause_is_over(&p->rate, now_ms) &&
+	       pause_is_over(&p->quota, now_ms) &&
+	       (!p->set->user || provider_logins(p, now_ms) > 0);
+}
+
+bool
+provider_wants_probe(struct provider *p, uint64_t now_ms)
+{
+	return breaker_wants_probe(&p->health, now_ms) &&
+	       may_be_asked(p, now_ms);
+}
+
+void
+provider_probed(struct provider *p)
+{
+	breaker_probed(&p->health);
+	(void)provider_is_usable(p, relay_now_ms(p->relay)); /* says so */
+}
+
 bool
 provider_is_usable(struct provider *p, uint64_t now_ms)
 {
-	bool usable = !p->retired && breaker_allows(&p->health, now_ms) &&
-	              pause_is_over(&p->rate, now_ms) &&
-	              pause_is_over(&p->quota, now_ms) &&
-	              (!p->set->user || provider_logins(p, now_ms) > 0);
+	bool usable = may_be_asked(p, now_ms) && breaker_allows(&p->health);
 
 	if (usable && p->told_down) {
 		p->told_down = false;
@@ -216,23 +237,59 @@ recycled(struct provider *p, uint32_t messages)
 	p->recycle_at = messages;
 }
 
-static void
-judge_failure(struct provider *p, const struct verdict *v, uint64_t now_ms)
+static struct breaker_settings
+breaker_of(const struct provider *p, enum verdict_class why)
 {
+	const struct verdict_row *row = verdict_row(why);
 	struct breaker_settings s = { .failures = p->set->breaker_failures,
 		.open_ms = p->set->breaker_open_ms,
 		.open_max_ms = p->set->breaker_open_max_ms };
-	const struct verdict_row *row = verdict_row(v->class);
 
-	p->pool.ramp = 1;
 	if (row->provider == VERDICT_OPENS) {
 		s.open_ms = row->open_ms;
 		s.open_max_ms = row->open_max_ms;
-		if (p->health.state != BREAKER_OPEN)
-			breaker_trip(&p->health, &s, now_ms, rand_u64());
-	} else {
-		breaker_fail(&p->health, &s, now_ms, rand_u64());
+		s.is_hard = true;
 	}
+	return s;
+}
+
+/* What follows an opening: the next time starts with one session. */
+static void
+opened(struct provider *p, enum verdict_class why)
+{
+	p->why = why;
+	p->tripped_ms = relay_now_ms(p->relay);
+	pool_distrust(&p->pool);
+}
+
+/* A probe that failed late was no reason to wait longer for the next. */
+static uint64_t
+attempt_ms(const struct provider *p, uint64_t now_ms)
+{
+	return p->health.state == BREAKER_HALF_OPEN ? p->probe_ms : now_ms;
+}
+
+static void
+trip(struct provider *p, enum verdict_class why, uint64_t now_ms)
+{
+	struct breaker_settings s = breaker_of(p, why);
+
+	if (p->health.state == BREAKER_OPEN)
+		return;
+	breaker_trip(&p->health, &s, attempt_ms(p, now_ms), rand_u64());
+	opened(p, why);
+}
+
+static void
+judge_failure(struct provider *p, enum verdict_class why, uint64_t now_ms)
+{
+	struct breaker_settings s = breaker_of(p, why);
+
+	p->pool.ramp = 1;
+	if (s.is_hard || p->health.state == BREAKER_HALF_OPEN)
+		trip(p, why, now_ms);
+	else if (breaker_fail(&p->health, &s, now_ms, rand_u64()))
+		opened(p, why);
 }
 
 static void
@@ -254,6 +311,7 @@ provider_judge(struct provider *p, const struct verdict *v,
 	case VERDICT_HEALTHY:
 		p->delivered++;
 		breaker_ok(&p->health, now_ms);
+		pool_trust(&p->pool, p->set->max_connections);
 		if (p->was_down)
 			park_look(p->relay);
 		p->was_down = false;
@@ -264,7 +322,7 @@ provider_judge(struct provider *p, const struct verdict *v,
 	case VERDICT_OPENS:
 		if (v->class == VERDICT_AUTH && o->io == OUTCOME_REPLY)
 			bad_login(p, now_ms);
-		judge_failure(p, v, now_ms);
+		judge_failure(p, v->class, now_ms);
 		break;
 	case VERDICT_SLOWS:
 		pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);
@@ -283,13 +341,11 @@ provider_judge(struct provider *p, const struct verdict *v,
 }
 
 void
-provider_give_up(struct provider *p)
+provider_give_up(struct provider *p, enum verdict_class why)
 {
-	struct breaker_settings s = { .open_ms = p->set->breaker_open_ms,
-		.open_max_ms = p->set->breaker_open_max_ms };
 	uint64_t now_ms = relay_now_ms(p->relay);
 
-	breaker_trip(&p->health, &s, now_ms, rand_u64());
+	trip(p, why, now_ms);
 	tell_down(p, now_ms);
 }
 

@@ -17,14 +17,15 @@
 #include "relay/breaker.h"
 #include "relay/pause.h"
 #include "relay/pool.h"
+#include "relay/stall.h"
 #include "relay/strange.h"
+#include "relay/verdict.h"
 
 struct outcome;
 struct relay;
 struct relay_generation;
 struct relay_provider;
 struct tls_context;
-struct verdict;
 
 #define PROVIDER_BAD_LOGINS                                                    \
 	3 /* in so long; then no more: accounts get locked */
@@ -40,8 +41,12 @@ struct provider {
 	struct tls_context *tls;
 	char tls_error[256]; /* why tls is missing, "" it is not */
 	struct breaker health;
+	enum verdict_class why; /* of its last opening */
+	uint64_t tripped_ms;    /* when that was */
+	uint64_t probe_ms;      /* when the last probe began */
 	struct pause rate, quota;
 	struct pool pool;
+	struct stall stall;
 	struct list waiting; /* deliveries, next first */
 	size_t nwaiting;
 	bool is_known;     /* capabilities below are its own */
@@ -73,13 +78,18 @@ bool provider_is_same(const struct provider *a, const struct provider *b);
 /* What another provider of the same account has learned. */
 void provider_inherit(struct provider *p, const struct provider *old);
 bool provider_is_usable(struct provider *p, uint64_t now_ms);
+/* Its time out is over: a session without a message is to tell whether it is
+ * back. */
+bool provider_wants_probe(struct provider *p, uint64_t now_ms);
+void provider_probed(struct provider *p); /* it is */
 /* When it may be usable again; UINT64_MAX: it is retired. */
 uint64_t provider_wake_ms(const struct provider *p, uint64_t now_ms);
 /* A verdict's effect on it.  on_session: messages this session had ended. */
 void provider_judge(struct provider *p, const struct verdict *v,
     const struct outcome *o, uint32_t on_session);
-/* A delivery tried in vain for as long as it may be held: opens the breaker. */
-void provider_give_up(struct provider *p);
+/* It has failed, whatever the count says: opens the breaker, where that is not
+ * open. */
+void provider_give_up(struct provider *p, enum verdict_class why);
 /* A session is logged in: what EHLO said.  true: it can do more than was
  * known, or is back. */
 bool provider_learn(struct provider *p, uint32_t caps, uint64_t size_max);

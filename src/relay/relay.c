@@ -104,7 +104,7 @@ drop_retired(struct relay *r)
 		node = node->next;
 		if (p->nwaiting == 0 && pool_live(&p->pool) == 0 &&
 		    p->pool.n[POOL_DRAINING] == 0 &&
-		    p->pool.n[POOL_LEAVING] == 0)
+		    p->pool.n[POOL_EXPIRED] == 0)
 			provider_free(&p);
 	}
 }
@@ -289,7 +289,7 @@ end_sessions(struct provider *p, enum pool_phase phase, bool also_after_dot)
 
 		node = node->next;
 		if (also_after_dot || !relay_session_after_dot(s))
-			relay_session_abort(s, "stopping");
+			relay_session_abort(s, "stop");
 	}
 }
 
@@ -297,7 +297,7 @@ static void
 end_provider(struct provider *p, bool also_after_dot)
 {
 	dispatch_evict(p);
-	pool_quit_idle(p);
+	pool_quit_idle(p, "stop");
 	end_sessions(p, POOL_CONNECTING, true);
 	end_sessions(p, POOL_BUSY, also_after_dot);
 	end_sessions(p, POOL_DRAINING, also_after_dot);

@@ -204,14 +204,31 @@ relay_log_connected(const struct relay_session *s)
 }
 
 void
-relay_log_session_end(const struct relay_session *s, const char *why)
+relay_log_session_end(
+    const struct relay_session *s, const char *why, const char *text)
 {
 	struct log_line l;
 
 	log_begin(&l, &event_provider_closed, 0, s->id);
 	log_cstr(&l, "provider", s->provider->set->name);
 	log_num(&l, "messages", s->ended);
-	log_cstr(&l, "text", why);
+	log_cstr(&l, "state", pool_word(s->phase));
+	log_cstr(&l, "reason", why);
+	if (text[0] != '\0')
+		log_cstr(&l, "text", text);
+	log_end(&l);
+}
+
+void
+relay_log_stalled(const struct provider *p)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_stalled, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_num(&l, "connecting", (int64_t)p->pool.n[POOL_CONNECTING]);
+	log_num(&l, "busy", (int64_t)p->pool.n[POOL_BUSY]);
+	log_num(&l, "draining", (int64_t)p->pool.n[POOL_DRAINING]);
 	log_end(&l);
 }
 

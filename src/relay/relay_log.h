@@ -27,7 +27,10 @@ void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);
 void relay_log_settle_failed(const struct delivery *d, const char *why);
 void relay_log_connected(const struct relay_session *s);
-void relay_log_session_end(const struct relay_session *s, const char *why);
+/* why: one word; text: the provider's, or "". */
+void relay_log_session_end(
+    const struct relay_session *s, const char *why, const char *text);
+void relay_log_stalled(const struct provider *p);
 /* d: the delivery that met it, or NULL. */
 void relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postern/base/crc32c.h"
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
@@ -25,15 +24,18 @@
 #include "postern/spool/envelope.h"
 
 #include "relay/delivery.h"
+#include "relay/dial.h"
 #include "relay/dispatch.h"
 #include "relay/fetch.h"
+#include "relay/outflow.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/review.h"
+#include "relay/stall.h"
 #include "relay/verdict.h"
 
-static void on_conn(struct conn *c, enum conn_event ev, void *arg);
+#define RESTED_MS 1000 /* idle for so long: the provider may have closed */
 
 /* --- the end ---------------------------------------------------------------
  */
@@ -61,15 +63,19 @@ is_gone(struct relay_session *s, bool politely)
 	    &s->conn, s->provider->set->timeouts.quit, on_gone, s);
 }
 
+/* text: its last words, "" none; NULL: it was told QUIT, which may still have
+ * to leave. */
 static void
-finish(struct relay_session *s, bool politely)
+finish(struct relay_session *s, const char *why, const char *text)
 {
 	struct relay *r = s->relay;
+	bool politely = s->phase == POOL_CONNECTING || !text;
 
 	if (s->over)
 		return;
 	s->over = true;
 	assert(s->nin_hand == 0);
+	relay_log_session_end(s, s->why ? s->why : why, text ? text : "");
 	if (s->lookup)
 		dns_cancel(r->dns, s->lookup);
 	s->lookup = 0;
@@ -77,7 +83,7 @@ finish(struct relay_session *s, bool politely)
 	smtp_client_free(&s->client);
 	free(s->addrs);
 	s->addrs = NULL;
-	pool_move(s, POOL_LEAVING);
+	pool_move(s, POOL_EXPIRED);
 	if (is_gone(s, politely))
 		on_gone(s);
 	relay_kick(r);
@@ -99,24 +105,24 @@ relay_session_free_ended(struct relay *r)
 
 /* The reply is not waited for, but the provider's end of the connection is. */
 void
-relay_session_quit(struct relay_session *s)
+relay_session_quit(struct relay_session *s, const char *why)
 {
 	if (s->over)
 		return;
-	relay_log_session_end(s, "quit");
 	s->judged = true;
+	s->why = why;
 	if (s->client && smtp_client_is_ready(s->client))
 		smtp_client_quit(s->client);
-	finish(s, true);
+	finish(s, why, NULL);
 }
 
 void
 relay_session_forget(struct provider *p)
 {
-	struct list *leaving = &p->pool.in[POOL_LEAVING];
+	struct list *expired = &p->pool.in[POOL_EXPIRED];
 
-	while (!list_empty(leaving))
-		on_gone(LIST_OF(leaving->next, struct relay_session, node));
+	while (!list_empty(expired))
+		on_gone(LIST_OF(expired->next, struct relay_session, node));
 }
 
 static struct verdict_context
@@ -128,6 +134,20 @@ context(const struct relay_session *s, const struct delivery *d)
 		.now_ms = clock_wall_ms(),
 		.nreplies = s->provider->set->nreplies,
 		.replies = s->provider->set->replies };
+}
+
+/* It was there before the breaker opened: its failure is no news, and what
+ * came after the opening is to tell. */
+static bool
+is_old_news(const struct relay_session *s, const struct verdict *v)
+{
+	const struct provider *p = s->provider;
+	const struct verdict_row *row = verdict_row(v->class);
+
+	return p->health.state != BREAKER_CLOSED &&
+	       s->opened_ms <= p->tripped_ms && v->class != VERDICT_AUTH &&
+	       (row->provider == VERDICT_FAILS ||
+	           row->provider == VERDICT_OPENS);
 }
 
 /* Each end of a session is the provider's only once. */
@@ -145,19 +165,18 @@ judge(struct relay_session *s, const struct delivery *d,
 		s->judged = true;
 	if (row->is_trouble)
 		relay_log_trouble(s, d, v, o);
-	provider_judge(s->provider, v, o, s->ended);
+	if (!is_old_news(s, v))
+		provider_judge(s->provider, v, o, s->ended);
 }
-
-static void try_address(struct relay_session *s);
 
 /* It accepted the connection and no greeting came (RFC 5321 5.1: the next
  * address).  What a greeting says is the provider's word for all of them. */
 static bool
 is_mute_address(const struct relay_session *s, const struct outcome *o)
 {
-	return s->phase == POOL_CONNECTING && o->stage == OUTCOME_BANNER &&
+	return o->stage == OUTCOME_BANNER &&
 	       (o->io == OUTCOME_LOST || o->io == OUTCOME_TIMED_OUT) &&
-	       s->addrs && s->next_addr < s->addrs->n;
+	       dial_has_more(s);
 }
 
 static void
@@ -166,7 +185,15 @@ leave_address(struct relay_session *s)
 	smtp_client_free(&s->client);
 	s->since = 0;
 	conn_close(&s->conn);
-	try_address(s);
+	dial_next(s);
+}
+
+/* Nothing was in hand, and nobody was harmed. */
+static bool
+is_of_an_idle_one(const struct relay_session *s, const struct outcome *o)
+{
+	return o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT ||
+	       (o->stage == OUTCOME_NOOP && s->phase != POOL_CONNECTING);
 }
 
 /* It could not be opened, or was lost. */
@@ -188,18 +215,18 @@ lost(struct relay_session *s, const struct outcome *o)
 	}
 	if (connecting && !verdict_row(v.class)->is_trouble)
 		v.class = VERDICT_BACKOFF; /* nothing there is a message's */
-	if (o->stage == OUTCOME_IDLE || o->stage == OUTCOME_QUIT)
-		relay_log_session_end(s, o->text);
+	if (is_of_an_idle_one(s, o))
+		s->why = "closed";
 	else
 		judge(s, NULL, &v, o);
-	finish(s, connecting);
+	finish(s, verdict_row(v.class)->name, o->text);
 	if (connecting && !ours)
 		dispatch_not_connected(p, &v, o);
 }
 
-static void
-fail(struct relay_session *s, enum outcome_stage stage, enum outcome_io io,
-    const char *text)
+void
+relay_session_fail(struct relay_session *s, enum outcome_stage stage,
+    enum outcome_io io, const char *text)
 {
 	struct outcome o = { .stage = stage, .io = io };
 
@@ -216,9 +243,10 @@ relay_session_abort(struct relay_session *s, const char *why)
 	if (s->over)
 		return;
 	s->judged = true; /* our own will */
+	s->why = why;
 	if (s->client)
 		smtp_client_fail(s->client, OUTCOME_LOST, why);
-	finish(s, false);
+	finish(s, why, "");
 }
 
 /* --- waiting ---------------------------------------------------------------
@@ -265,66 +293,62 @@ arm(struct relay_session *s)
 	if (since == s->since && s->since != 0)
 		return;
 	s->since = since;
+	s->waits_ms = relay_now_ms(s->relay);
+	s->unacked = SIZE_MAX;
+	stall_watch(s->provider);
 	conn_timeout(s->conn, patience(s, stage));
 }
 
-static bool
-is_too_old(const struct relay_session *s)
+static void
+become_idle(struct relay_session *s)
 {
-	uint64_t max = provider_messages(s->provider);
-
-	if (max > 0 && s->started >= max)
-		return true;
-	max = s->provider->set->max_age_ms;
-	return max > 0 && relay_now_ms(s->relay) - s->opened_ms >= max;
-}
-
-/* The provider allows fewer by now. */
-static bool
-is_surplus(const struct relay_session *s)
-{
-	struct provider *p = s->provider;
-
-	return pool_live(&p->pool) > provider_conns(p, relay_now_ms(s->relay));
-}
-
-bool
-relay_session_may_take(struct relay_session *s)
-{
-	struct provider *p = s->provider;
-
-	if (s->over || s->judged || s->relay->draining || is_too_old(s) ||
-	    is_surplus(s))
-		return false;
-	if (s->phase != POOL_IDLE && s->phase != POOL_BUSY)
-		return false;
-	if (!provider_is_usable(p, relay_now_ms(s->relay)))
-		return false;
-	if (p->health.state != BREAKER_HALF_OPEN)
-		return true;
-	return s->nin_hand == 0 && /* one at a time */
-	       p->pool.n[POOL_BUSY] == (s->phase == POOL_BUSY);
+	pool_move(s, POOL_IDLE);
+	s->idle_ms = relay_now_ms(s->relay);
+	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
 }
 
 /* The transactions are over: it becomes idle, or ends. */
 static void
 rest(struct relay_session *s)
 {
+	const char *why = pool_ripe(s);
+
 	if (s->over || s->phase < POOL_BUSY || s->nin_hand > 0 ||
 	    !smtp_client_is_ready(s->client))
 		return;
-	if (s->phase == POOL_DRAINING || s->relay->draining || s->judged ||
-	    is_too_old(s) || is_surplus(s)) {
-		relay_session_quit(s);
+	if (s->phase == POOL_DRAINING)
+		why = "reload";
+	else if (s->relay->draining)
+		why = "stop";
+	else if (s->judged)
+		why = "trouble";
+	if (why) {
+		relay_session_quit(s, why);
 		return;
 	}
-	pool_move(s, POOL_IDLE);
-	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
+	become_idle(s);
 	relay_kick(s->relay);
 }
 
+/* Nothing came for the idle time.  One of those that are to be warm says NOOP
+ * instead of QUIT, until it is too old. */
 static void
-after(struct relay_session *s)
+idle_is_over(struct relay_session *s)
+{
+	struct provider *p = s->provider;
+	const char *why = pool_ripe(s);
+	bool spare = pool_live(&p->pool) > p->set->warm;
+
+	if (spare || why || !provider_is_usable(p, relay_now_ms(s->relay))) {
+		relay_session_quit(s, why ? why : "idle");
+		return;
+	}
+	pool_move(s, POOL_BUSY);
+	smtp_client_noop(s->client);
+}
+
+void
+relay_session_after(struct relay_session *s)
 {
 	rest(s);
 	arm(s);
@@ -339,8 +363,10 @@ begin(struct relay_session *s, struct delivery *d)
 	assert(s->nin_hand < RELAY_SESSION_IN_HAND);
 	s->in_hand[s->nin_hand++] = d;
 	s->started++;
-	if (s->phase == POOL_IDLE)
+	if (s->phase == POOL_IDLE) {
+		s->slowest_ms = 0;
 		pool_move(s, POOL_BUSY);
+	}
 	d->provider = s->provider;
 	delivery_set_phase(d, DELIVERY_SENDING);
 	return delivery_begin(
@@ -350,10 +376,13 @@ begin(struct relay_session *s, struct delivery *d)
 void
 relay_session_send(struct relay_session *s, struct delivery *d)
 {
-	struct smtp_txn *t = begin(s, d);
+	struct smtp_txn *t;
 
+	if (relay_now_ms(s->relay) - s->idle_ms >= RESTED_MS)
+		smtp_client_rested(s->client);
+	t = begin(s, d);
 	smtp_client_send(s->client, t);
-	after(s);
+	relay_session_after(s);
 }
 
 static struct smtp_txn *
@@ -363,7 +392,7 @@ on_next(void *arg)
 	struct delivery *d;
 
 	assert(s->magic == RELAY_SESSION_MAGIC);
-	if (!relay_session_may_take(s))
+	if (!pool_may_take(s))
 		return NULL;
 	d = dispatch_next(s->provider);
 	if (d && !delivery_fits(d, &s->domains)) {
@@ -419,6 +448,15 @@ is_as_known(const struct relay_session *s)
 	       smtp_client_size_max(s->client) == s->provider->size_max;
 }
 
+/* The slowest of the replies just had says how long one may take. */
+static void
+learn_pace(struct relay_session *s, enum stall_kind kind, bool replied)
+{
+	if (replied)
+		stall_learn(&s->provider->stall, kind, s->slowest_ms);
+	s->slowest_ms = 0;
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -429,6 +467,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 
 	assert(s->magic == RELAY_SESSION_MAGIC && d->magic == DELIVERY_MAGIC);
 	untie(s, d);
+	learn_pace(s, STALL_MESSAGE, o->io == OUTCOME_REPLY);
 	s->wants = false;
 	fetch_forget(&s->job);
 	if (d->corrupt)
@@ -459,58 +498,18 @@ on_lost(void *arg, const struct outcome *o)
 	lost(s, o);
 }
 
-/* --- content ---------------------------------------------------------------
- */
-
-static void
-corrupt(struct relay_session *s, struct delivery *d, const char *why)
-{
-	d->corrupt = true;
-	d->cause = "corrupt";
-	relay_log_corrupt(d, why);
-	smtp_client_content_failed(s->client, why);
-}
-
+/* Any sign of life. */
 void
-relay_session_content(struct relay_session *s, const char *p, int64_t n)
+relay_session_heard(struct relay_session *s)
 {
-	struct delivery *d = s->nin_hand > 0 ? s->in_hand[0] : NULL;
-	uint64_t end = s->want_offset + (uint64_t)(n > 0 ? n : 0);
+	uint64_t now_ms = relay_now_ms(s->relay);
+	uint64_t waited = now_ms - s->waits_ms;
 
-	if (s->over || !d)
-		return;
-	if (n < 0 || (n == 0 && end < d->env->size) || end > d->env->size) {
-		corrupt(s, d, "the content cannot be read from the spool");
-		return;
-	}
-	d->crc = crc32c(d->crc, p, (size_t)n);
-	if (end == d->env->size && d->crc != d->env->crc32c) {
-		corrupt(s, d, "the content does not match its checksum");
-		return;
-	}
-	smtp_client_content(s->client, p, (size_t)n, end == d->env->size);
-	after(s);
-}
-
-static void
-pull(struct relay_session *s)
-{
-	if (conn_is_full(s->conn)) {
-		s->wants = true; /* goes on with CONN_DRAINED */
-		return;
-	}
-	s->wants = false;
-	fetch_content(s, s->in_hand[0], s->want_offset);
-}
-
-static void
-on_content(void *arg, struct smtp_txn *t, uint64_t offset)
-{
-	struct relay_session *s = arg;
-
-	assert(s->magic == RELAY_SESSION_MAGIC && t->arg == s->in_hand[0]);
-	s->want_offset = offset;
-	pull(s);
+	if (relay_session_waits(s) && waited > s->slowest_ms)
+		s->slowest_ms = waited;
+	s->waits_ms = now_ms;
+	s->is_stalled = false;
+	stall_heard(&s->provider->stall, now_ms);
 }
 
 /* --- up to the login -------------------------------------------------------
@@ -549,14 +548,23 @@ on_ready(void *arg)
 	struct relay_session *s = arg;
 
 	assert(s->magic == RELAY_SESSION_MAGIC);
+	if (s->phase != POOL_CONNECTING)
+		return; /* NOOP was answered */
+	if (s->is_probe && !s->asked) {
+		s->asked = true;
+		smtp_client_noop(s->client);
+		return;
+	}
+	learn_pace(s, STALL_LOGIN, true);
 	free(s->addrs);
 	s->addrs = NULL;
 	snprintf(s->provider->last_addr, sizeof s->provider->last_addr, "%s",
 	    s->addr);
 	relay_log_connected(s);
-	pool_move(s, POOL_IDLE);
-	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
+	become_idle(s);
 	s->domains.max = smtp_client_limits(s->client).domains;
+	if (s->is_probe)
+		provider_probed(s->provider);
 	dispatch_connected(s->provider, s->client);
 }
 
@@ -569,7 +577,7 @@ make_client(struct relay_session *s)
 		.rcpt = on_rcpt,
 		.done = on_done,
 		.next = on_next,
-		.content = on_content,
+		.content = outflow_want,
 		.lost = on_lost };
 	const struct relay_provider *set = s->provider->set;
 	bool verified = set->tls == RELAY_TLS_VERIFY;
@@ -602,88 +610,8 @@ make_client(struct relay_session *s)
 		secure(s);
 }
 
-/* A source address goes with destinations of its family only. */
-static bool
-source(const struct relay_session *s, const struct addr *to, struct addr *from)
-{
-	const char *text = s->provider->set->source_address;
-	char full[ADDR_TEXT];
-
-	if (!text)
-		return false;
-	snprintf(
-	    full, sizeof full, strchr(text, ':') ? "[%s]:0" : "%s:0", text);
-	return addr_parse(from, full, NULL) == 0 &&
-	       from->ss.ss_family == to->ss.ss_family;
-}
-
-static void
-try_address(struct relay_session *s)
-{
-	struct conn_settings cs = { .fn = on_conn, .arg = s };
-	const struct addr *a = &s->addrs->addr[s->next_addr++];
-	struct addr from;
-	bool bound = source(s, a, &from);
-	char text[ADDR_TEXT];
-
-	addr_host_text(a, text);
-	snprintf(s->addr, sizeof s->addr, "%.63s", text);
-	s->conn = conn_connect(s->relay->loop, (const struct sockaddr *)&a->ss,
-	    a->len, bound ? (const struct sockaddr *)&from.ss : NULL,
-	    bound ? from.len : 0, &cs);
-	conn_timeout(s->conn, s->provider->set->timeouts.connect);
-}
-
-/* This address did not answer: the next, if there is one. */
-static void
-not_connected(struct relay_session *s, enum outcome_io io, const char *text)
-{
-	char why[256]; /* text may be the connection's own */
-
-	snprintf(why, sizeof why, "%s", text);
-	conn_close(&s->conn);
-	if (s->next_addr < s->addrs->n)
-		try_address(s);
-	else
-		fail(s, OUTCOME_CONNECT, io, why);
-}
-
-/* The address that worked last time goes before the others. */
-static void
-put_first(struct dns_answer *a, const char *last)
-{
-	char text[ADDR_TEXT];
-
-	for (size_t i = 1; i < a->n; i++) {
-		struct addr at = a->addr[i];
-
-		addr_host_text(&at, text);
-		if (strcmp(text, last) != 0)
-			continue;
-		memmove(&a->addr[1], &a->addr[0], i * sizeof a->addr[0]);
-		a->addr[0] = at;
-		return;
-	}
-}
-
-static void
-on_addresses(void *arg, const struct dns_answer *a)
-{
-	struct relay_session *s = arg;
-
-	assert(s->magic == RELAY_SESSION_MAGIC);
-	s->lookup = 0;
-	if (a->err.kind != ERR_NONE || a->n == 0) {
-		fail(s, OUTCOME_DNS, OUTCOME_LOST, a->err.text);
-		return;
-	}
-	s->addrs = mem_dup(a, sizeof *a);
-	put_first(s->addrs, s->provider->last_addr);
-	try_address(s);
-}
-
 void
-relay_session_open(struct provider *p)
+relay_session_open(struct provider *p, bool is_probe)
 {
 	struct relay_session *s = mem_new(sizeof *s);
 
@@ -692,14 +620,16 @@ relay_session_open(struct provider *p)
 	s->relay = p->relay;
 	s->provider = p;
 	s->id = ++p->relay->next_id;
-	s->opened_ms = relay_now_ms(p->relay);
+	s->is_probe = is_probe;
+	s->opened_ms = s->waits_ms = relay_now_ms(p->relay);
+	s->unacked = SIZE_MAX;
 	pool_enter(s);
+	stall_watch(p);
 	if (p->tls_error[0] != '\0') {
-		fail(s, OUTCOME_TLS, OUTCOME_LOCAL, p->tls_error);
+		relay_session_fail(s, OUTCOME_TLS, OUTCOME_LOCAL, p->tls_error);
 		return;
 	}
-	s->lookup = dns_lookup(p->relay->dns, p->set->host, p->set->port,
-	    p->set->prefer, on_addresses, s);
+	dial_start(s);
 }
 
 /* --- the connection --------------------------------------------------------
@@ -710,6 +640,7 @@ feed(struct relay_session *s)
 {
 	char copy[4096]; /* the client writes while it reads */
 
+	relay_session_heard(s);
 	while (!s->over) {
 		struct str in = conn_input(s->conn);
 		size_t n = in.len < sizeof copy ? in.len : sizeof copy;
@@ -728,9 +659,9 @@ on_timeout(struct relay_session *s)
 	static const char *const text = "no reply in time";
 
 	if (!s->client)
-		not_connected(s, OUTCOME_TIMED_OUT, "connecting took too long");
+		dial_failed(s, OUTCOME_TIMED_OUT, "connecting took too long");
 	else if (s->phase == POOL_IDLE)
-		relay_session_quit(s);
+		idle_is_over(s);
 	else
 		smtp_client_fail(s->client, OUTCOME_TIMED_OUT, text);
 }
@@ -741,7 +672,7 @@ on_failure(struct relay_session *s)
 	const struct err *err = conn_error(s->conn);
 
 	if (!s->client)
-		not_connected(s, OUTCOME_LOST, err->text);
+		dial_failed(s, OUTCOME_LOST, err->text);
 	else if (err->kind == ERR_TLS &&
 	         smtp_client_awaits(s->client, NULL) == OUTCOME_TLS)
 		smtp_client_fail(s->client, OUTCOME_LOCAL, err->text);
@@ -749,17 +680,19 @@ on_failure(struct relay_session *s)
 		smtp_client_fail(s->client, OUTCOME_LOST, err->text);
 }
 
-static void
-on_conn(struct conn *c, enum conn_event ev, void *arg)
+void
+relay_session_on_conn(struct conn *c, enum conn_event ev, void *arg)
 {
 	struct relay_session *s = arg;
 
 	assert(s->magic == RELAY_SESSION_MAGIC && !s->over && c == s->conn);
 	switch (ev) {
 	case CONN_CONNECTED:
+		relay_session_heard(s);
 		make_client(s);
 		break;
 	case CONN_SECURED:
+		relay_session_heard(s);
 		smtp_client_secured(s->client);
 		break;
 	case CONN_DATA:
@@ -767,29 +700,61 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 		break;
 	case CONN_DRAINED:
 		if (s->wants && s->nin_hand > 0)
-			pull(s);
+			outflow_pull(s);
 		break;
 	case CONN_TIMEOUT:
 		on_timeout(s);
 		break;
 	case CONN_CLOSED:
-		if (s->client)
+		if (s->client && conn_input(s->conn).len > 0)
 			feed(s);
 		if (!s->over && s->client)
 			smtp_client_fail(
 			    s->client, OUTCOME_LOST, "the peer has closed");
 		else if (!s->over)
-			not_connected(s, OUTCOME_LOST, "the peer has closed");
+			dial_failed(s, OUTCOME_LOST, "the peer has closed");
 		break;
 	case CONN_FAILED:
 		on_failure(s);
 		break;
 	}
-	after(s);
+	relay_session_after(s);
 }
 
 bool
 relay_session_after_dot(const struct relay_session *s)
 {
 	return s->client && smtp_client_after_dot(s->client);
+}
+
+bool
+relay_session_waits(const struct relay_session *s)
+{
+	if (s->phase == POOL_CONNECTING)
+		return true;
+	return (s->phase == POOL_BUSY || s->phase == POOL_DRAINING) && !s->job;
+}
+
+static bool
+is_ungreeted(const struct relay_session *s)
+{
+	return !s->client ||
+	       smtp_client_awaits(s->client, NULL) == OUTCOME_BANNER;
+}
+
+void
+relay_session_give_up(struct relay_session *s)
+{
+	struct provider *p = s->provider;
+
+	s->is_stalled = true;
+	if (relay_session_after_dot(s)) {
+		smtp_client_take_back(s->client);
+	} else if (is_ungreeted(s) && dial_has_more(s) &&
+	           p->pool.n[POOL_CONNECTING] == 1) {
+		s->is_probe = true; /* perhaps that one answers */
+		leave_address(s);
+	} else {
+		relay_session_abort(s, "stalled");
+	}
 }

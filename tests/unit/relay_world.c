@@ -338,14 +338,20 @@ count_log(struct world *w, const char *event, const char *words)
 }
 
 void
-world_wait_log(struct world *w, const char *event, const char *words)
+world_wait_logs(struct world *w, const char *event, const char *words, size_t n)
 {
 	for (int t = 0; t < WAIT_MS; t += LOOK_MS) {
-		if (count_log(w, event, words) > 0)
+		if (count_log(w, event, words) >= n)
 			return;
 		poll(NULL, 0, LOOK_MS);
 	}
-	fail_msg("no %s with %s in the log", event, words);
+	fail_msg("not %zu %s with %s in the log", n, event, words);
+}
+
+void
+world_wait_log(struct world *w, const char *event, const char *words)
+{
+	world_wait_logs(w, event, words, 1);
 }
 
 /* What was said before is in the file when a second word of ours is: the

@@ -60,6 +60,8 @@ void world_wait(struct world *w, uint64_t queued, uint64_t held, uint64_t dead);
 struct spool_stats world_stats(struct world *w);
 /* Waits (10 s) until the log has a line with both. */
 void world_wait_log(struct world *w, const char *event, const char *words);
+void world_wait_logs(/* n of them */
+    struct world *w, const char *event, const char *words, size_t n);
 size_t world_count_log(struct world *w, const char *event, const char *words);
 /* The last dead letter. */
 struct spool_dead world_dead(struct world *w);

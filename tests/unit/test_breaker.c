@@ -14,32 +14,68 @@ static const struct breaker_settings set = {
 };
 static const uint64_t middle_5s = 1000; /* random bits: no variation of 5 s */
 
-enum step { OK, FAIL, TRIP, ASK };
+static const struct breaker_settings hard = {
+	.open_ms = 5000, .open_max_ms = 60000, .is_hard = true
+};
+
+/* PROBED: a session without a message got through, where one is wanted. */
+enum step { OK, FAIL, TRIP, ASK, PROBED };
 
 static const struct {
 	const char *why;
 	uint64_t now;
 	enum step step;
-	bool allows; /* afterwards */
+	enum breaker_state state; /* afterwards */
 } steps[] = {
-	{ "a new one lets through", 0, ASK, true },
-	{ "the first failure is not enough", 10, FAIL, true },
-	{ "nor the second", 20, FAIL, true },
-	{ "success starts the count anew", 30, OK, true },
-	{ "one", 40, FAIL, true },
-	{ "two", 50, FAIL, true },
-	{ "three in a row open it", 60, FAIL, false },
-	{ "failures of older sessions change nothing", 70, FAIL, false },
-	{ "5 s are not over", 5059, ASK, false },
-	{ "now they are: half-open", 5060, ASK, true },
-	{ "a failure there opens at once", 5061, FAIL, false },
-	{ "for twice as long", 14000, ASK, false },
-	{ "and not longer", 16061, ASK, true },
-	{ "success closes", 16062, OK, true },
-	{ "one failure is allowed again", 16063, FAIL, true },
-	{ "a trip opens at once", 16064, TRIP, false },
-	{ "for the short time again", 21100, ASK, true },
+	{ "a new one lets through", 0, ASK, BREAKER_CLOSED },
+	{ "the first failure is not enough", 10, FAIL, BREAKER_CLOSED },
+	{ "nor the second", 20, FAIL, BREAKER_CLOSED },
+	{ "success starts the count anew", 30, OK, BREAKER_CLOSED },
+	{ "one", 40, FAIL, BREAKER_CLOSED },
+	{ "two", 50, FAIL, BREAKER_CLOSED },
+	{ "three in a row open it", 60, FAIL, BREAKER_OPEN },
+	{ "failures of older sessions change nothing", 70, FAIL, BREAKER_OPEN },
+	{ "5 s are not over", 5059, ASK, BREAKER_OPEN },
+	{ "now they are: a probe is wanted", 5060, ASK, BREAKER_HALF_OPEN },
+	{ "a failure there opens at once", 5061, FAIL, BREAKER_OPEN },
+	{ "for twice as long", 14000, ASK, BREAKER_OPEN },
+	{ "and not longer", 16061, ASK, BREAKER_HALF_OPEN },
+	{ "the probe got through: on trial", 16062, PROBED, BREAKER_TRIAL },
+	{ "asking changes nothing", 16063, ASK, BREAKER_TRIAL },
+	{ "its first message failed", 16064, FAIL, BREAKER_OPEN },
+	{ "for four times as long", 30000, ASK, BREAKER_OPEN },
+	{ "until then", 40064, ASK, BREAKER_HALF_OPEN },
+	{ "again", 40065, PROBED, BREAKER_TRIAL },
+	{ "its first message went well", 40066, OK, BREAKER_CLOSED },
+	{ "one failure is allowed again", 40067, FAIL, BREAKER_CLOSED },
+	{ "a trip opens at once", 40068, TRIP, BREAKER_OPEN },
+	{ "no session from before closes it", 40069, OK, BREAKER_OPEN },
+	{ "nor gets one through", 40070, PROBED, BREAKER_OPEN },
+	{ "for the short time again", 45068, ASK, BREAKER_HALF_OPEN },
+	{ "nor does it then", 45069, OK, BREAKER_HALF_OPEN },
+	{ "but the probe does", 45070, PROBED, BREAKER_TRIAL },
+	{ "and its message", 45071, OK, BREAKER_CLOSED },
+	{ "again one", 45072, FAIL, BREAKER_CLOSED },
+	{ "two", 45073, FAIL, BREAKER_CLOSED },
+	{ "three", 45074, FAIL, BREAKER_OPEN },
+	{ "a session from before that still works closes it", 45075, OK,
+	    BREAKER_CLOSED },
 };
+
+static void
+make(struct breaker *b, enum step step, uint64_t now)
+{
+	if (step == OK)
+		(void)breaker_ok(b, now);
+	else if (step == FAIL)
+		(void)breaker_fail(b, &set, now, middle_5s);
+	else if (step == TRIP)
+		breaker_trip(b, &hard, now, middle_5s);
+	else if (step == PROBED)
+		breaker_probed(b);
+	else
+		(void)breaker_wants_probe(b, now);
+}
 
 static void
 it_opens_and_closes(void **state)
@@ -49,15 +85,29 @@ it_opens_and_closes(void **state)
 	(void)state;
 	breaker_init(&b);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-		if (steps[i].step == OK)
-			breaker_ok(&b, steps[i].now);
-		else if (steps[i].step == FAIL)
-			breaker_fail(&b, &set, steps[i].now, middle_5s);
-		else if (steps[i].step == TRIP)
-			breaker_trip(&b, &set, steps[i].now, middle_5s);
-		if (breaker_allows(&b, steps[i].now) != steps[i].allows)
-			fail_msg("%s", steps[i].why);
+		make(&b, steps[i].step, steps[i].now);
+		if (b.state != steps[i].state)
+			fail_msg("%s: %s", steps[i].why, breaker_word(&b));
+		assert_int_equal(breaker_allows(&b),
+		    b.state == BREAKER_CLOSED || b.state == BREAKER_TRIAL);
 	}
+}
+
+/* Its time runs from where the attempt began that failed, so that a probe that
+ * hangs does not make the next one later. */
+static void
+it_is_open_from_the_attempts_begin(void **state)
+{
+	struct breaker b;
+
+	(void)state;
+	breaker_init(&b);
+	breaker_trip(&b, &set, 1000, middle_5s);
+	assert_int_equal(b.until_ms, 6000);
+	assert_true(breaker_wants_probe(&b, 6000));
+	breaker_trip(&b, &set, 6000, 2 * middle_5s); /* known at 26000 */
+	assert_int_equal(b.until_ms, 16000);
+	assert_true(breaker_wants_probe(&b, 26000));
 }
 
 static void
@@ -73,8 +123,7 @@ it_never_stays_open_longer_than_the_maximum(void **state)
 		assert_true(b.until_ms - now <= 72000);
 		assert_true(b.until_ms - now >= 4000);
 		now = b.until_ms;
-		assert_true(breaker_allows(&b, now));
-		assert_int_equal(b.state, BREAKER_HALF_OPEN);
+		assert_true(breaker_wants_probe(&b, now));
 	}
 	assert_int_equal(b.length_ms, 60000);
 }
@@ -135,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_opens_and_closes),
+		cmocka_unit_test(it_is_open_from_the_attempts_begin),
 		cmocka_unit_test(it_never_stays_open_longer_than_the_maximum),
 		cmocka_unit_test(more_than_half_of_twenty_open_it),
 		cmocka_unit_test(a_pause_grows_and_is_forgotten),

@@ -219,10 +219,10 @@ static const struct world_scene chained[] = {
 	    "E done one dot 250 ok (sent)\n"
 	    "E lost quit local given up after its last reply\n" },
 	{ .why = "none is behind it: nothing changes",
-	    .script = PIPE "send one\n" ONE_PIPED "unchain\n" OK2 GO RCPT_OK
-	                   "C hello\nC .\nunchain\nS 250 ok\n"
-	                   "E done one dot 250 ok (sent)\nsend one\n"
-	                   ONE_PIPED },
+	    .script =
+	        PIPE "send one\n" ONE_PIPED "unchain\n" OK2 GO RCPT_OK
+	             "C hello\nC .\nunchain\nS 250 ok\n"
+	             "E done one dot 250 ok (sent)\nsend one\n" ONE_PIPED },
 	{ .why = "a chained one that is refused leaves the next in order",
 	    .script = PIPE
 	    "send one\nnext two\n" ONE_PIPED OK2 GO RCPT_OK "E next two\n"

@@ -119,11 +119,13 @@ an_outage_writes_nothing_and_asks_little(void **state)
 	world_wait(&w, 100, 0, 0);
 	before = world_stats(&w);
 	world_wait_log(&w, "provider.down", "one");
-	world_wait_log(&w, "provider.up", "half-open");
+	world_wait_logs(&w, "provider.trouble", "refused", 7); /* 2 probes */
 	nothing_written(&w, &before);
 	assert_in_range(
-	    world_count_log(&w, "provider.trouble", "refused"), 4, 12);
+	    world_count_log(&w, "provider.trouble", "refused"), 7, 12);
+	assert_int_equal(world_count_log(&w, "provider.up", ""), 0);
 	fake_refuse(w.fake[0], false);
+	world_wait_log(&w, "provider.up", "half-open");
 	fake_wait_mails(w.fake[0], 100);
 	world_wait(&w, 0, 0, 0);
 	for (size_t i = 0; i < 100; i++) /* nobody overtakes on one session */

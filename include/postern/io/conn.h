@@ -86,6 +86,9 @@ void conn_write(struct conn *c, const void *p, size_t n); /* copies */
 void conn_ack(struct conn *c);
 bool conn_is_full(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
+/* That, and what the kernel holds because the peer has not acknowledged it:
+ * while it changes, the peer takes something. */
+size_t conn_unacked(const struct conn *c);
 /* CONN_TIMEOUT in so many ms unless set again; 0: never.  Cheap: stores. */
 void conn_timeout(struct conn *c, uint64_t in_ms);
 

@@ -87,9 +87,8 @@ struct smtp_client_hooks {
 	void (*write)(void *arg, const char *p, size_t n);
 	void (*secure)(
 	    void *arg); /* do the handshake, then smtp_client_secured() */
-	void (*ready)(
-	    void *arg); /* logged in, or NOOP was answered: smtp_client_send()
-	                 * may be called */
+	void (*ready)(void *arg); /* logged in, or NOOP was answered:
+	                           * smtp_client_send() may be called */
 	/* The recipient's reply; indexes rise. */
 	void (*rcpt)(void *arg, struct smtp_txn *t, uint32_t index,
 	    const struct outcome *o);
