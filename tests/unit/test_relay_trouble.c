@@ -117,6 +117,7 @@ an_outage_writes_nothing_and_asks_little(void **state)
 	for (int i = 0; i < 100; i++)
 		world_send(&w, &(struct world_mail){ 0 });
 	world_wait(&w, 100, 0, 0);
+	world_wait_operations(&w, 100);
 	before = world_stats(&w);
 	world_wait_log(&w, "provider.down", "one");
 	world_wait_logs(&w, "provider.trouble", "refused", 7); /* 2 probes */
