@@ -185,6 +185,19 @@ on_connection(void *arg, size_t listener, int fd, const struct addr *peer)
  * ----------------------------------------------------------------
  */
 
+/* What the last stop has left behind. */
+static void
+tell_found(enum daemon_event event, uint64_t messages)
+{
+	struct log_line l;
+
+	if (messages == 0)
+		return;
+	log_begin(&l, &daemon_events[event], 0, 0);
+	log_num(&l, "messages", (int64_t)messages);
+	log_end(&l);
+}
+
 static void
 tell_spool(const struct daemon *d)
 {
@@ -197,13 +210,11 @@ tell_spool(const struct daemon *d)
 	log_num(&l, "flush_us", (int64_t)spool_flush_us(d->spool));
 	log_num(&l, "queued", (int64_t)st.queued);
 	log_num(&l, "held", (int64_t)st.held);
+	log_num(&l, "doubt", (int64_t)st.doubt);
 	log_num(&l, "dead", (int64_t)st.dead);
 	log_end(&l);
-	if (st.poisoned == 0)
-		return;
-	log_begin(&l, &daemon_events[DAEMON_POISON], 0, 0);
-	log_num(&l, "messages", (int64_t)st.poisoned);
-	log_end(&l);
+	tell_found(DAEMON_POISON, st.poisoned);
+	tell_found(DAEMON_DOUBT, st.doubted);
 }
 
 void

@@ -12,6 +12,7 @@ enum daemon_event {
 	DAEMON_CONFIG,
 	DAEMON_SPOOL,
 	DAEMON_POISON,
+	DAEMON_DOUBT,
 	DAEMON_SPOOL_FULL,
 	DAEMON_SPOOL_ROOM,
 	DAEMON_LISTENING,
@@ -38,10 +39,12 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_STARTING] = { "starting", LOG_LEVEL_INFO },
 	/* the configuration can be used, but look: text */
 	[DAEMON_CONFIG] = { "config.warning", LOG_LEVEL_WARN },
-	/* directory, flush_us, queued, held, dead */
+	/* directory, flush_us, queued, held, doubt, dead */
 	[DAEMON_SPOOL] = { "spool.opened", LOG_LEVEL_INFO },
 	/* messages in flight at three unclean stops are held now: messages */
 	[DAEMON_POISON] = { "spool.poison", LOG_LEVEL_ERROR },
+	/* whose end had left at the last stop, held now: messages */
+	[DAEMON_DOUBT] = { "spool.doubt", LOG_LEVEL_WARN },
 	/* nothing is accepted: queued, queued_bytes, disk_free */
 	[DAEMON_SPOOL_FULL] = { "spool.full", LOG_LEVEL_ERROR },
 	/* mail is accepted again: the same */

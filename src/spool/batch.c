@@ -139,7 +139,11 @@ class_of(const struct record_delivery *d)
 		[RECORD_DEAD] = COUNTS_DEAD,
 	};
 
-	return (struct counts_of){ d->route, d->priority, classes[d->place] };
+	enum counts_class class = classes[d->place];
+
+	if (d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_DOUBT)
+		class = COUNTS_DOUBT;
+	return (struct counts_of){ d->route, d->priority, class };
 }
 
 static enum store_table
@@ -187,6 +191,19 @@ batch_unplace(struct batch *b, struct letter *l, uint16_t n,
 		return store_damaged(&b->x);
 	counts_sub(&b->sp->counts, class_of(d), l->msg.size);
 	return store_del(&b->x, t, keys_str(&k)) < 0 ? -1 : 0;
+}
+
+int
+batch_doubt(
+    struct batch *b, struct letter *l, uint16_t n, struct record_delivery *d)
+{
+	if (batch_unplace(b, l, n, d) ||
+	    deadline_drop(b, l->msg.by_ms, l->mid, n))
+		return -1;
+	d->place = RECORD_PARKED;
+	d->hold = SPOOL_HOLD_DOUBT;
+	d->due_ms = b->now_ms; /* since when */
+	return batch_place(b, l, n, d);
 }
 
 int

@@ -48,6 +48,9 @@ MUST_CHECK int batch_place(struct batch *b, struct letter *l, uint16_t n,
     const struct record_delivery *d);
 MUST_CHECK int batch_unplace(struct batch *b, struct letter *l, uint16_t n,
     const struct record_delivery *d);
+/* From wherever it is: parked, for nobody knows whether it was delivered. */
+MUST_CHECK int batch_doubt(
+    struct batch *b, struct letter *l, uint16_t n, struct record_delivery *d);
 /* batch_place() of a dead one, with the words for its record. */
 MUST_CHECK int batch_bury(struct batch *b, struct letter *l, uint16_t n,
     const struct record_delivery *d, const struct record_dead *why);

@@ -25,7 +25,8 @@ deadline_put(struct batch *b, const struct letter *l, uint16_t n,
 
 	if (l->msg.by_ms == 0)
 		return 0;
-	if (d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_OPERATOR)
+	if (d->place == RECORD_PARKED &&
+	    (d->hold == SPOOL_HOLD_OPERATOR || d->hold == SPOOL_HOLD_DOUBT))
 		return deadline_drop(b, l->msg.by_ms, l->mid, n);
 	if (!is_wanted(b, &l->msg))
 		return 0;

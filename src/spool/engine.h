@@ -45,7 +45,7 @@ struct spool {
 	spool_ready_fn *ready_fn;
 	void (*fatal_fn)(void *arg, const struct err *err);
 	void *fatal_arg;
-	uint64_t flush_us, poisoned;
+	uint64_t flush_us, poisoned, doubted;
 	_Atomic uint64_t last_mid;
 	_Atomic size_t memory;
 	struct stat_counter commits, operations;

@@ -187,7 +187,7 @@ get_event(struct record_in *in, struct spool_event *e, const char *provider)
 	uint8_t kind = record_get_u8(in), what = record_get_u8(in);
 	struct str name;
 
-	if (kind < SPOOL_EVENT_ACCEPTED || kind > SPOOL_EVENT_PURGED ||
+	if (kind < SPOOL_EVENT_ACCEPTED || kind > SPOOL_EVENT_DOUBT ||
 	    (what & ~HAS_ALL))
 		in->bad = true;
 	e->kind = (enum spool_event_kind)kind;

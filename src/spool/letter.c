@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "postern/spool/envelope.h"
+
 #include "spool/arena.h"
 #include "spool/keys.h"
 #include "spool/store.h"
@@ -212,6 +214,15 @@ letter_rcpts(struct letter *l, uint16_t n, struct letter_rcpts *r)
 	return rcpts_table(l, n, r, &cap);
 }
 
+bool
+letter_try_rcpts(struct letter *l, uint16_t n, struct letter_rcpts *r)
+{
+	if (letter_rcpts(l, n, r) == 0)
+		return true;
+	store_forgive(l->x);
+	return false;
+}
+
 /* Do they fit into msg?  Then they are there. */
 static bool
 rcpts_fit(struct letter *l, const struct letter_rcpts *r)
@@ -294,6 +305,13 @@ letter_set_rcpts(struct letter *l, uint16_t n, struct letter_rcpts *r)
 		l->msg.inlined &= (uint8_t)~RECORD_RCPTS_INLINE;
 	}
 	return rcpts_put(l, n, r);
+}
+
+void
+letter_revive(struct letter *l, int64_t now_ms)
+{
+	l->msg.release_ms = now_ms;
+	l->msg.flags |= ENVELOPE_REVIVED;
 }
 
 /* --- the end --- */

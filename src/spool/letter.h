@@ -43,7 +43,9 @@ MUST_CHECK int letter_open(struct letter *l); /* fills msg */
 /* As letter_open() and letter_delivery(), but what cannot be read does no harm
  * to the transaction. */
 bool letter_try(struct letter *l, uint16_t n, struct record_delivery *d);
-MUST_CHECK int letter_save(struct letter *l); /* writes msg */
+bool letter_try_rcpts(
+    struct letter *l, uint16_t n, struct letter_rcpts *r); /* likewise */
+MUST_CHECK int letter_save(struct letter *l);              /* writes msg */
 /* The id must not be in use. */
 MUST_CHECK int letter_save_new(struct letter *l);
 /* Delivery n: of msg, or of dlv. */
@@ -57,6 +59,8 @@ MUST_CHECK int letter_rcpts(
 /* After letter_set_delivery() and before letter_save(). */
 MUST_CHECK int letter_set_rcpts(
     struct letter *l, uint16_t n, struct letter_rcpts *r);
+/* It has a new life: its time begins again.  Not written yet. */
+void letter_revive(struct letter *l, int64_t now_ms);
 uint32_t letter_chunks(const struct letter *l); /* of the body table */
 /* Everything of it goes; *gc: the content goes slice by slice. */
 MUST_CHECK int letter_delete(struct letter *l, bool *gc);

@@ -19,6 +19,7 @@ op_apply(struct batch *b, struct spool_op *op)
 		[OP_MOVE] = op_move,
 		[OP_RESERVE] = op_reserve,
 		[OP_ROUTE] = op_route,
+		[OP_DOUBT] = op_doubt,
 	};
 	int rc;
 
@@ -70,6 +71,8 @@ op_is_lazy(const struct spool_op *op)
 {
 	const struct spool_settle *s = (const struct spool_settle *)op;
 
+	if (op->kind == OP_DOUBT)
+		return ((const struct spool_doubt *)op)->over;
 	if (op->kind != OP_SETTLE || s->child || s->nresults == 0)
 		return false;
 	for (uint32_t i = 0; i < s->nresults; i++)

@@ -27,7 +27,8 @@ enum op_kind {
 	OP_SETTLE,
 	OP_MOVE,
 	OP_RESERVE,
-	OP_ROUTE
+	OP_ROUTE,
+	OP_DOUBT
 };
 
 struct op_abort {
@@ -70,6 +71,11 @@ MUST_CHECK int op_settle_damaged(struct batch *b, struct spool_op *op);
 MUST_CHECK int op_move(struct batch *b, struct spool_op *op);
 MUST_CHECK int op_reserve(struct batch *b, struct spool_op *op);
 MUST_CHECK int op_route(struct batch *b, struct spool_op *op);
+MUST_CHECK int op_doubt(struct batch *b, struct spool_op *op);
+/* It is known again what became of it. */
+MUST_CHECK int op_doubt_end(struct batch *b, uint64_t mid, uint16_t n);
+/* What a crash has left in doubt is parked as such; *found counts them. */
+MUST_CHECK int op_doubt_left(struct batch *b, uint64_t *found);
 /* Deletes at most max chunks of content that is on its way out; 1: more is
  * left, 0: none. */
 MUST_CHECK int op_gc(struct batch *b, unsigned max);

@@ -28,23 +28,65 @@ static int
 drop(struct move *t)
 {
 	tell(t, SPOOL_EVENT_REMOVED);
-	if (batch_unplace(t->b, &t->l, t->n, &t->d))
+	if (op_doubt_end(t->b, t->l.mid, t->n) ||
+	    batch_unplace(t->b, &t->l, t->n, &t->d))
 		return -1;
 	return batch_finish(t->b, &t->l, t->n, &t->d) < 0 ? -1 : 0;
 }
 
-/* How many are queued then. */
-static size_t
-revive(struct letter_rcpts *r, bool all)
+static bool
+is_in_doubt(const struct record_delivery *d)
 {
-	size_t queued = 0;
+	return d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_DOUBT;
+}
+
+/* One that is in doubt may move and stay so; no other becomes so. */
+static bool
+stays_in_doubt(const struct move *t, const struct spool_move *m)
+{
+	return is_in_doubt(&t->d) && m->to.hold == SPOOL_HOLD_DOUBT;
+}
+
+static size_t
+turn(struct letter_rcpts *r, enum envelope_rcpt_state from,
+    enum envelope_rcpt_state to)
+{
+	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		if (all && r->v[i].state == ENVELOPE_DEAD)
-			r->v[i].state = ENVELOPE_QUEUED;
-		queued += r->v[i].state == ENVELOPE_QUEUED;
+		if (r->v[i].state != from)
+			continue;
+		r->v[i].state = (uint8_t)to;
+		n++;
 	}
-	return queued;
+	return n;
+}
+
+/* Is there somebody to send it to? */
+static bool
+revive(struct move *t, const struct spool_move *m, struct letter_rcpts *r)
+{
+	if (stays_in_doubt(t, m))
+		return true;
+	if (m->to.hold == SPOOL_HOLD_DOUBT)
+		return false;
+	if (m->revive || t->d.place == RECORD_DEAD)
+		(void)turn(r, ENVELOPE_DEAD, ENVELOPE_QUEUED);
+	if (is_in_doubt(&t->d))
+		(void)turn(r, ENVELOPE_DOUBT, ENVELOPE_QUEUED);
+	return turn(r, ENVELOPE_QUEUED, ENVELOPE_QUEUED) > 0;
+}
+
+/* It was not tried for a while, and for all we know for longer than messages
+ * are tried at all. */
+static bool
+begins_anew(const struct move *t, const struct spool_delivery *to)
+{
+	if (t->d.place == RECORD_DEAD)
+		return true;
+	return t->d.place == RECORD_PARKED && to->hold == SPOOL_HOLD_NONE &&
+	       (t->d.hold == SPOOL_HOLD_DOUBT ||
+	           t->d.hold == SPOOL_HOLD_OPERATOR);
 }
 
 static int
@@ -54,10 +96,13 @@ put(struct move *t, const struct spool_delivery *to, struct letter_rcpts *r)
 
 	if (batch_unplace(t->b, &t->l, t->n, &t->d))
 		return -1;
+	if (begins_anew(t, to))
+		letter_revive(&t->l, t->b->now_ms);
 	if (t->d.place == RECORD_DEAD) {
 		t->l.msg.dead--;
 		t->l.msg.queued++;
 		t->d.attempts = 0;
+		t->d.handed = false;
 	}
 	t->d.route = to->route;
 	t->d.priority = to->priority;
@@ -100,7 +145,7 @@ op_move(struct batch *b, struct spool_op *op)
 		return drop(&t);
 	if (letter_rcpts(&t.l, m->n, &r))
 		return -1;
-	if (revive(&r, m->revive || t.d.place == RECORD_DEAD) == 0) {
+	if (!revive(&t, m, &r)) {
 		op->result = SPOOL_GONE; /* nobody is left to send it to */
 		return 0;
 	}

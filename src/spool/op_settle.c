@@ -17,7 +17,9 @@ struct settle {
 	struct letter l;
 	struct record_delivery d;
 	struct letter_rcpts rcpts;
-	uint32_t queued, dead; /* recipients, with the results */
+	uint32_t queued, dead, doubt; /* recipients, with the results */
+	bool *handed;                 /* of each of rcpts; NULL: none is */
+	size_t nhanded;
 };
 
 static struct str
@@ -41,6 +43,25 @@ rcpt_of(struct letter_rcpts *r, uint32_t index)
 	return lo < r->n && r->v[lo].index == index ? &r->v[lo] : NULL;
 }
 
+static bool
+hands_over(const struct settle *t)
+{
+	return t->s->hands_over && t->l.msg.deliveries < UINT16_MAX;
+}
+
+static void
+note_handed(struct settle *t, const struct record_rcpt *r)
+{
+	if (!hands_over(t) || r->state != ENVELOPE_DEAD)
+		return;
+	if (!t->handed) {
+		t->handed = arena_get(t->l.a, t->rcpts.n * sizeof *t->handed);
+		memset(t->handed, 0, t->rcpts.n * sizeof *t->handed);
+	}
+	t->handed[r - t->rcpts.v] = true;
+	t->nhanded++;
+}
+
 static void
 take_results(struct settle *t)
 {
@@ -56,10 +77,12 @@ take_results(struct settle *t)
 		r->code = from->code;
 		r->enhanced = text_or_none(from->enhanced);
 		r->text = text_or_none(from->text);
+		note_handed(t, r);
 	}
 	for (size_t i = 0; i < t->rcpts.n; i++) {
 		t->queued += t->rcpts.v[i].state == ENVELOPE_QUEUED;
 		t->dead += t->rcpts.v[i].state == ENVELOPE_DEAD;
+		t->doubt += t->rcpts.v[i].state == ENVELOPE_DOUBT;
 	}
 	if (t->s->count_attempt)
 		t->d.attempts++;
@@ -102,7 +125,9 @@ static void
 tell(struct settle *t)
 {
 	tell_state(t, ENVELOPE_DELIVERED, SPOOL_EVENT_DELIVERED);
-	tell_state(t, ENVELOPE_DEAD, SPOOL_EVENT_DEAD);
+	tell_state(t, ENVELOPE_DOUBT, SPOOL_EVENT_DOUBT);
+	tell_state(t, ENVELOPE_DEAD,
+	    hands_over(t) ? SPOOL_EVENT_MOVED : SPOOL_EVENT_DEAD);
 	tell_state(t, ENVELOPE_QUEUED,
 	    t->s->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_DEFERRED);
 }
@@ -151,6 +176,61 @@ retry(struct settle *t)
 		key = batch_key(&t->l, n, &t->d);
 		batch_ready(t->b, &key, NULL);
 	}
+	return save(t);
+}
+
+/* Those that go another way leave this delivery. */
+static void
+split(struct settle *t, struct letter_rcpts *over)
+{
+	size_t kept = 0;
+
+	*over = (struct letter_rcpts){ .v = arena_get(t->l.a,
+		                           t->nhanded * sizeof *over->v) };
+	for (size_t i = 0; i < t->rcpts.n; i++) {
+		if (t->handed[i])
+			over->v[over->n++] = t->rcpts.v[i];
+		else
+			t->rcpts.v[kept++] = t->rcpts.v[i];
+	}
+	for (size_t i = 0; i < over->n; i++)
+		over->v[i].state = ENVELOPE_QUEUED;
+	t->rcpts.n = kept;
+	t->dead -= (uint32_t)over->n;
+}
+
+/* A delivery of their own, whose time begins now. */
+static int
+hand_over(struct settle *t)
+{
+	const struct spool_delivery *to = &t->s->over_to;
+	uint16_t n = t->l.msg.deliveries++;
+	struct record_delivery d = { .place = RECORD_SCHEDULED,
+		.handed = true,
+		.route = to->route,
+		.priority = to->priority,
+		.lane = to->lane,
+		.due_ms = to->due_ms };
+	struct letter_rcpts over;
+	struct spool_key key;
+
+	split(t, &over);
+	t->l.msg.queued++;
+	letter_revive(&t->l, t->b->now_ms);
+	if (letter_set_delivery(&t->l, n, &d) ||
+	    letter_set_rcpts(&t->l, n, &over) ||
+	    batch_place(t->b, &t->l, n, &d) || deadline_put(t->b, &t->l, n, &d))
+		return -1;
+	key = batch_key(&t->l, n, &d);
+	batch_ready(t->b, &key, NULL);
+	return 0;
+}
+
+static int
+doubt(struct settle *t)
+{
+	if (batch_doubt(t->b, &t->l, t->s->key.n, &t->d))
+		return -1;
 	return save(t);
 }
 
@@ -235,6 +315,16 @@ put_child(struct settle *t)
 	                               .err = &t->s->op.err });
 }
 
+static int
+place(struct settle *t)
+{
+	if (t->nhanded && hand_over(t))
+		return -1;
+	if (t->queued)
+		return retry(t);
+	return t->doubt ? doubt(t) : finish(t);
+}
+
 int
 op_settle(struct batch *b, struct spool_op *op)
 {
@@ -242,7 +332,8 @@ op_settle(struct batch *b, struct spool_op *op)
 	int rc;
 
 	letter_init(&t.l, &b->x, &b->arena, t.s->key.mid);
-	if (deadline_drop(b, t.s->by_ms, t.s->key.mid, t.s->key.n))
+	if (deadline_drop(b, t.s->by_ms, t.s->key.mid, t.s->key.n) ||
+	    op_doubt_end(b, t.s->key.mid, t.s->key.n))
 		return -1;
 	rc = find(&t);
 	if (rc) {
@@ -251,7 +342,7 @@ op_settle(struct batch *b, struct spool_op *op)
 	}
 	take_results(&t);
 	tell(&t);
-	if (t.queued ? retry(&t) : finish(&t))
+	if (place(&t))
 		return -1;
 	return put_child(&t);
 }

@@ -6,8 +6,6 @@
 #include "spool/engine.h"
 #include "spool/keys.h"
 
-#define PURGE_A_TICK 64
-
 struct oldest {
 	int64_t at_ms;
 	uint64_t mid;
@@ -72,7 +70,7 @@ purge_some(struct batch *b)
 	struct oldest o;
 	int n, rc;
 
-	for (n = 0; n < PURGE_A_TICK; n++) {
+	for (n = 0; n < PURGE_PAGE; n++) {
 		rc = find(b, &o);
 		if (rc < 0)
 			return -1;
@@ -82,5 +80,5 @@ purge_some(struct batch *b)
 			return -1;
 		arena_reset(&b->arena);
 	}
-	return n > 0;
+	return n;
 }

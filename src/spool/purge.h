@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * spool/purge - dead letters are kept for a time and up to a size; the oldest
- * go first, some a tick.
+ * go first, a page of them a transaction.
  */
 #ifndef SPOOL_PURGE_H
 #define SPOOL_PURGE_H
@@ -12,7 +12,10 @@
 
 struct batch;
 
-/* In a transaction of its own: 1 something was purged, 0 nothing to do. */
+#define PURGE_PAGE 64
+
+/* In a transaction of its own: how many were purged; a whole page: there may
+ * be more. */
 MUST_CHECK int purge_some(struct batch *b);
 
 #endif

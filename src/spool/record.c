@@ -154,10 +154,12 @@ version(struct record_in *in)
 
 /* --- delivery --- */
 
+#define PLACE_HANDED 0x80 /* beside the place */
+
 static void
 put_delivery(struct record_out *o, const struct record_delivery *d)
 {
-	record_u8(o, (uint8_t)d->place);
+	record_u8(o, (uint8_t)(d->place | (d->handed ? PLACE_HANDED : 0)));
 	record_u8(o, d->hold);
 	record_u8(o, d->priority);
 	record_u8(o, d->lane);
@@ -172,6 +174,8 @@ get_delivery(struct record_in *in, struct record_delivery *d)
 {
 	uint8_t place = record_get_u8(in);
 
+	d->handed = (place & PLACE_HANDED) != 0;
+	place &= (uint8_t)~PLACE_HANDED;
 	if (place >= RECORD_PLACES)
 		in->bad = true;
 	d->place = (enum record_place)place;
@@ -333,8 +337,6 @@ enum {
 	RCPT_SAME = 0x80,   /* ... are those of the record before */
 };
 #define RCPT_NOTIFY_SHIFT 2
-#define RCPT_STATES 3
-
 static bool
 has_reply(const struct record_rcpt *r)
 {
@@ -407,7 +409,7 @@ record_read_rcpt(struct record_in *in, struct record_rcpt *r)
 	r->address = record_get_text(in);
 	r->orcpt = record_get_text(in);
 	get_reply(in, r, what, first);
-	if (in->bad || r->state >= RCPT_STATES || !r->address.p) {
+	if (in->bad || !r->address.p) {
 		in->bad = true;
 		return -1;
 	}
@@ -438,6 +440,31 @@ record_read_dead(struct str v, struct record_dead *d)
 	d->provider = record_get_text(&in);
 	d->enhanced = record_get_text(&in);
 	d->text = record_get_text(&in);
+	return record_end(&in);
+}
+
+/* --- doubt --- */
+
+void
+record_put_doubt(struct record_out *o, const struct record_doubt *d)
+{
+	record_u8(o, RECORD_VERSION);
+	record_text(o, d->provider);
+	record_signed(o, d->at_ms);
+	record_num(o, d->first);
+	record_num(o, d->last);
+}
+
+int
+record_read_doubt(struct str v, struct record_doubt *d)
+{
+	struct record_in in = record_of(v);
+
+	version(&in);
+	d->provider = record_get_text(&in);
+	d->at_ms = record_get_signed(&in);
+	d->first = (uint32_t)record_get_num(&in, UINT32_MAX);
+	d->last = (uint32_t)record_get_num(&in, UINT32_MAX);
 	return record_end(&in);
 }
 

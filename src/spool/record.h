@@ -57,6 +57,7 @@ enum record_place {
 struct record_delivery {
 	enum record_place place;
 	uint8_t hold; /* enum spool_hold, when parked */
+	bool handed;  /* over from another route */
 	uint8_t priority, lane;
 	uint32_t route;
 	int64_t due_ms; /* when dead: since when */
@@ -117,6 +118,15 @@ struct record_dead {
 };
 void record_put_dead(struct record_out *o, const struct record_dead *d);
 MUST_CHECK int record_read_dead(struct str v, struct record_dead *d);
+
+/* --- a delivery whose end may have left --- */
+struct record_doubt {
+	struct str provider;
+	int64_t at_ms;
+	uint32_t first, last; /* indexes of recipients */
+};
+void record_put_doubt(struct record_out *o, const struct record_doubt *d);
+MUST_CHECK int record_read_doubt(struct str v, struct record_doubt *d);
 
 /* --- small ones: a version and numbers (stat, stage, gc, quota, ...) --- */
 void record_put_pair(struct record_out *o, uint64_t a, uint64_t b);

@@ -35,9 +35,20 @@ read_key(struct str k, enum counts_class class, struct spool_key *key)
 
 	if (class == COUNTS_QUEUED)
 		return keys_read_sched(k, key);
-	if (class == COUNTS_HELD)
+	if (class == COUNTS_HELD || class == COUNTS_DOUBT)
 		return keys_read_park(k, &hold, key);
 	return keys_read_dead(k, &key->due_ms, &key->mid, &key->n);
+}
+
+/* Of those in the table, the one that the class is for. */
+static bool
+is_of(struct str k, enum counts_class class)
+{
+	bool doubt = k.len && k.p[0] == SPOOL_HOLD_DOUBT;
+
+	if (class == COUNTS_HELD)
+		return !doubt;
+	return class != COUNTS_DOUBT || doubt;
 }
 
 static int
@@ -50,7 +61,7 @@ count_table(struct batch *b, enum store_table t, enum counts_class class)
 	if (store_cursor(&c, &b->x, t))
 		return -1;
 	for (rc = store_seek(&c, STR("\0")); rc == 0; rc = store_next(&c))
-		if (read_key(c.k, class, &key) == 0)
+		if (is_of(c.k, class) && read_key(c.k, class, &key) == 0)
 			count(b, &key, class);
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;
@@ -79,7 +90,8 @@ recount(struct batch *b)
 {
 	counts_clear(&b->sp->counts);
 	if (drop_all(b) || count_table(b, STORE_SCHED, COUNTS_QUEUED) ||
-	    count_table(b, STORE_PARK, COUNTS_HELD))
+	    count_table(b, STORE_PARK, COUNTS_HELD) ||
+	    count_table(b, STORE_PARK, COUNTS_DOUBT))
 		return -1;
 	return count_table(b, STORE_DEAD, COUNTS_DEAD);
 }

@@ -125,7 +125,8 @@ first_batch(struct batch *b, struct poison_check *c)
 
 	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) || load_counts(b) ||
 	    journal_load(&sp->journal, &b->x) || last_mid(b, stopped_at) ||
-	    sweep_stage(b) || poison_check(b, c))
+	    sweep_stage(b) || op_doubt_left(b, &sp->doubted) ||
+	    poison_check(b, c))
 		return -1;
 	sp->gc_left = true; /* the first tick looks */
 	return cfg_put_stop(&b->x, false, sp->last_mid);
@@ -383,6 +384,7 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 		.readers = use.readers,
 		.memory = atomic_load(&sp->memory),
 		.poisoned = sp->poisoned,
+		.doubted = sp->doubted,
 		.full = atomic_load(&sp->space.full),
 	};
 	writer_pace(
@@ -429,6 +431,12 @@ void
 spool_move(struct spool *sp, struct spool_move *m)
 {
 	submit(sp, &m->op, OP_MOVE);
+}
+
+void
+spool_doubt(struct spool *sp, struct spool_doubt *d)
+{
+	submit(sp, &d->op, OP_DOUBT);
 }
 
 void

@@ -342,6 +342,9 @@ load(struct letter *l, uint16_t n, struct spool_loaded *out)
 	out->env = envelope_new(&env);
 	body_free(&env.body);
 	out->attempts = d.attempts;
+	out->handed = d.handed;
+	if (d.place == RECORD_PARKED)
+		out->hold = (enum spool_hold)d.hold;
 	out->key = (struct spool_key){ d.route, d.priority, d.lane, d.due_ms,
 		l->mid, n };
 	if (d.provider.len < sizeof out->provider)
@@ -483,7 +486,8 @@ spool_sweep(
 static bool
 is_held(const struct record_delivery *d)
 {
-	return d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_OPERATOR;
+	return d->place == RECORD_PARKED &&
+	       (d->hold == SPOOL_HOLD_OPERATOR || d->hold == SPOOL_HOLD_DOUBT);
 }
 
 static int

@@ -23,8 +23,9 @@
  *                           inlined & 1: text content (at most 1,400 bytes)
  * body     u64 mid,         page - 16 bytes of content, the last one shorter
  *          u32 chunk
- * dlv      u64 mid, u16 n   u8 place (scheduled, parked, dead, gone), u8 hold,
- *          (n from 1)       u8 priority, u8 lane, num route, sig due ms (dead:
+ * dlv      u64 mid, u16 n   u8 place (scheduled, parked, dead, gone), with 128:
+ *          (n from 1)       handed over by another route; u8 hold, u8 priority,
+ *                           u8 lane, num route, sig due ms (dead, in doubt:
  *                           since), num attempts, text provider
  * rcpt     u64 mid, u16 n,  recipients of delivery n, in order of index: num
  *          u32 chunk        index, u8 state | notify << 2 | reply << 6 |
@@ -55,7 +56,9 @@
  *          u64 start ms
  * journal  u64 ms << 20     events of a commit (journal.c); not below any mid
  *          | counter        drawn before
- * doubt    u64 mid, u16 n   reserved: text provider, sig ms
+ * doubt    u64 mid, u16 n   text provider, sig ms, num first, num last: those
+ *                           recipients may have been delivered; goes with the
+ *                           next settling
  */
 #include "spool/store.h"
 
@@ -374,6 +377,13 @@ int
 store_damaged(struct store_txn *x)
 {
 	return done(x, RC_DAMAGED);
+}
+
+void
+store_forgive(struct store_txn *x)
+{
+	if (x->rc == RC_DAMAGED)
+		x->rc = 0;
 }
 
 /* --- values --- */

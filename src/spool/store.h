@@ -81,6 +81,8 @@ void store_read_end(struct store_txn *x);
 enum store_fault store_fault(const struct store_txn *x);
 /* A value cannot be read, or what is asked for cannot be: returns -1. */
 int store_damaged(struct store_txn *x);
+/* What was damaged had only been read: the transaction goes on. */
+void store_forgive(struct store_txn *x);
 const char *store_fault_text(const struct store_txn *x);
 
 /* *v is borrowed until the next change in this transaction. */

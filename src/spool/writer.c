@@ -55,6 +55,7 @@ struct writer {
 	uint64_t tick_us, readers_us, gc_us; /* when next */
 	uint64_t retry_us; /* of settlings that could not be kept; 0: none */
 	unsigned tries;
+	bool purge_left; /* dead letters beyond the page */
 	bool stopping;
 };
 
@@ -206,7 +207,7 @@ writer_submit(struct writer *w, struct spool_op *op)
 static bool
 has_work(const struct writer *w, uint64_t now)
 {
-	return (w->sp->gc_left && now >= w->gc_us) ||
+	return w->purge_left || (w->sp->gc_left && now >= w->gc_us) ||
 	       !queue_is_empty(&w->queue, now < w->retry_us);
 }
 
@@ -436,6 +437,8 @@ apart(struct writer *w)
 			refuse(w, op, STORE_PANIC);
 		else if (n && must_be_kept(w, op))
 			kept[n++] = op; /* not before the one that waits */
+		else if (n && op->kind == OP_DOUBT)
+			refuse(w, op, STORE_NO_SPACE); /* nor this one */
 		else if (w->sp->space.hit && op_comes_in(op))
 			refuse(w, op, STORE_NO_SPACE);
 		else if (!alone(w, op))
@@ -488,13 +491,17 @@ static void
 purge(struct writer *w)
 {
 	uint64_t began = real_us();
+	int n = 0;
 
+	w->purge_left = false;
 	if (w->broken || counts_total(&w->sp->counts, COUNTS_DEAD) == 0)
 		return;
-	if (batch_begin(&w->b) == 0 && purge_some(&w->b) > 0)
-		(void)commit(w, began); /* else: at the next tick */
-	else
+	if (batch_begin(&w->b) == 0)
+		n = purge_some(&w->b);
+	if (n <= 0)
 		batch_abort(&w->b);
+	else if (commit(w, began) == 0) /* else: at the next tick */
+		w->purge_left = n == PURGE_PAGE;
 }
 
 static void
@@ -502,8 +509,11 @@ tick(struct writer *w)
 {
 	uint64_t now = real_us();
 
-	if (now < w->tick_us)
+	if (now < w->tick_us) {
+		if (w->purge_left)
+			purge(w);
 		return;
+	}
 	w->tick_us = now + TICK_US;
 	space_tick(w->sp);
 	purge(w);

@@ -53,7 +53,7 @@ rcpts(struct str v, struct record_out *o)
 	int n, rc;
 
 	for (n = 0; (rc = record_read_rcpt(&in, &r)) > 0; n++) {
-		assert(r.state <= 2 && r.notify <= 15);
+		assert(r.state <= 3 && r.notify <= 15);
 		record_put_rcpt(o, &r, n ? &prev : NULL);
 		prev = r;
 	}
@@ -68,6 +68,17 @@ dead(struct str v, struct record_out *o)
 	if (record_read_dead(v, &d))
 		return -1;
 	record_put_dead(o, &d);
+	return 0;
+}
+
+static int
+doubt(struct str v, struct record_out *o)
+{
+	struct record_doubt d;
+
+	if (record_read_doubt(v, &d))
+		return -1;
+	record_put_doubt(o, &d);
 	return 0;
 }
 
@@ -146,11 +157,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	v = (struct str){ (const char *)data + 1, size - 1 };
-	if (data[0] % (n + 2) < n)
-		twice(all[data[0] % (n + 2)], v);
-	else if (data[0] % (n + 2) == n)
+	if (data[0] % (n + 3) < n)
+		twice(all[data[0] % (n + 3)], v);
+	else if (data[0] % (n + 3) == n)
 		journal(v);
-	else
+	else if (data[0] % (n + 3) == n + 1)
 		key(v);
+	else
+		twice(doubt, v);
 	return 0;
 }

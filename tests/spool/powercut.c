@@ -3,8 +3,8 @@
  * powercut - cuts the power at random moments while mail passes, opens what a
  * disk would have left in a fresh process, and compares: every table can be
  * read and agrees with the others (spool_audit.c), every message answered with
- * "done" is there unless its end had been submitted, and none whose end was
- * answered has come back.
+ * "done" is there unless its end had been submitted, none whose end was
+ * answered has come back, and what was in doubt is held.
  *
  * usage: powercut DIRECTORY CUTS [SEED]
  *        powercut --check DIRECTORY        (what it calls itself)
@@ -44,11 +44,12 @@
 
 extern char **environ;
 
-enum fate { SENT, SAFE, ENDING, ENDED };
+enum fate { SENT, SAFE, IN_DOUBT, ENDING, ENDED };
 
 struct message {
 	uint64_t mid;
 	enum fate fate;
+	uint16_t n; /* the delivery it is about */
 };
 
 struct world {
@@ -75,12 +76,32 @@ die(const char *what, const char *why)
 
 /* --- the check, in a process of its own --- */
 
+static bool
+is_stored(struct spool_reader *r, uint64_t mid, bool *is_doubted)
+{
+	struct spool_loaded l;
+	struct err err;
+	bool found = false;
+
+	for (uint16_t n = 0; n < 2; n++) {
+		if (spool_load(r, mid, n, &l, &err))
+			continue;
+		found = true;
+		*is_doubted |= l.hold == SPOOL_HOLD_DOUBT;
+		envelope_free(&l.env);
+	}
+	return found;
+}
+
 static int
 check_one(struct spool_reader *r, char sign, uint64_t mid)
 {
-	struct spool_key keys[64];
-	bool is_there = spool_deliveries(r, mid, keys, 64) > 0;
+	bool is_doubted = false, is_there = is_stored(r, mid, &is_doubted);
 
+	if (sign == '?' && !is_doubted) {
+		printf("not in doubt %" PRIx64 "\n", mid);
+		return 3;
+	}
 	if (sign == '+' && !is_there) {
 		printf("missing %" PRIx64 "\n", mid);
 		return 3;
@@ -149,6 +170,8 @@ write_expected(struct world *w)
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->all[i].fate == SAFE)
 			fprintf(f, "+%" PRIx64 "\n", w->all[i].mid);
+		if (w->all[i].fate == IN_DOUBT)
+			fprintf(f, "?%" PRIx64 "\n", w->all[i].mid);
 		if (w->all[i].fate == ENDED)
 			fprintf(f, "-%" PRIx64 "\n", w->all[i].mid);
 	}
@@ -227,7 +250,7 @@ new_message(struct world *w, uint64_t mid)
 
 	pthread_mutex_lock(&w->lock);
 	m = &w->all[w->n++];
-	*m = (struct message){ mid, SENT };
+	*m = (struct message){ .mid = mid, .fate = SENT };
 	pthread_mutex_unlock(&w->lock);
 	return m;
 }
@@ -259,7 +282,8 @@ over(struct world *w, struct spool_op *op)
 	go_on(w);
 }
 
-/* --- how it ends: delivered, tried again, dead with a bounce --- */
+/* --- how it ends: delivered, tried again, dead with a bounce, handed over, in
+ * doubt before --- */
 
 struct ending {
 	struct spool_settle *s;
@@ -284,6 +308,25 @@ on_retried(struct spool_op *op, void *owner)
 
 	settle(w, op->arg, true);
 	over(w, op);
+}
+
+static void
+on_handed(struct spool_op *op, void *owner)
+{
+	struct message *m = op->arg;
+
+	m->n = 1;
+	settle(owner, m, true);
+	over(owner, op);
+}
+
+static void
+on_doubted(struct spool_op *op, void *owner)
+{
+	set_fate(owner, op->arg, IN_DOUBT);
+	if (rand_below(4))
+		settle(owner, op->arg, true);
+	over(owner, op);
 }
 
 static void
@@ -345,12 +388,35 @@ end_with_bounce(struct world *w, struct spool_settle *s, struct message *m)
 }
 
 static void
+hand_over(struct world *w, struct spool_settle *s, struct message *m)
+{
+	for (uint32_t i = 0; i < s->nresults; i++)
+		s->results[i].state = ENVELOPE_DEAD;
+	s->hands_over = true;
+	s->over_to.priority = 1;
+	submit_op(w, &s->op, on_handed, m);
+}
+
+/* Its end leaves once that is answered; then it is settled, or the power is
+ * cut before. */
+static void
+begin_end(struct world *w, struct message *m)
+{
+	struct spool_doubt *d = mem_new(sizeof *d);
+
+	d->key = (struct spool_key){ .priority = 1, .mid = m->mid };
+	d->last = 64;
+	submit_op(w, &d->op, on_doubted, m);
+	spool_doubt(w->sp, d);
+}
+
+static void
 settle(struct world *w, struct message *m, bool again)
 {
 	struct spool_settle *s = mem_new(sizeof *s + 64 * sizeof s->results[0]);
 	uint64_t what = rand_below(10);
 
-	s->key = (struct spool_key){ .priority = 1, .mid = m->mid };
+	s->key = (struct spool_key){ .priority = 1, .mid = m->mid, .n = m->n };
 	s->key.due_ms = again ? -1 : 0; /* the store's own place counts */
 	s->nresults = 64;
 	for (uint32_t i = 0; i < s->nresults; i++) {
@@ -362,6 +428,8 @@ settle(struct world *w, struct message *m, bool again)
 			s->results[i].state = ENVELOPE_QUEUED;
 		s->next_due_ms = clock_wall_ms();
 		submit_op(w, &s->op, on_retried, m);
+	} else if (what == 1 && !again) {
+		hand_over(w, s, m);
 	} else {
 		set_fate(w, m, ENDING);
 		if (what < 3 && w->n < MESSAGES)
@@ -380,7 +448,9 @@ on_safe(struct spool_op *op, void *owner)
 	struct world *w = owner;
 
 	set_fate(w, op->arg, SAFE);
-	if (rand_below(100) < 97 || w->stop)
+	if (rand_below(4) == 0)
+		begin_end(w, op->arg);
+	else if (rand_below(100) < 97 || w->stop)
 		settle(w, op->arg, false);
 	over(w, op);
 }

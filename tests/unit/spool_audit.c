@@ -114,6 +114,10 @@ see_park(struct auditor *t, struct str k, struct str v)
 
 	if (keys_read_park(k, &hold, &key) || v.len || hold == 0)
 		return BAD("a key of park cannot be read");
+	if (hold == SPOOL_HOLD_DOUBT) {
+		t->a->doubt++;
+		return check_key(t, &key, RECORD_PARKED, COUNTS_DOUBT);
+	}
 	t->a->held++;
 	return check_key(t, &key, RECORD_PARKED, COUNTS_HELD);
 }
@@ -153,6 +157,24 @@ check_content(struct auditor *t, struct letter *l)
 	return 0;
 }
 
+/* Held in doubt are those that wait for nothing else. */
+static int
+check_doubt(struct auditor *t, const struct record_delivery *d,
+    const struct letter_rcpts *r)
+{
+	bool held = d->place == RECORD_PARKED && d->hold == SPOOL_HOLD_DOUBT;
+	size_t queued = 0, doubt = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		queued += r->v[i].state == ENVELOPE_QUEUED;
+		doubt += r->v[i].state == ENVELOPE_DOUBT;
+	}
+	if (d->place != RECORD_GONE &&
+	    (held ? doubt == 0 || queued : doubt && !queued))
+		return BAD("a delivery in doubt is not where it should be");
+	return 0;
+}
+
 static int
 check_deliveries(struct auditor *t, struct letter *l)
 {
@@ -168,6 +190,8 @@ check_deliveries(struct auditor *t, struct letter *l)
 		queued += d.place <= RECORD_PARKED;
 		dead += d.place == RECORD_DEAD;
 		rcpts += (uint32_t)r.n;
+		if (check_doubt(t, &d, &r))
+			return -1;
 	}
 	if (queued != l->msg.queued || dead != l->msg.dead ||
 	    rcpts != l->msg.nrcpts || queued + dead == 0)
@@ -295,6 +319,24 @@ see_pair(struct auditor *t, struct str k, struct str v)
 }
 
 static int
+see_doubt(struct auditor *t, struct str k, struct str v)
+{
+	struct record_doubt d;
+	struct keys key;
+	uint64_t mid;
+	uint16_t n;
+	struct str u;
+
+	if (keys_read_dlv(k, &mid, &n) || record_read_doubt(v, &d))
+		return BAD("a record of doubt cannot be read");
+	t->a->doubts++;
+	keys_mid(&key, mid);
+	if (store_get(&t->r->x, STORE_MSG, keys_str(&key), &u))
+		return BAD("doubt about no message");
+	return 0;
+}
+
+static int
 see_stage(struct auditor *t, struct str k, struct str v)
 {
 	t->a->stages++;
@@ -390,6 +432,7 @@ walk_all(struct auditor *t)
 		[STORE_JOURNAL] = see_journal,
 		[STORE_PARK] = see_park,
 		[STORE_TIMER] = see_timer,
+		[STORE_DOUBT] = see_doubt,
 	};
 
 	for (int i = 0; i < STORE_TABLES; i++)

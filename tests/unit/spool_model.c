@@ -16,6 +16,7 @@
 #include "spool_kit.h"
 
 #define TEXT_MAX 512
+#define MODEL_OTHER_TEXT UINT32_MAX /* the spool's own words */
 
 void
 model_text(uint32_t number, char *to, size_t max)
@@ -136,6 +137,21 @@ place(struct model_delivery *d, const struct spool_delivery *at)
 	d->place = at->hold ? MODEL_PARKED : MODEL_SCHEDULED;
 }
 
+/* The time is the spool's: model_compare() takes it over. */
+static void
+hold_in_doubt(struct model_delivery *d)
+{
+	d->place = MODEL_PARKED;
+	d->at.hold = SPOOL_HOLD_DOUBT;
+	d->at.due_ms = -1;
+}
+
+static bool
+is_in_doubt(const struct model_delivery *d)
+{
+	return d->place == MODEL_PARKED && d->at.hold == SPOOL_HOLD_DOUBT;
+}
+
 enum spool_result
 model_accept(struct model *w, const struct model_message *m)
 {
@@ -195,23 +211,46 @@ take_results(struct model_message *m, const struct spool_settle *s,
 	}
 }
 
+/* Those that die now go another way. */
+static void
+hand_over(struct model_message *m, const struct spool_settle *s,
+    const struct model_rcpt *before)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < m->nrcpts; i++) {
+		if (m->r[i].delivery != s->key.n ||
+		    m->r[i].state != ENVELOPE_DEAD ||
+		    before[i].state == ENVELOPE_DEAD)
+			continue;
+		m->r[i].state = ENVELOPE_QUEUED;
+		m->r[i].delivery = m->ndeliveries;
+		any = true;
+	}
+	if (any)
+		place(&m->d[m->ndeliveries++], &s->over_to);
+}
+
 static void
 settled(struct model_message *m, struct model_delivery *d,
     const struct spool_settle *s)
 {
-	uint32_t queued = 0, dead = 0;
+	uint32_t queued = 0, dead = 0, doubt = 0;
 
 	for (uint32_t i = 0; i < m->nrcpts; i++) {
 		if (m->r[i].delivery != s->key.n)
 			continue;
 		queued += m->r[i].state == ENVELOPE_QUEUED;
 		dead += m->r[i].state == ENVELOPE_DEAD;
+		doubt += m->r[i].state == ENVELOPE_DOUBT;
 	}
 	d->attempts += s->count_attempt;
 	if (queued && is_at(d, &s->key)) {
 		d->at.due_ms = s->next_due_ms;
 		d->at.hold = s->hold;
 		d->place = s->hold ? MODEL_PARKED : MODEL_SCHEDULED;
+	} else if (!queued && doubt) {
+		hold_in_doubt(d);
 	} else if (!queued && dead && s->keep_dead) {
 		d->place = MODEL_DEAD;
 	} else if (!queued) {
@@ -225,12 +264,79 @@ model_settle(struct model *w, const struct spool_settle *s,
 {
 	struct model_message *m = model_find(w, s->key.mid);
 	struct model_delivery *d = delivery(m, s->key.n);
+	struct model_rcpt before[MODEL_RCPTS];
 
+	if (d)
+		d->doubted = false;
 	if (!d || d->place == MODEL_DEAD)
 		return SPOOL_GONE;
+	memcpy(before, m->r, sizeof before);
 	take_results(m, s, texts);
+	if (s->hands_over)
+		hand_over(m, s, before);
 	settled(m, d, s);
 	return child ? model_accept(w, child) : SPOOL_DONE;
+}
+
+enum spool_result
+model_doubt(struct model *w, const struct spool_doubt *o)
+{
+	struct model_delivery *d =
+	    delivery(model_find(w, o->key.mid), o->key.n);
+
+	if (o->over) {
+		if (d)
+			d->doubted = false;
+		return SPOOL_DONE;
+	}
+	if (!d || d->place != MODEL_SCHEDULED)
+		return SPOOL_GONE;
+	d->doubted = true;
+	d->first = o->first;
+	d->last = o->last;
+	return SPOOL_DONE;
+}
+
+static void
+start_with(struct model_message *m, uint16_t n)
+{
+	struct model_delivery *d = &m->d[n];
+	uint32_t queued = 0, marked = 0;
+
+	if (!d->doubted)
+		return;
+	d->doubted = false;
+	for (uint32_t i = 0; i < m->nrcpts; i++) {
+		struct model_rcpt *r = &m->r[i];
+
+		if (r->delivery != n || r->state != ENVELOPE_QUEUED)
+			continue;
+		if (i < d->first || i > d->last) {
+			queued++;
+			continue;
+		}
+		marked++;
+		r->state = ENVELOPE_DOUBT;
+		r->code = 0;
+		r->text = MODEL_OTHER_TEXT;
+	}
+	if (marked && queued == 0 && d->place <= MODEL_PARKED)
+		hold_in_doubt(d);
+}
+
+void
+model_start(struct model *w)
+{
+	for (size_t i = 0; i < MODEL_MESSAGES; i++)
+		for (uint16_t n = 0; w->m[i].mid && n < w->m[i].ndeliveries;
+		     n++)
+			start_with(&w->m[i], n);
+}
+
+static bool
+can_move(const struct model_delivery *d, const struct spool_move *o)
+{
+	return o->remove || o->to.hold != SPOOL_HOLD_DOUBT || is_in_doubt(d);
 }
 
 enum spool_result
@@ -238,22 +344,33 @@ model_move(struct model *w, const struct spool_move *o)
 {
 	struct model_message *m = model_find(w, o->mid);
 	struct model_delivery *d = delivery(m, o->n);
-	bool revive = d && (o->revive || d->place == MODEL_DEAD);
+	struct model_message was;
 	uint32_t queued = 0;
 
-	if (d && o->remove) {
+	if (!d || !can_move(d, o))
+		return SPOOL_GONE;
+	if (o->remove) {
 		gone(m, d);
 		return SPOOL_DONE;
 	}
-	for (uint32_t i = 0; d && i < m->nrcpts; i++)
-		queued += m->r[i].delivery == o->n &&
-		          (m->r[i].state == ENVELOPE_QUEUED ||
-		              (revive && m->r[i].state == ENVELOPE_DEAD));
-	if (queued == 0)
-		return SPOOL_GONE;
-	for (uint32_t i = 0; revive && i < m->nrcpts; i++)
-		if (m->r[i].delivery == o->n && m->r[i].state == ENVELOPE_DEAD)
+	if (o->to.hold == SPOOL_HOLD_DOUBT) {
+		place(d, &o->to);
+		return SPOOL_DONE;
+	}
+	was = *m;
+	for (uint32_t i = 0; i < m->nrcpts; i++) {
+		if (m->r[i].delivery != o->n)
+			continue;
+		if (((o->revive || d->place == MODEL_DEAD) &&
+		        m->r[i].state == ENVELOPE_DEAD) ||
+		    (is_in_doubt(d) && m->r[i].state == ENVELOPE_DOUBT))
 			m->r[i].state = ENVELOPE_QUEUED;
+		queued += m->r[i].state == ENVELOPE_QUEUED;
+	}
+	if (queued == 0) {
+		*m = was;
+		return SPOOL_GONE;
+	}
 	if (d->place == MODEL_DEAD)
 		d->attempts = 0;
 	place(d, &o->to);
@@ -276,6 +393,10 @@ compare_rcpt(
 	assert_int_equal(got->state, m->r[i].state);
 	assert_int_equal(got->code, m->r[i].code);
 	text[0] = 0;
+	if (m->r[i].text == MODEL_OTHER_TEXT) {
+		assert_non_null(strstr(got->text, "nobody knows"));
+		return;
+	}
 	if (m->r[i].text)
 		model_text(m->r[i].text, text, sizeof text);
 	assert_string_equal(got->text ? got->text : "", text);
@@ -302,7 +423,7 @@ compare_content(const struct model_message *m, struct kit *k)
 static void
 compare_delivery(const struct model_message *m, uint16_t n, struct kit *k)
 {
-	const struct model_delivery *d = &m->d[n];
+	struct model_delivery *d = (struct model_delivery *)(uintptr_t)&m->d[n];
 	struct spool_loaded l;
 	struct err err;
 	int rc = spool_load(k->r, m->mid, n, &l, &err);
@@ -315,7 +436,11 @@ compare_delivery(const struct model_message *m, uint16_t n, struct kit *k)
 	assert_int_equal(l.key.route, d->at.route);
 	assert_int_equal(l.key.priority, d->at.priority);
 	assert_int_equal(l.key.lane, d->at.lane);
+	if (d->at.due_ms == -1) /* since when it is in doubt */
+		d->at.due_ms = l.key.due_ms;
 	assert_int_equal(l.key.due_ms, d->at.due_ms);
+	if (d->place == MODEL_PARKED)
+		assert_int_equal(l.hold, d->at.hold);
 	assert_int_equal(l.attempts, d->attempts);
 	assert_int_equal(l.env->nrcpts, m->nrcpts);
 	for (uint32_t i = 0; i < m->nrcpts; i++)
@@ -350,15 +475,20 @@ static void
 compare_stats(const struct model *w, struct kit *k)
 {
 	struct spool_stats st;
-	size_t n[4] = { 0 };
+	const struct model_delivery *d;
+	size_t n[4] = { 0 }, doubt = 0;
 
 	for (size_t i = 0; i < MODEL_MESSAGES; i++)
-		for (uint16_t d = 0; d < w->m[i].ndeliveries && w->m[i].mid;
-		     d++)
-			n[w->m[i].d[d].place]++;
+		for (uint16_t j = 0; j < w->m[i].ndeliveries && w->m[i].mid;
+		     j++) {
+			d = &w->m[i].d[j];
+			n[d->place]++;
+			doubt += is_in_doubt(d);
+		}
 	spool_stats(k->sp, &st);
 	assert_int_equal(st.queued, n[MODEL_SCHEDULED]);
-	assert_int_equal(st.held, n[MODEL_PARKED]);
+	assert_int_equal(st.held, n[MODEL_PARKED] - doubt);
+	assert_int_equal(st.doubt, doubt);
 	assert_int_equal(st.dead, n[MODEL_DEAD]);
 }
 

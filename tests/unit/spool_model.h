@@ -15,7 +15,8 @@
 struct kit;
 
 #define MODEL_MESSAGES 96
-#define MODEL_DELIVERIES 3
+#define MODEL_DELIVERIES 3 /* that come in; some are handed over later */
+#define MODEL_DELIVERIES_MAX 12
 #define MODEL_RCPTS 24
 
 enum model_place { MODEL_SCHEDULED, MODEL_PARKED, MODEL_DEAD, MODEL_GONE };
@@ -24,6 +25,8 @@ struct model_delivery {
 	enum model_place place;
 	struct spool_delivery at;
 	uint32_t attempts;
+	bool doubted; /* its end may have left */
+	uint32_t first, last;
 };
 
 struct model_rcpt {
@@ -39,7 +42,7 @@ struct model_message {
 	bool bad; /* its size is not what was staged */
 	uint32_t nrcpts;
 	uint16_t ndeliveries;
-	struct model_delivery d[MODEL_DELIVERIES];
+	struct model_delivery d[MODEL_DELIVERIES_MAX];
 	struct model_rcpt r[MODEL_RCPTS];
 };
 
@@ -57,6 +60,8 @@ enum spool_result model_accept(struct model *w, const struct model_message *m);
 enum spool_result model_settle(struct model *w, const struct spool_settle *s,
     const uint32_t *texts, const struct model_message *child);
 enum spool_result model_move(struct model *w, const struct spool_move *m);
+enum spool_result model_doubt(struct model *w, const struct spool_doubt *o);
+void model_start(struct model *w); /* what was in doubt then is held */
 
 struct model_message *model_find(struct model *w, uint64_t mid);
 size_t model_size(const struct model *w);

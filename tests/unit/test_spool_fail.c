@@ -221,6 +221,33 @@ reserve(struct kit *k, int64_t hour)
 	assert_int_equal(k->last, SPOOL_DONE);
 }
 
+/* In doubt, held, sent again, handed over. */
+static void
+doubts(struct kit *k)
+{
+	struct kit_message m = { .bytes = 100, .nrcpts = 20 };
+	struct spool_doubt *d = mem_new(sizeof *d);
+	struct spool_settle *s;
+	uint64_t mid;
+
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	kit_op(k, &d->op);
+	d->key = kit_key(k, mid, 0);
+	d->last = 19;
+	spool_doubt(k->sp, d);
+	kit_wait(k);
+	assert_int_equal(k->last, SPOOL_DONE);
+	s = results(k, mid, 20, ENVELOPE_DOUBT);
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	move(k, mid, SPOOL_HOLD_NONE, false);
+	s = results(k, mid, 20, ENVELOPE_DEAD);
+	s->results[0].state = ENVELOPE_QUEUED;
+	s->hands_over = true;
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	assert_int_equal(kit_deliver(k, mid, 1), SPOOL_DONE);
+	assert_int_equal(kit_deliver(k, mid, 0), SPOOL_DONE);
+}
+
 /* Every operation, so that each has each of its changes fail in turn. */
 static void
 do_everything(struct kit *k, long round)
@@ -251,6 +278,7 @@ do_everything(struct kit *k, long round)
 	move(k, mid, SPOOL_HOLD_NONE, false); /* revived */
 	move(k, mid, SPOOL_HOLD_OPERATOR, false);
 	move(k, mid, SPOOL_HOLD_NONE, true);
+	doubts(k);
 	assert_int_equal(kit_accept(k, &big, &mid), SPOOL_DONE);
 	for (uint16_t n = 0; n < 3; n++)
 		assert_int_equal(kit_deliver(k, mid, n), SPOOL_DONE);

@@ -24,6 +24,7 @@
 #include "postern/io/loop.h"
 
 #include "spool/directory.h"
+#include "spool/purge.h"
 #include "spool/space.h"
 
 #include "spool_audit.h"
@@ -595,6 +596,47 @@ the_oldest_dead_letters_go_beyond_the_size(void **state)
 	kit_audit(k);
 }
 
+static void
+die_together(struct kit *k, size_t n)
+{
+	struct kit_message m = { .bytes = 50, .nrcpts = 1 };
+	uint64_t *mids = mem_array(n, sizeof *mids);
+	struct spool_settle *s;
+
+	for (size_t i = 0; i < n; i++)
+		mids[i] = kit_send(k, &m);
+	kit_wait(k);
+	for (size_t i = 0; i < n; i++) {
+		s = kit_settle_new(
+		    k, &(struct spool_key){ .priority = 1, .mid = mids[i] }, 1);
+		s->results[0].state = ENVELOPE_DEAD;
+		s->keep_dead = true;
+		spool_settle(k->sp, s);
+	}
+	kit_wait(k);
+	free(mids);
+}
+
+/* Far more than one page a tick could hold back. */
+static void
+a_flood_of_dead_letters_is_purged_as_it_comes(void **state)
+{
+	struct kit *k = *state;
+	int64_t began = clock_wall_ms();
+	struct spool_stats st;
+	struct timespec ms = { 0, 5000000 };
+
+	k->settings.dead_size_max = 50;
+	kit_open(k);
+	die_together(k, 50 * PURGE_PAGE);
+	do {
+		nanosleep(&ms, NULL);
+		spool_stats(k->sp, &st);
+		assert_true(clock_wall_ms() < began + 30000);
+	} while (st.dead != 1);
+	kit_audit(k);
+}
+
 /* --- room --- */
 
 static const struct {
@@ -674,6 +716,7 @@ main(void)
 		T(the_journal_drops_its_oldest),
 		T(old_dead_letters_are_purged),
 		T(the_oldest_dead_letters_go_beyond_the_size),
+		T(a_flood_of_dead_letters_is_purged_as_it_comes),
 		T(marks_follow_the_disk),
 		T(below_the_low_water_mark_nothing_is_accepted),
 	};

@@ -42,7 +42,7 @@ roll(uint32_t n)
 
 /* --- the play --- */
 
-enum kind { ACCEPT, SETTLE, MOVE };
+enum kind { ACCEPT, SETTLE, MOVE, DOUBT };
 
 struct step { /* an operation as it was submitted, for the model */
 	enum kind kind;
@@ -52,6 +52,7 @@ struct step { /* an operation as it was submitted, for the model */
 	struct spool_settle *s;
 	uint32_t texts[MODEL_RCPTS];
 	struct spool_move move;
+	struct spool_doubt doubt;
 };
 
 struct play {
@@ -60,6 +61,7 @@ struct play {
 	struct step step[OPS];
 	size_t n;
 	size_t comers; /* messages that this round may add */
+	size_t overs;  /* deliveries that it may have made of others */
 	bool faulty;   /* a write of this life may fail or has failed */
 	bool fatal;
 };
@@ -87,7 +89,7 @@ somewhere(void)
 		.lane = (uint8_t)roll(2),
 		.due_ms = roll(5),
 		.hold = roll(5) ? SPOOL_HOLD_NONE
-		                : (enum spool_hold)(1 + roll(8)) };
+		                : (enum spool_hold)(1 + roll(10)) };
 }
 
 static size_t
@@ -122,7 +124,7 @@ some_key(struct play *p)
 {
 	const struct model_message *m = &p->w.m[roll(MODEL_MESSAGES)];
 	struct spool_key k = { .mid = m->mid ? m->mid : spool_mid(p->k.sp),
-		.n = (uint16_t)roll(MODEL_DELIVERIES) };
+		.n = (uint16_t)roll(MODEL_DELIVERIES_MAX) };
 	const struct spool_delivery *at;
 
 	for (int i = 0; i < 50 && !m->mid; i++)
@@ -132,7 +134,7 @@ some_key(struct play *p)
 	k.mid = m->mid;
 	if (roll(10))
 		k.n = (uint16_t)roll(m->ndeliveries);
-	at = &m->d[k.n % MODEL_DELIVERIES].at;
+	at = &m->d[k.n].at;
 	k.route = at->route;
 	k.priority = at->priority;
 	k.lane = at->lane;
@@ -200,13 +202,13 @@ do_stage(struct play *p)
 static void
 some_results(struct step *s, struct spool_settle *o)
 {
-	uint32_t all = roll(3); /* the same for all, or mixed */
+	uint32_t all = roll(4); /* the same for all, or mixed */
 
 	for (uint32_t i = 0; i < o->nresults; i++) {
 		struct spool_rcpt_result *r = &o->results[i];
 
 		r->index = roll(20) ? i : roll(2 * MODEL_RCPTS);
-		r->state = (enum envelope_rcpt_state)(roll(3) ? all : roll(3));
+		r->state = (enum envelope_rcpt_state)(roll(3) ? all : roll(4));
 		r->code = (uint16_t)(250 + roll(300));
 		s->texts[i] = roll(2) ? 1 + roll(4) : 1 + roll(1u << 20);
 		model_text(s->texts[i], r->text, sizeof r->text);
@@ -214,6 +216,19 @@ some_results(struct step *s, struct spool_settle *o)
 			s->texts[i] = 0;
 		strcpy(r->enhanced, "5.1.1");
 	}
+}
+
+/* The model has room for so many deliveries. */
+static bool
+may_hand_over(struct play *p, const struct spool_key *key)
+{
+	struct model_message *m = model_find(&p->w, key->mid);
+	size_t have = m ? m->ndeliveries : MODEL_DELIVERIES;
+
+	if (roll(3) || have + p->overs >= MODEL_DELIVERIES_MAX)
+		return false;
+	p->overs++;
+	return true;
 }
 
 static void
@@ -233,6 +248,9 @@ do_settle(struct play *p)
 	o->count_attempt = roll(2);
 	memset(o->provider, 'p', roll(64));
 	o->cause = "refused";
+	o->hands_over = may_hand_over(p, &key);
+	o->over_to = somewhere();
+	o->over_to.hold = SPOOL_HOLD_NONE;
 	if (p->comers && roll(6) == 0) {
 		p->comers--;
 		s->child = true;
@@ -257,10 +275,30 @@ do_move(struct play *p)
 	o->mid = key.mid;
 	o->n = key.n;
 	o->to = somewhere();
+	if (roll(8) == 0)
+		o->to.hold = SPOOL_HOLD_DOUBT;
 	o->revive = roll(2);
 	o->remove = roll(8) == 0;
 	s->move = *o;
 	spool_move(p->k.sp, o);
+}
+
+/* As a delivery does: the end is about to leave, or has been refused. */
+static void
+do_doubt(struct play *p)
+{
+	struct step *s = step(p, DOUBT);
+	struct spool_doubt *o = mem_new(sizeof *o);
+
+	kit_op(&p->k, &o->op);
+	o->op.arg = &s->result;
+	o->key = some_key(p);
+	o->over = roll(4) == 0;
+	memset(o->provider, 'q', roll(64));
+	o->first = roll(2) ? 0 : roll(MODEL_RCPTS);
+	o->last = roll(2) ? MODEL_RCPTS : roll(MODEL_RCPTS);
+	s->doubt = *o;
+	spool_doubt(p->k.sp, o);
 }
 
 static void
@@ -274,8 +312,10 @@ do_one(struct play *p)
 			do_accept(p);
 		else
 			do_stage(p);
-	} else if (r < 85) {
+	} else if (r < 75) {
 		do_settle(p);
+	} else if (r < 87) {
+		do_doubt(p);
 	} else {
 		do_move(p);
 	}
@@ -289,6 +329,8 @@ said(struct play *p, const struct step *s)
 		return model_accept(&p->w, &s->m);
 	if (s->kind == MOVE)
 		return model_move(&p->w, &s->move);
+	if (s->kind == DOUBT)
+		return model_doubt(&p->w, &s->doubt);
 	return model_settle(&p->w, s->s, s->texts, s->child ? &s->m : NULL);
 }
 
@@ -342,6 +384,7 @@ play_round(struct play *p)
 	uint32_t ops = 1 + roll(OPS);
 
 	p->comers = room > 1 ? room - 1 : 0;
+	p->overs = 0;
 	if (roll(5) == 0)
 		some_fault(p);
 	for (uint32_t i = 0; i < ops; i++) {
@@ -355,6 +398,7 @@ play_round(struct play *p)
 	if (p->fatal || roll(15) == 0) {
 		kit_close(&p->k);
 		open_it(p);
+		model_start(&p->w);
 	}
 	model_compare(&p->w, &p->k);
 }
@@ -371,7 +415,7 @@ empty(struct play *p)
 	kit_close(&p->k);
 	open_it(p);
 	for (size_t i = 0; i < MODEL_MESSAGES; i++)
-		for (uint16_t n = 0; n < MODEL_DELIVERIES && p->w.m[i].mid;
+		for (uint16_t n = 0; n < MODEL_DELIVERIES_MAX && p->w.m[i].mid;
 		     n++) {
 			o = mem_new(sizeof *o);
 			kit_op(&p->k, &o->op);
@@ -386,7 +430,7 @@ empty(struct play *p)
 	while (a.chunks || a.stages || a.gc);
 	assert_int_equal(a.messages, 0);
 	spool_stats(p->k.sp, &st);
-	assert_int_equal(st.queued + st.held + st.dead, 0);
+	assert_int_equal(st.queued + st.held + st.dead + st.doubt, 0);
 	assert_int_equal(st.memory, 0);
 }
 

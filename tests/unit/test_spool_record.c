@@ -209,6 +209,7 @@ static const struct record_msg a_msg = {
 	.client = S("192.0.2.1"),
 	.message_id = S("<1@x>"),
 	.first = { .place = RECORD_PARKED,
+	    .handed = true,
 	    .hold = 3,
 	    .priority = 2,
 	    .lane = 255,
@@ -252,6 +253,7 @@ a_message_comes_back(void **state)
 	assert_null(m.envid.p);
 	assert_true(str_eq(m.client, a_msg.client));
 	assert_int_equal(m.first.place, RECORD_PARKED);
+	assert_true(m.first.handed);
 	assert_int_equal(m.first.lane, 255);
 	assert_int_equal(m.first.due_ms, -1);
 	assert_true(str_eq(m.first.provider, STR("ses")));
@@ -351,6 +353,14 @@ read_dead(struct str v)
 }
 
 static int
+read_doubt(struct str v)
+{
+	struct record_doubt d;
+
+	return record_read_doubt(v, &d);
+}
+
+static int
 read_pair(struct str v)
 {
 	uint64_t a, b;
@@ -372,6 +382,10 @@ small_records_are_read_as_a_whole_or_not(void **state)
 	struct record_dead d = { .code = 550,
 		.cause = STR("refused"),
 		.text = STR("no such user") };
+	struct record_doubt doubt = { .provider = STR("ses"),
+		.at_ms = 1764000000000,
+		.first = 3,
+		.last = 300 };
 	struct record_out o = out(sizeof mem);
 
 	(void)state;
@@ -382,6 +396,9 @@ small_records_are_read_as_a_whole_or_not(void **state)
 	o = out(sizeof mem);
 	record_put_dead(&o, &d);
 	only_whole(&o, read_dead);
+	o = out(sizeof mem);
+	record_put_doubt(&o, &doubt);
+	only_whole(&o, read_doubt);
 	o = out(sizeof mem);
 	record_put_pair(&o, 300, UINT64_MAX);
 	only_whole(&o, read_pair);
@@ -446,7 +463,6 @@ static const struct {
 	const char *why, *bytes;
 	size_t n;
 } bad_rcpts[] = {
-	{ "a state that does not exist", "\x00\x03\x02y\x00", 5 },
 	{ "the same reply as nobody's", "\x00\x80\x02y\x00", 5 },
 	{ "the same reply and one of its own",
 	    "\x00\x00\x02y\x00\x01\xc0\x02z\x00\x00\x00\x00", 13 },

@@ -28,6 +28,7 @@ enum envelope_flag {
 	ENVELOPE_BINARY = 1 << 9,      /* the body is not made of lines */
 	ENVELOPE_BY_RETURN = 1 << 10,  /* BY=...;R: not later than by_ms */
 	ENVELOPE_BY_TRACE = 1 << 11,   /* BY=...;NT, ;RT */
+	ENVELOPE_REVIVED = 1 << 12,    /* release_ms: when it got a new life */
 };
 
 enum envelope_notify { /* 0: none was given */
@@ -40,7 +41,8 @@ enum envelope_notify { /* 0: none was given */
 enum envelope_rcpt_state {
 	ENVELOPE_QUEUED,
 	ENVELOPE_DELIVERED,
-	ENVELOPE_DEAD, /* failed for good; kept while the message is */
+	ENVELOPE_DEAD,  /* failed for good; kept while the message is */
+	ENVELOPE_DOUBT, /* nobody knows whether it was delivered */
 };
 
 struct envelope_rcpt {

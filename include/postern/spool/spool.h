@@ -74,6 +74,7 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 	SPOOL_HOLD_DAMAGED, /* a record or the content cannot be read */
 	SPOOL_HOLD_BINARY,
 	SPOOL_HOLD_DELIVERBY,
+	SPOOL_HOLD_DOUBT, /* it may have been delivered; an operator decides */
 };
 
 struct spool_op;
@@ -151,6 +152,7 @@ struct spool_stats {
 	uint64_t map_used, disk_free, readers;
 	uint64_t memory;   /* taken of memory_max */
 	uint64_t poisoned; /* messages that this start has parked as poison */
+	uint64_t doubted;  /* deliveries that this start has found in doubt */
 	bool full;         /* low-water mark reached: nothing is accepted */
 };
 void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */

@@ -52,8 +52,13 @@ struct spool_rcpt_result {
  * they are.  If recipients are still queued afterwards, the key moves to
  * next_due_ms (or is parked, with hold); else the delivery is finished: kept
  * as a dead letter when one of its recipients is dead and keep_dead is set,
- * removed otherwise; the message goes with its last delivery.  A settle with
- * only deliveries and no child starts no commit of its own (at most 20 ms). */
+ * removed otherwise; the message goes with its last delivery.  With recipients
+ * in doubt and none queued it is parked as such.  A settle with only deliveries
+ * and no child starts no commit of its own (at most 20 ms).
+ *
+ * hands_over: the recipients that it says are dead become a delivery of their
+ * own at over_to instead, with a new life (release_ms); that one is marked, so
+ * that it is not handed over again. */
 struct spool_settle {
 	struct spool_op op;
 	struct spool_key key; /* as it was handed out */
@@ -61,6 +66,8 @@ struct spool_settle {
 	enum spool_hold hold;
 	bool keep_dead;
 	bool count_attempt;
+	bool hands_over;
+	struct spool_delivery over_to;
 	char provider[64];     /* name; "" none */
 	char provider_id[128]; /* the provider's id of the message, or "" */
 	const char
@@ -74,7 +81,22 @@ struct spool_settle {
 };
 void spool_settle(struct spool *sp, struct spool_settle *s);
 
-/* Operator's moves, one delivery each. */
+/* The end of a delivery's content is about to leave: once this is answered with
+ * DONE a crash leaves it in doubt.  The next settling ends that, or over: the
+ * provider has refused it, and nothing is settled; that starts no commit of its
+ * own. */
+struct spool_doubt {
+	struct spool_op op;
+	struct spool_key key;
+	bool over;
+	char provider[64];
+	uint32_t first, last; /* indexes of the recipients it is about */
+};
+void spool_doubt(struct spool *sp, struct spool_doubt *d);
+
+/* Operator's moves, one delivery each.  One that is dead gets a new life: no
+ * attempts, and it counts from now (release_ms).  One that is in doubt is sent
+ * again; removed: it had arrived. */
 struct spool_move {
 	struct spool_op op;
 	uint64_t mid;

@@ -32,6 +32,8 @@ struct spool_loaded {
 	uint32_t attempts;    /* of this delivery so far */
 	struct spool_key key; /* as it is in the store now */
 	char provider[64];    /* last one tried, or "" */
+	enum spool_hold hold; /* parked for it; NONE: scheduled */
+	bool handed;          /* another route handed it over */
 };
 /* 0; 1 it is gone; -1 *err (also a record that cannot be read). */
 MUST_CHECK int spool_load(struct spool_reader *r, uint64_t mid, uint16_t n,
@@ -54,7 +56,7 @@ struct spool_sweep {
 int spool_sweep(
     struct spool_reader *r, struct spool_sweep *s, uint64_t *mids, size_t max);
 /* The deliveries of a message that are still queued, or parked but by an
- * operator: those whose time may be over. */
+ * operator or in doubt: those whose time may be over. */
 int spool_deliveries(
     struct spool_reader *r, uint64_t mid, struct spool_key *keys, size_t max);
 
@@ -79,6 +81,39 @@ struct spool_dead {
 };
 int spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
     struct spool_dead *out, size_t max);
+
+/* A page of what is held or dead, as an operator asks for it.  Looks at no more
+ * than 1,024 of them: a page may be empty before the end. */
+struct spool_filter {
+	bool dead;            /* the dead letters, else what is held */
+	enum spool_hold hold; /* held for this; NONE: for whatever */
+	const char *cause;    /* of the dead; NULL here and below: any */
+	const char *provider;
+	const char *sender, *rcpt; /* an address, or "@domain" */
+	uint16_t code;             /* or its first digit; 0: any */
+	int64_t from_ms, until_ms; /* since when, until excluded; 0: any */
+};
+struct spool_mark { /* begin with all zero */
+	bool over;
+	unsigned char key[32]; /* private */
+	size_t n;              /* private */
+};
+struct spool_found {
+	uint64_t mid, parent, size;
+	uint16_t n;
+	enum spool_hold hold; /* NONE: dead */
+	bool handed;
+	uint32_t route, attempts;
+	int64_t arrival_ms;
+	int64_t at_ms;   /* dead or in doubt since; else when it came */
+	uint32_t nrcpts; /* that are dead or wait */
+	uint16_t code;
+	char cause[32], provider[64], enhanced[12], text[512];
+	char sender[256];
+	char rcpt[256]; /* the first of them, by the filter; cut */
+};
+int spool_find(struct spool_reader *r, const struct spool_filter *f,
+    struct spool_mark *mark, struct spool_found *out, size_t max);
 
 /* A page of all messages, by id: behind after.  One short read. */
 struct spool_item {
@@ -105,6 +140,7 @@ enum spool_event_kind {
 	SPOOL_EVENT_MOVED,
 	SPOOL_EVENT_REMOVED,
 	SPOOL_EVENT_PURGED,
+	SPOOL_EVENT_DOUBT,
 };
 #define SPOOL_EVENT_RCPTS 32 /* more recipients: another event of the kind */
 struct spool_event {
