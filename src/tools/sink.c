@@ -16,9 +16,9 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/map.h"
-#include "postern/io/listen.h"
 #include "postern/io/loop.h"
 #include "postern/io/tls.h"
+#include "tools/sink_door.h"
 #include "tools/sink_session.h"
 #include "tools/sink_store.h"
 
@@ -59,6 +59,7 @@ summary(struct sink *s, const char *event)
 		{ "replies_4xx", n->replies_4xx },
 		{ "replies_5xx", n->replies_5xx },
 		{ "rules", n->rules },
+		{ "limits", n->limits },
 		{ "first_us", n->first_us },
 		{ "last_us", n->last_us },
 		{ "cpu_us", cpu_us() },
@@ -120,16 +121,6 @@ on_signal(void *arg)
 	loop_stop(s->loop);
 }
 
-static void
-on_accept(void *arg, int fd, const struct addr *peer, bool full)
-{
-	(void)peer;
-	if (full)
-		close(fd);
-	else
-		sink_session_open(arg, fd);
-}
-
 static int
 open_log(struct sink *s, struct err *err)
 {
@@ -139,70 +130,112 @@ open_log(struct sink *s, struct err *err)
 	return s->log != NULL ? 0 : err_sys(err, "%s", s->opt.log);
 }
 
-static int
-open_listeners(struct sink *s, struct err *err)
+static void
+free_tls(struct sink *s)
 {
-	for (size_t i = 0; i < s->opt.nlisten; i++) {
-		if (listen_open(&s->listen[i], &s->opt.listen[i], err) == -1)
-			return -1;
-	}
-	for (size_t i = 0; i < s->opt.nlisten; i++) {
-		char text[ADDR_TEXT];
+	while (s->ntls > 0)
+		tls_free(&s->tls[--s->ntls]);
+}
 
-		addr_text(listen_addr(s->listen[i]), text);
-		listen_start(s->listen[i], s->loop, on_accept, s);
-		printf("listening %s\n", text);
+static int
+new_tls(struct sink *s, const struct sink_options *o, struct err *err)
+{
+	free_tls(s);
+	for (size_t i = 0; i < o->plan.ncertificates; i++) {
+		const struct tls_certificate c = {
+			o->plan.certificate[i].certificate,
+			o->plan.certificate[i].key
+		};
+		const struct tls_server_settings set = { .certificates = &c,
+			.ncertificates = 1 };
+
+		if (tls_server_new(&s->tls[i], &set, err) == -1)
+			return -1;
+		s->ntls++;
 	}
-	fflush(stdout);
 	return 0;
+}
+
+static void
+log_start(struct sink *s)
+{
+	if (s->log == NULL)
+		return;
+	sink_json_open(&s->json, "started");
+	sink_json_num(&s->json, "us", s->start_us);
+	sink_json_num(&s->json, "wall_us", (uint64_t)clock_wall_us());
+	sink_json_write(&s->json, s->log);
+}
+
+/* The script's time begins. */
+static void
+begin(struct sink *s)
+{
+	s->start_us = clock_mono_us();
+	log_start(s);
+}
+
+uint64_t
+sink_us(const struct sink *s)
+{
+	return clock_mono_us() - s->start_us;
+}
+
+/* SIGHUP: everything that the plan says, from the beginning.  With a mistake
+ * the old one goes on. */
+static void
+on_hangup(void *arg)
+{
+	struct sink *s = arg;
+	struct sink_options o;
+	struct err err;
+
+	if (sink_options_parse(&o, s->argc, s->argv, &err) != 0 ||
+	    new_tls(s, &o, &err) == -1) {
+		fprintf(stderr, "postern-sink: %s\n", err.text);
+		sink_options_done(&o);
+		if (s->ntls < s->opt.plan.ncertificates &&
+		    new_tls(s, &s->opt, &err) == -1)
+			fprintf(stderr, "postern-sink: %s\n", err.text);
+		return;
+	}
+	sink_plan_done(&s->opt.plan);
+	s->opt.plan = o.plan;
+	begin(s);
+	sink_door_obey(s->door);
 }
 
 static int
 start(struct sink *s, struct err *err)
 {
-	const struct tls_certificate certificate = { s->opt.certificate,
-		s->opt.key };
-	const struct tls_server_settings tls = { .certificates = &certificate,
-		.ncertificates = 1 };
-
 	s->seen = map_new();
 	sink_json_init(&s->json);
 	list_init(&s->sessions);
-	if (loop_new(&s->loop, err) == -1 || open_log(s, err) == -1)
-		return -1;
-	if (s->opt.tls != SINK_TLS_OFF &&
-	    tls_server_new(&s->tls, &tls, err) == -1)
+	if (loop_new(&s->loop, err) == -1 || open_log(s, err) == -1 ||
+	    new_tls(s, &s->opt, err) == -1)
 		return -1;
 	if (s->opt.maildir != NULL &&
 	    sink_store_new(&s->store, s->opt.maildir, err) == -1)
 		return -1;
-	return open_listeners(s, err);
-}
-
-static void
-run(struct sink *s)
-{
-	struct loop_signal *term, *intr;
-
-	term = loop_signal_new(s->loop, SIGTERM, on_signal, s);
-	intr = loop_signal_new(s->loop, SIGINT, on_signal, s);
-	loop_run(s->loop);
-	loop_signal_free(&term);
-	loop_signal_free(&intr);
-	summary(s, "summary");
+	/* before anybody is told that it listens, and may send one */
+	s->signal[0] = loop_signal_new(s->loop, SIGTERM, on_signal, s);
+	s->signal[1] = loop_signal_new(s->loop, SIGINT, on_signal, s);
+	s->signal[2] = loop_signal_new(s->loop, SIGHUP, on_hangup, s);
+	begin(s);
+	return sink_door_new(&s->door, s, err);
 }
 
 static void
 stop(struct sink *s)
 {
-	for (size_t i = 0; i < SINK_LISTEN_MAX; i++) {
-		if (s->listen[i] != NULL)
-			listen_close(&s->listen[i]);
-	}
+	sink_door_free(&s->door);
 	sink_session_close_all(s);
 	sink_store_free(&s->store);
-	if (s->tls != NULL)
-		tls_free(&s->tls);
+	free_tls(s);
+	for (size_t i = 0; i < SINK_SIGNALS; i++) {
+		if (s->signal[i] != NULL)
+			loop_signal_free(&s->signal[i]);
+	}
 	if (s->loop != NULL)
 		loop_free(&s->loop);
 	map_free(&s->seen);
@@ -215,7 +248,7 @@ stop(struct sink *s)
 int
 main(int argc, char **argv)
 {
-	struct sink s = { 0 };
+	struct sink s = { .argc = argc, .argv = argv };
 	struct err err = { 0 };
 	int rc = sink_options_parse(&s.opt, argc, argv, &err);
 
@@ -231,7 +264,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "postern-sink: %s\n", err.text);
 		rc = EX_UNAVAILABLE;
 	} else {
-		run(&s);
+		loop_run(s.loop);
+		summary(&s, "summary");
 		rc = 0;
 	}
 	stop(&s);

@@ -55,9 +55,7 @@ plain(struct sink_auth *a, struct str text, struct smtp_reply *r)
 	rest = (struct str){ (const char *)d, (size_t)n };
 	str_cut(&rest, '\0');
 	user = str_cut(&rest, '\0');
-	end(a,
-	    str_eq(user, str_of(a->user)) && str_eq(rest, str_of(a->password)),
-	    r);
+	end(a, str_eq(user, a->user) && str_eq(rest, a->password), r);
 }
 
 static void
@@ -71,7 +69,7 @@ login_user(struct sink_auth *a, struct str text, struct smtp_reply *r)
 		return;
 	}
 	a->user_fits =
-	    str_eq((struct str){ (const char *)d, (size_t)n }, str_of(a->user));
+	    str_eq((struct str){ (const char *)d, (size_t)n }, a->user);
 	a->step = SINK_AUTH_LOGIN_PASSWORD;
 	smtp_reply_set(r, 334, "", "UGFzc3dvcmQ6");
 }
@@ -88,7 +86,7 @@ login_password(struct sink_auth *a, struct str text, struct smtp_reply *r)
 		end(a,
 		    a->user_fits &&
 		        str_eq((struct str){ (const char *)d, (size_t)n },
-		            str_of(a->password)),
+		            a->password),
 		    r);
 }
 

@@ -12,7 +12,7 @@
 #include "postern/smtp/smtp_server.h"
 
 struct sink_auth {
-	const char *user, *password; /* borrowed; NULL: AUTH is not known */
+	struct str user, password; /* borrowed; user.p NULL: no AUTH */
 	enum sink_auth_step {
 		SINK_AUTH_IDLE,
 		SINK_AUTH_PLAIN,

@@ -8,6 +8,9 @@
 
 #include "config.h"
 
+#include "postern/base/mem.h"
+#include "tools/sink_script.h"
+
 #define SIZE_MAX_DEFAULT (64 * 1024 * 1024)
 #define RECIPIENTS_MAX 10000
 
@@ -22,6 +25,8 @@ enum option_id {
 	OPT_AUTH,
 	OPT_MAILDIR,
 	OPT_LOG,
+	OPT_BRIEF,
+	OPT_SCRIPT,
 	OPT_REPLY,
 	OPT_DELAY,
 	OPT_DISABLE,
@@ -45,6 +50,8 @@ static const struct option options[] = {
 	{ "auth", required_argument, NULL, OPT_AUTH },
 	{ "maildir", required_argument, NULL, OPT_MAILDIR },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "brief", no_argument, NULL, OPT_BRIEF },
+	{ "script", required_argument, NULL, OPT_SCRIPT },
 	{ "reply", required_argument, NULL, OPT_REPLY },
 	{ "delay", required_argument, NULL, OPT_DELAY },
 	{ "disable", required_argument, NULL, OPT_DISABLE },
@@ -65,36 +72,15 @@ static const struct option options[] = {
 static const char *const tls_names[] = { "off", "starttls", "required",
 	"implicit" };
 
-struct extension {
-	const char *name;
-	uint32_t bit;
-};
-static const struct extension extensions[] = {
-	{ "PIPELINING", SINK_NO_PIPELINING },
-	{ "SIZE", SINK_NO_SIZE },
-	{ "8BITMIME", SINK_NO_8BITMIME },
-	{ "SMTPUTF8", SINK_NO_SMTPUTF8 },
-	{ "CHUNKING", SINK_NO_CHUNKING },
-	{ "DSN", SINK_NO_DSN },
-	{ "ENHANCEDSTATUSCODES", SINK_NO_ENHANCED },
-	{ NULL, 0 },
-};
-static const struct extension offers[] = {
-	{ "MT-PRIORITY", SINK_MT_PRIORITY },
-	{ "REQUIRETLS", SINK_REQUIRETLS },
-	{ "BINARYMIME", SINK_BINARYMIME },
-	{ "DELIVERBY", SINK_DELIVERBY },
-	{ NULL, 0 },
-};
-
 static void
 help(void)
 {
 	fputs("usage: postern-sink [-l ADDRESS:PORT] [--tls off|starttls|"
 	      "required|implicit]\n"
 	      "    [--certificate FILE --key FILE] [--auth USER:PASSWORD]\n"
-	      "    [--maildir DIRECTORY] [--log FILE] [--reply STAGE=ACTION] "
-	      "[--delay [STAGE=]MS]\n"
+	      "    [--maildir DIRECTORY] [--log FILE [--brief]] [--script "
+	      "FILE]\n"
+	      "    [--reply STAGE=ACTION] [--delay [STAGE=]MS]\n"
 	      "    [--disable NAME[,NAME]] [--offer NAME[,NAME]] "
 	      "[--limits \"NAME=N ...\"]\n"
 	      "    [--max-size N] [--max-recipients N] [--max-connections N]\n"
@@ -160,39 +146,55 @@ set_tls(struct sink_options *o, const char *text, struct err *err)
 }
 
 static int
-set_auth(struct sink_options *o, char *text, struct err *err)
+set_auth(struct sink_options *o, const char *text, struct err *err)
 {
-	char *colon = strchr(text, ':');
+	struct str rest = str_of(text);
 
-	if (colon == NULL || colon == text)
-		return err_set(err, ERR_CONFIG, "write USER:PASSWORD");
-	*colon = '\0';
-	o->user = text;
-	o->password = colon + 1;
-	return 0;
+	o->user = str_cut(&rest, ':');
+	o->password = rest;
+	return o->user.len > 0 && rest.p > o->user.p + o->user.len
+	           ? 0
+	           : err_set(err, ERR_CONFIG, "write USER:PASSWORD");
 }
 
-/* "NAME,NAME" of a table. */
+/* "NAME,NAME" */
 static int
-add_names(uint32_t *bits, const struct extension *table, const char *text,
-    struct err *err)
+add_names(struct sink_options *o, int opt, const char *text, struct err *err)
 {
+	struct sink_capability c = { .disable = 0 };
 	struct str rest = str_of(text);
 
 	while (rest.len > 0) {
 		struct str name = str_trim(str_cut(&rest, ','));
-		size_t i = 0;
 
-		while (table[i].name != NULL && !str_is(name, table[i].name))
-			i++;
-		if (table[i].name == NULL)
-			return err_set(err, ERR_CONFIG,
-			    "\"%.*s\" is no extension of the sink that can be "
-			    "chosen here",
-			    (int)name.len, name.p);
-		*bits |= table[i].bit;
+		if (opt == OPT_OFFER
+		        ? sink_plan_offer(&c.offer, name, err) == -1
+		        : sink_plan_disable(&c.disable, name, err) == -1)
+			return -1;
 	}
-	return 0;
+	return sink_plan_capability(&o->plan, &c, err);
+}
+
+/* --max-connections and --max-messages: limits as a script has them. */
+static int
+add_limit(struct sink_options *o, int opt, const char *arg, struct err *err)
+{
+	bool sessions = opt == OPT_MAX_CONNECTIONS;
+	struct sink_limit x = { .of = sessions ? SINK_LIMIT_SESSIONS
+		                               : SINK_LIMIT_MAILS,
+		.at = sessions ? SINK_BANNER : SINK_MAIL };
+
+	if (number32(arg, UINT32_MAX, &x.most, err) == -1)
+		return -1;
+	if (x.most == 0)
+		return 0;
+	smtp_reply_set(&x.deed.reply, 421, sessions ? "" : "4.7.0", "%s",
+	    sessions ? "Too many connections"
+	             : "Too many messages in this session");
+	x.deed.reply.close = true;
+	x.text =
+	    mem_printf("%u %s", x.most, sessions ? "connections" : "messages");
+	return sink_limits_put(&o->plan.limits, &x, err);
 }
 
 static int
@@ -204,9 +206,8 @@ set_limit(struct sink_options *o, int opt, const char *arg, struct err *err)
 	case OPT_MAX_RECIPIENTS:
 		return number32(arg, RECIPIENTS_MAX, &o->recipients_max, err);
 	case OPT_MAX_CONNECTIONS:
-		return number32(arg, UINT32_MAX, &o->connections_max, err);
 	case OPT_MAX_MESSAGES:
-		return number32(arg, UINT32_MAX, &o->messages_max, err);
+		return add_limit(o, opt, arg, err);
 	default:
 		o->once = opt == OPT_ONCE;
 		return number(arg, UINT64_MAX, &o->count, err);
@@ -214,7 +215,7 @@ set_limit(struct sink_options *o, int opt, const char *arg, struct err *err)
 }
 
 static int
-set_option(struct sink_options *o, int opt, char *arg, struct err *err)
+set_option(struct sink_options *o, int opt, const char *arg, struct err *err)
 {
 	switch (opt) {
 	case OPT_LISTEN:
@@ -238,14 +239,18 @@ set_option(struct sink_options *o, int opt, char *arg, struct err *err)
 	case OPT_LOG:
 		o->log = arg;
 		return 0;
+	case OPT_BRIEF:
+		o->brief = true;
+		return 0;
+	case OPT_SCRIPT:
+		return sink_script_read(&o->plan, arg, err);
 	case OPT_REPLY:
-		return sink_rules_add(&o->rules, arg, err);
+		return sink_rules_add(&o->plan.rules, arg, err);
 	case OPT_DELAY:
-		return sink_rules_delay(&o->rules, arg, err);
+		return sink_delays_add(&o->plan.delays, arg, err);
 	case OPT_DISABLE:
-		return add_names(&o->disable, extensions, arg, err);
 	case OPT_OFFER:
-		return add_names(&o->offer, offers, arg, err);
+		return add_names(o, opt, arg, err);
 	case OPT_LIMITS:
 		o->limits = arg;
 		return 0;
@@ -267,6 +272,24 @@ option_name(int opt)
 	return "?";
 }
 
+/* Before those of a script: of these the last that holds is shown. */
+static int
+add_certificate(struct sink_options *o, struct err *err)
+{
+	struct sink_certificate c = { .certificate = mem_str(o->certificate),
+		.key = mem_str(o->key) };
+
+	if (sink_plan_certificate(&o->plan, &c, err) == -1)
+		return -1;
+	if (o->plan.ncertificates > 1) {
+		c = o->plan.certificate[o->plan.ncertificates - 1];
+		memmove(o->plan.certificate + 1, o->plan.certificate,
+		    (o->plan.ncertificates - 1) * sizeof c);
+		o->plan.certificate[0] = c;
+	}
+	return 0;
+}
+
 /* What must fit together, and the defaults that depend on each other. */
 static int
 finish(struct sink_options *o, bool tls_said, struct err *err)
@@ -276,12 +299,15 @@ finish(struct sink_options *o, bool tls_said, struct err *err)
 	if ((o->certificate == NULL) != (o->key == NULL))
 		return err_set(
 		    err, ERR_CONFIG, "--certificate and --key belong together");
-	if (!tls_said && o->certificate != NULL)
+	if (o->certificate != NULL && add_certificate(o, err) == -1)
+		return -1;
+	if (!tls_said && o->plan.ncertificates > 0)
 		o->tls = SINK_TLS_STARTTLS;
-	if (o->tls != SINK_TLS_OFF && o->certificate == NULL)
+	if (o->tls != SINK_TLS_OFF && o->plan.ncertificates == 0)
 		return err_set(err, ERR_CONFIG,
 		    "--tls %s needs --certificate and --key",
 		    tls_names[o->tls]);
+	sink_plan_seed(&o->plan);
 	return 0;
 }
 
@@ -295,6 +321,7 @@ sink_options_parse(
 	*o = (struct sink_options){ .hostname = "sink.example",
 		.size_max = SIZE_MAX_DEFAULT,
 		.recipients_max = RECIPIENTS_MAX };
+	optind = 0; /* it may be read more than once */
 	while ((opt = getopt_long(argc, argv, "l:hV", options, NULL)) != -1) {
 		if (opt == '?')
 			return err_set(err, ERR_CONFIG, "see --help");
@@ -318,5 +345,5 @@ sink_options_parse(
 void
 sink_options_done(struct sink_options *o)
 {
-	sink_rules_done(&o->rules);
+	sink_plan_done(&o->plan);
 }

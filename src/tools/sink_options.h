@@ -11,32 +11,13 @@
 
 #include "postern/base/err.h"
 #include "postern/io/addr.h"
-#include "tools/sink_rules.h"
+#include "tools/sink_plan.h"
 
 enum sink_tls {
 	SINK_TLS_OFF,
 	SINK_TLS_STARTTLS, /* offered */
 	SINK_TLS_REQUIRED, /* nothing goes before it */
 	SINK_TLS_IMPLICIT, /* before the banner */
-};
-
-/* What EHLO does not offer. */
-enum sink_disable {
-	SINK_NO_PIPELINING = 1 << 0,
-	SINK_NO_SIZE = 1 << 1,
-	SINK_NO_8BITMIME = 1 << 2,
-	SINK_NO_SMTPUTF8 = 1 << 3,
-	SINK_NO_CHUNKING = 1 << 4,
-	SINK_NO_DSN = 1 << 5,
-	SINK_NO_ENHANCED = 1 << 6,
-};
-
-/* What EHLO offers only when it is told to. */
-enum sink_offer {
-	SINK_MT_PRIORITY = 1 << 0,
-	SINK_REQUIRETLS = 1 << 1, /* under TLS */
-	SINK_BINARYMIME = 1 << 2, /* with CHUNKING */
-	SINK_DELIVERBY = 1 << 3,
 };
 
 #define SINK_LISTEN_MAX 8
@@ -47,13 +28,13 @@ struct sink_options { /* strings borrowed from the command line */
 	const char *hostname;
 	enum sink_tls tls;
 	const char *certificate, *key;
-	const char *user, *password; /* NULL: no AUTH is asked for */
-	const char *maildir, *log;   /* log "-": standard output */
-	struct sink_rules rules;
-	uint32_t disable, offer;
-	const char *limits; /* the EHLO line of LIMITS; NULL: none */
+	struct str user, password; /* user.p NULL: no AUTH is asked for */
+	const char *maildir, *log; /* log "-": standard output */
+	bool brief;                /* the log's */
+	struct sink_plan plan;     /* limits and rules are counted in it */
+	const char *limits;        /* the EHLO line of LIMITS; NULL: none */
 	uint64_t size_max;
-	uint32_t recipients_max, connections_max, messages_max;
+	uint32_t recipients_max;
 	bool delayed_ack;
 	uint64_t count; /* say so when so many messages are here; 0: never */
 	bool once;      /* and end then */

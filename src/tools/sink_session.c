@@ -16,6 +16,7 @@
 #include "postern/smtp/smtp_server.h"
 #include "tools/sink.h"
 #include "tools/sink_auth.h"
+#include "tools/sink_line.h"
 #include "tools/sink_mail.h"
 
 #define IDLE_MS 600000
@@ -34,9 +35,13 @@ struct sink_session {
 	struct smtp_server_settings set;
 	const char *extensions[4]; /* EHLO lines besides the server's own */
 	char limits[96];           /* one of them */
-	struct timer *timer;       /* a delayed banner or answer */
+	struct sink_line line;     /* to the client */
+	enum sink_stage stage;     /* of what is answered now */
+	uint64_t due_us;           /* when that answer leaves */
+	struct timer *work;        /* a command that takes its time */
+	struct smtp_reply answer;  /* what it will bring; code 0: handle it */
 	bool greeted;
-	struct smtp_reply answer; /* what the timer brings */
+	bool is_last_word; /* nothing is held back any more */
 	struct sink_auth auth;
 	bool secure_next; /* 220 to STARTTLS was given */
 	bool doomed;      /* ends without a word */
@@ -60,65 +65,149 @@ session_free(struct sink_session *s)
 	s->sink->n.open--;
 	list_remove(&s->node);
 	smtp_server_free(&s->smtp);
-	timer_free(&s->timer);
+	timer_free(&s->work);
+	sink_line_done(&s->line);
 	if (s->conn != NULL)
 		conn_close(&s->conn);
 	s->magic = 0;
 	free(s);
 }
 
+/* --- rules and limits --------------------------------------------------------
+ */
+
+/* The answer to what comes now takes the line's time from now on. */
 static void
-log_rule(
-    struct sink_session *s, enum sink_stage stage, const struct sink_rule *rule)
+at_stage(struct sink_session *s, enum sink_stage stage)
+{
+	s->stage = stage;
+	s->due_us =
+	    clock_mono_us() + sink_delays_line(&s->sink->opt.plan.delays, stage,
+	                          sink_us(s->sink));
+}
+
+static void
+log_deed(struct sink_session *s, const char *event, enum sink_stage stage,
+    const struct sink_limit *limit, const struct sink_deed *deed)
 {
 	static const char *const action[] = { "reply", "drop", "reset",
 		"hang" };
 	struct sink_json *j = &s->sink->json;
 
-	s->sink->n.rules++;
 	if (s->sink->log == NULL)
 		return;
-	sink_json_open(j, "rule");
+	sink_json_open(j, event);
+	sink_json_num(j, "us", clock_mono_us());
 	sink_json_num(j, "connection", s->mail.connection);
 	sink_json_str(j, "stage", str_of(sink_rules_stage(stage)));
-	sink_json_str(j, "action", str_of(action[rule->action]));
-	if (rule->action == SINK_REPLY)
-		sink_json_num(j, "code", rule->reply.code);
+	if (limit != NULL)
+		sink_json_str(j, "limit", str_of(limit->text));
+	sink_json_str(j, "action", str_of(action[deed->action]));
+	if (deed->action == SINK_REPLY)
+		sink_json_num(j, "code", deed->reply.code);
 	sink_json_write(j, s->sink->log);
 }
 
-/* The first rule that fits is carried out: true, and *reply or the session's
- * fate is set. */
-static bool
-ruled(struct sink_session *s, enum sink_stage stage, struct str address,
+static void
+carry_out(struct sink_session *s, const struct sink_deed *deed,
     struct smtp_reply *reply)
 {
+	*reply = deed->reply;
+	s->doomed = deed->action != SINK_REPLY;
+	s->doom = deed->action;
+	if (s->doomed)
+		sink_line_write(&s->line, NULL, 0, s->due_us);
+}
+
+/* The first rule that fits is carried out: true, and *reply or the session's
+ * fate is set.  address: of a recipient that is not yet accepted. */
+static bool
+ruled(struct sink_session *s, enum sink_stage stage, const struct str *address,
+    struct smtp_reply *reply)
+{
+	const struct sink_mail *m = &s->mail;
+	const struct sink_moment now = { .stage = stage,
+		.us = sink_us(s->sink),
+		.connection = m->connection,
+		.nth = m->begun,
+		.message = m->message,
+		.has_sender = m->sender != NULL,
+		.sender = str_of(m->sender),
+		.rcpt = address != NULL ? address : m->address,
+		.nrcpts = address != NULL ? 1 : m->nrcpts };
 	const struct sink_rule *rule =
-	    sink_rules_match(&s->sink->opt.rules, stage, address);
+	    sink_rules_match(&s->sink->opt.plan.rules, &now);
 
 	if (rule == NULL)
 		return false;
-	log_rule(s, stage, rule);
-	*reply = rule->reply;
-	s->doomed = rule->action != SINK_REPLY;
-	s->doom = rule->action;
+	s->sink->n.rules++;
+	log_deed(s, "rule", stage, NULL, &rule->deed);
+	carry_out(s, &rule->deed, reply);
 	return true;
 }
 
-/* Says *reply (code 0: handle the command as usual) after the delay. */
-static int
-after_delay(
-    struct sink_session *s, enum sink_stage stage, struct smtp_reply *reply)
+static uint32_t
+older_sessions(const struct sink_session *s)
 {
-	uint32_t ms = s->sink->opt.rules.delay_ms[stage];
+	uint32_t n = 0;
 
-	if (s->doomed)
-		return SMTP_LATER;
-	if (ms == 0)
-		return reply->code == 0 ? SMTP_PASS : SMTP_NOW;
+	for (const struct list *l = s->node.prev; l != &s->sink->sessions;
+	     l = l->prev)
+		n++;
+	return n;
+}
+
+static struct sink_load
+load_at(const struct sink_session *s, enum sink_stage stage, uint64_t now_us)
+{
+	bool sessions = s->sink->opt.plan.limits.n > 0;
+
+	return (struct sink_load){ .stage = stage,
+		.us = now_us - s->sink->start_us,
+		.wall_us = (uint64_t)clock_wall_us(),
+		.recipients = stage == SINK_RCPT ? 1 : s->mail.nrcpts,
+		.older = sessions ? older_sessions(s) : 0,
+		.mails = s->mail.nth };
+}
+
+/* Is a limit passed?  Then its reply, or the session's fate, is set; else this
+ * is counted. */
+static bool
+limited(struct sink_session *s, enum sink_stage stage, struct smtp_reply *reply)
+{
+	struct sink_limits *all = &s->sink->opt.plan.limits;
+	uint64_t now = clock_mono_us();
+	const struct sink_load load = load_at(s, stage, now);
+	const struct sink_limit *over = sink_limits_over(all, &load);
+
+	if (over == NULL) {
+		if (sink_limits_count(all, &load) && stage != SINK_DOT)
+			sink_mail_counted(&s->mail, s->sink, &load, now);
+		s->mail.end_us = now;
+		return false;
+	}
+	s->sink->n.limits++;
+	s->sink->n.refused_connections +=
+	    over->of == SINK_LIMIT_SESSIONS && stage == SINK_BANNER;
+	log_deed(s, "limit", stage, over, &over->deed);
+	carry_out(s, &over->deed, reply);
+	return true;
+}
+
+/* Does this stage take time before *reply holds (code 0: before the command is
+ * handled)?  Then the next ones wait. */
+static bool
+is_working(struct sink_session *s, enum sink_stage stage,
+    const struct smtp_reply *reply)
+{
+	uint64_t us = sink_delays_work(
+	    &s->sink->opt.plan.delays, stage, sink_us(s->sink));
+
+	if (us == 0)
+		return false;
 	s->answer = *reply;
-	timer_set(s->timer, ms);
-	return SMTP_LATER;
+	timer_set(s->work, (us + 999) / 1000);
+	return true;
 }
 
 /* --- commands ---------------------------------------------------------------
@@ -153,24 +242,52 @@ starttls(struct sink_session *s, struct str argument, struct smtp_reply *r)
 	s->secure_next = true;
 }
 
+static struct tls_context *
+tls_now(const struct sink_session *s)
+{
+	const struct sink *k = s->sink;
+	size_t i = sink_plan_shown(&k->opt.plan, sink_us(k));
+
+	return k->opt.tls == SINK_TLS_OFF || i >= k->ntls ? NULL : k->tls[i];
+}
+
+static bool
+offers_starttls(const struct sink_session *s)
+{
+	struct sink_capability c =
+	    sink_plan_offered(&s->sink->opt.plan, sink_us(s->sink));
+
+	return !conn_is_secure(s->conn) && tls_now(s) != NULL &&
+	       !(c.disable & SINK_NO_STARTTLS);
+}
+
+static bool
+offers_auth(const struct sink_session *s)
+{
+	const struct sink_options *o = &s->sink->opt;
+	struct sink_capability c =
+	    sink_plan_offered(&o->plan, sink_us(s->sink));
+
+	return o->user.p != NULL && !(c.disable & SINK_NO_AUTH) &&
+	       (conn_is_secure(s->conn) || o->tls == SINK_TLS_OFF);
+}
+
 /* A command of the sink's own, or one that must wait: *r is filled. */
 static void
 own_command(
     struct sink_session *s, size_t i, struct str argument, struct smtp_reply *r)
 {
 	const struct sink_options *o = &s->sink->opt;
-	bool secure = conn_is_secure(s->conn);
 
-	if (verbs[i].stage == SINK_STARTTLS && s->sink->tls != NULL && !secure)
+	if (verbs[i].stage == SINK_STARTTLS && offers_starttls(s))
 		starttls(s, argument, r);
-	else if (o->tls == SINK_TLS_REQUIRED && !secure &&
+	else if (o->tls == SINK_TLS_REQUIRED && !conn_is_secure(s->conn) &&
 	         (!verbs[i].early || verbs[i].stage == SINK_AUTH))
 		smtp_reply_set(
 		    r, 530, "5.7.0", "Must issue a STARTTLS command first");
-	else if (verbs[i].stage == SINK_AUTH && o->user != NULL &&
-	         (secure || o->tls == SINK_TLS_OFF))
+	else if (verbs[i].stage == SINK_AUTH && offers_auth(s))
 		sink_auth_start(&s->auth, argument, r);
-	else if (o->user != NULL && s->auth.step != SINK_AUTH_DONE &&
+	else if (o->user.p != NULL && s->auth.step != SINK_AUTH_DONE &&
 	         !verbs[i].early)
 		smtp_reply_set(r, 530, "5.7.0", "Authentication required");
 }
@@ -182,6 +299,15 @@ is_ruled_here(enum sink_stage stage)
 	return stage != SINK_MAIL && stage != SINK_RCPT && stage != SINK_DATA;
 }
 
+/* code 0: handle the command as usual. */
+static int
+after_work(struct sink_session *s, const struct smtp_reply *reply)
+{
+	if (s->doomed || is_working(s, s->stage, reply))
+		return SMTP_LATER;
+	return reply->code == 0 ? SMTP_PASS : SMTP_NOW;
+}
+
 static int
 on_command(
     void *arg, struct str verb, struct str argument, struct smtp_reply *reply)
@@ -191,19 +317,19 @@ on_command(
 
 	reply->code = 0;
 	if (verb.len == 0) {
+		at_stage(s, SINK_AUTH);
 		sink_auth_line(&s->auth, argument, reply);
-		return after_delay(s, SINK_AUTH, reply);
+		return after_work(s, reply);
 	}
 	while (i < n && !str_is(verb, verbs[i].verb))
 		i++;
+	at_stage(s, i == n ? SINK_NOOP : verbs[i].stage);
 	if (i == n)
 		return SMTP_PASS;
 	if (!is_ruled_here(verbs[i].stage) ||
-	    !ruled(s, verbs[i].stage, STR(""), reply))
+	    !ruled(s, verbs[i].stage, NULL, reply))
 		own_command(s, i, argument, reply);
-	if (verbs[i].stage == SINK_DATA && reply->code == 0)
-		return SMTP_PASS; /* on_data() takes its time, for BDAT too */
-	return after_delay(s, verbs[i].stage, reply);
+	return after_work(s, reply);
 }
 
 /* --- a transaction
@@ -212,7 +338,12 @@ on_command(
 static void
 on_write(void *arg, const char *p, size_t n)
 {
-	conn_write(session_of(arg)->conn, p, n);
+	struct sink_session *s = session_of(arg);
+
+	if (s->is_last_word)
+		conn_write(s->conn, p, n);
+	else
+		sink_line_write(&s->line, p, n, s->due_us);
 }
 
 static void
@@ -230,9 +361,11 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	struct sink_session *s = session_of(arg);
 
 	smtp_reply_set(reply, 250, "2.1.0", "Sender fine");
-	ruled(s, SINK_MAIL, m->sender, reply);
-	if (!s->doomed && reply->code / 100 == 2)
-		sink_mail_begin(&s->mail, m);
+	sink_mail_begin(&s->mail, s->sink, m);
+	if (!ruled(s, SINK_MAIL, NULL, reply))
+		limited(s, SINK_MAIL, reply);
+	if (s->doomed || reply->code / 100 != 2)
+		sink_mail_reset(&s->mail);
 	return s->doomed ? SMTP_LATER : SMTP_NOW;
 }
 
@@ -242,7 +375,8 @@ on_rcpt(void *arg, const struct smtp_rcpt *r, struct smtp_reply *reply)
 	struct sink_session *s = session_of(arg);
 
 	smtp_reply_set(reply, 250, "2.1.5", "Recipient fine");
-	ruled(s, SINK_RCPT, r->address, reply);
+	if (!ruled(s, SINK_RCPT, &r->address, reply))
+		limited(s, SINK_RCPT, reply);
 	if (!s->doomed && reply->code / 100 == 2)
 		sink_mail_rcpt(&s->mail, r);
 	return s->doomed ? SMTP_LATER : SMTP_NOW;
@@ -253,11 +387,14 @@ on_data(void *arg, struct smtp_reply *reply)
 {
 	struct sink_session *s = session_of(arg);
 
+	if (s->stage != SINK_DATA) /* BDAT, which on_command() does not see */
+		at_stage(s, SINK_DATA);
 	smtp_reply_set(reply, 354, "", "Go ahead");
-	ruled(s, SINK_DATA, STR(""), reply);
+	if (!ruled(s, SINK_DATA, NULL, reply))
+		limited(s, SINK_DATA, reply);
 	if (!s->doomed && reply->code / 100 == 3)
 		sink_mail_data(&s->mail, s->sink, reply);
-	return after_delay(s, SINK_DATA, reply);
+	return s->doomed ? SMTP_LATER : SMTP_NOW;
 }
 
 static bool
@@ -266,12 +403,35 @@ on_body(void *arg, const char *p, size_t n)
 	struct sink_session *s = session_of(arg);
 	struct smtp_reply none;
 
-	if (s->mail.verify.size == 0)
-		ruled(s, SINK_BODY, STR(""), &none);
+	if (s->mail.verify.size == 0) {
+		at_stage(s, SINK_BODY);
+		ruled(s, SINK_BODY, NULL, &none);
+	}
 	if (s->doomed)
 		return true;
 	sink_mail_body(&s->mail, p, n);
 	return false;
+}
+
+/* The content is whole: refused, or kept, counted and told. */
+static void
+end_mail(struct sink_session *s, struct smtp_reply *reply)
+{
+	static const char *const fate[] = { "", "drop", "reset", "hang" };
+	bool kept;
+
+	reply->code = 0;
+	if (!ruled(s, SINK_DOT, NULL, reply) || reply->code / 100 == 2)
+		limited(s, SINK_DOT, reply);
+	kept = !s->doomed && (reply->code == 0 || reply->code / 100 == 2) &&
+	       sink_mail_keep(&s->mail, reply);
+	if (!kept) {
+		sink_mail_reset(&s->mail);
+		return;
+	}
+	ruled(s, SINK_KEPT, NULL, reply);
+	sink_mail_tell(&s->mail, s->sink, reply->code,
+	    fate[s->doomed ? s->doom : SINK_REPLY]);
 }
 
 static int
@@ -279,17 +439,12 @@ on_end(void *arg, struct smtp_reply *reply)
 {
 	struct sink_session *s = session_of(arg);
 
-	if (ruled(s, SINK_DOT, STR(""), reply)) {
-		if (s->doomed || reply->code / 100 != 2) {
-			sink_mail_reset(&s->mail);
-			return after_delay(s, SINK_DOT, reply);
-		}
-	} else {
-		reply->code = 0;
-	}
-	sink_mail_end(&s->mail, s->sink, reply);
-	ruled(s, SINK_KEPT, STR(""), reply);
-	return after_delay(s, SINK_DOT, reply);
+	at_stage(s, SINK_DOT);
+	reply->code = 0;
+	if (is_working(s, SINK_DOT, reply))
+		return SMTP_LATER;
+	end_mail(s, reply);
+	return s->doomed ? SMTP_LATER : SMTP_NOW;
 }
 
 static void
@@ -301,11 +456,13 @@ on_reset(void *arg)
 static void
 on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 {
-	struct sink_counters *n = &session_of(arg)->sink->n;
+	struct sink_session *s = session_of(arg);
+	struct sink_counters *n = &s->sink->n;
 
-	(void)verb;
 	n->replies_4xx += reply->code / 100 == 4;
 	n->replies_5xx += reply->code / 100 == 5;
+	if (reply->code >= 400)
+		sink_mail_refused(&s->mail, s->sink, verb, reply);
 }
 
 static const struct smtp_server_hooks hooks = {
@@ -328,12 +485,13 @@ static void
 new_server(struct sink_session *s)
 {
 	const struct sink_options *o = &s->sink->opt;
-	bool secure = conn_is_secure(s->conn);
+	struct sink_capability c =
+	    sink_plan_offered(&o->plan, sink_us(s->sink));
 	size_t n = 0;
 
-	if (s->sink->tls != NULL && !secure)
+	if (offers_starttls(s))
 		s->extensions[n++] = "STARTTLS";
-	if (o->user != NULL && (secure || o->tls == SINK_TLS_OFF))
+	if (offers_auth(s))
 		s->extensions[n++] = "AUTH PLAIN LOGIN";
 	if (o->limits != NULL) {
 		snprintf(s->limits, sizeof s->limits, "LIMITS %s", o->limits);
@@ -345,20 +503,20 @@ new_server(struct sink_session *s)
 		.recipients_max = o->recipients_max,
 		.errors_max = ERRORS_MAX,
 		.idle_commands_max = IDLE_COMMANDS_MAX,
-		.messages_max = o->messages_max,
 		.line_max = LINE_MAX_OCTETS,
-		.smtputf8 = !(o->disable & SINK_NO_SMTPUTF8),
-		.chunking = !(o->disable & SINK_NO_CHUNKING),
-		.dsn = !(o->disable & SINK_NO_DSN),
-		.eight_bit = !(o->disable & SINK_NO_8BITMIME),
-		.binary = o->offer & SINK_BINARYMIME,
-		.mt_priority = o->offer & SINK_MT_PRIORITY,
-		.deliver_by = o->offer & SINK_DELIVERBY,
-		.require_tls = secure && (o->offer & SINK_REQUIRETLS),
-		.auth = o->user != NULL && (secure || o->tls == SINK_TLS_OFF),
-		.no_pipelining = o->disable & SINK_NO_PIPELINING,
-		.no_size = o->disable & SINK_NO_SIZE,
-		.no_enhanced = o->disable & SINK_NO_ENHANCED,
+		.smtputf8 = !(c.disable & SINK_NO_SMTPUTF8),
+		.chunking = !(c.disable & SINK_NO_CHUNKING),
+		.dsn = !(c.disable & SINK_NO_DSN),
+		.eight_bit = !(c.disable & SINK_NO_8BITMIME),
+		.binary = c.offer & SINK_BINARYMIME,
+		.mt_priority = c.offer & SINK_MT_PRIORITY,
+		.deliver_by = c.offer & SINK_DELIVERBY,
+		.require_tls =
+		    conn_is_secure(s->conn) && (c.offer & SINK_REQUIRETLS),
+		.auth = offers_auth(s),
+		.no_pipelining = c.disable & SINK_NO_PIPELINING,
+		.no_size = c.disable & SINK_NO_SIZE,
+		.no_enhanced = c.disable & SINK_NO_ENHANCED,
 		.extensions = s->extensions };
 	smtp_server_free(&s->smtp);
 	s->smtp = smtp_server_new(&s->set, &hooks, s);
@@ -384,25 +542,52 @@ reset_connection(struct sink_session *s)
 	setsockopt(conn_fd(s->conn), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-/* After the protocol has had its say: does the session go on?  It may be gone
- * when this returns. */
+static void
+secure(struct sink_session *s)
+{
+	struct smtp_reply none;
+
+	s->secure_next = false;
+	s->auth.step = SINK_AUTH_IDLE;
+	at_stage(s, SINK_HANDSHAKE);
+	if (!ruled(s, SINK_HANDSHAKE, NULL, &none) && tls_now(s) != NULL)
+		conn_secure_server(s->conn, tls_now(s));
+	else if (!s->doomed) /* no certificate holds any more */
+		s->doomed = true, s->doom = SINK_DROP;
+}
+
+static void
+end_doomed(struct sink_session *s)
+{
+	if (s->doom == SINK_HANG) {
+		conn_timeout(s->conn, 0);
+		return;
+	}
+	if (s->doom == SINK_RESET)
+		reset_connection(s);
+	session_free(s);
+}
+
+/* After the protocol has had its say, and all of it is out: does the session go
+ * on?  It may be gone when this returns. */
 static void
 settle(struct sink_session *s)
 {
-	if (s->doomed && s->doom == SINK_HANG)
+	if (!sink_line_is_empty(&s->line))
 		return;
-	if (s->doomed) {
-		if (s->doom == SINK_RESET)
-			reset_connection(s);
-		session_free(s);
-	} else if (smtp_server_is_done(s->smtp) && s->secure_next) {
-		s->secure_next = false;
-		s->auth.step = SINK_AUTH_IDLE;
-		conn_secure_server(s->conn, s->sink->tls);
-	} else if (smtp_server_is_done(s->smtp)) {
+	if (!s->doomed && s->secure_next && smtp_server_is_done(s->smtp))
+		secure(s);
+	else if (!s->doomed && smtp_server_is_done(s->smtp)) {
 		conn_close_after(&s->conn, LINGER_MS);
 		session_free(s);
+		return;
 	}
+	if (!s->doomed || !sink_line_is_empty(&s->line))
+		return;
+	if (conn_unsent(s->conn) > 0) /* what was said before goes first */
+		sink_line_write(&s->line, NULL, 0, clock_mono_us() + 1000);
+	else
+		end_doomed(s);
 }
 
 static void
@@ -412,7 +597,8 @@ pump(struct sink_session *s)
 		struct str in = conn_input(s->conn);
 		size_t n;
 
-		if (in.len == 0 || !s->greeted || s->doomed)
+		if (in.len == 0 || !s->greeted || s->doomed ||
+		    sink_line_is_full(&s->line))
 			break;
 		n = smtp_server_feed(s->smtp, in.p, in.len);
 		conn_take(s->conn, n);
@@ -423,40 +609,49 @@ pump(struct sink_session *s)
 	settle(s);
 }
 
+static uint64_t
+idle_ms(const struct sink_session *s)
+{
+	uint64_t ms = s->sink->opt.plan.idle_ms;
+
+	return ms > 0 ? ms : IDLE_MS;
+}
+
+static void
+on_drained(void *arg)
+{
+	struct sink_session *s = session_of(arg);
+
+	conn_timeout(s->conn, idle_ms(s));
+	pump(s);
+}
+
 static void
 greet(struct sink_session *s)
 {
-	const struct sink_options *o = &s->sink->opt;
 	struct smtp_reply r;
 
 	s->greeted = true;
-	if (o->connections_max != 0 && s->sink->n.open > o->connections_max) {
-		s->sink->n.refused_connections++;
-		smtp_reply_set(
-		    &r, 421, "", "%s Too many connections", o->hostname);
-		smtp_server_refuse(s->smtp, &r);
-	} else if (ruled(s, SINK_BANNER, STR(""), &r)) {
-		if (!s->doomed)
-			smtp_server_refuse(s->smtp, &r);
-	} else {
+	at_stage(s, SINK_BANNER);
+	if (!limited(s, SINK_BANNER, &r) && !ruled(s, SINK_BANNER, NULL, &r))
 		smtp_server_greet(s->smtp);
-	}
+	else if (!s->doomed)
+		smtp_server_refuse(s->smtp, &r);
 	pump(s);
 }
 
 static void
 begin(struct sink_session *s)
 {
-	uint32_t ms = s->sink->opt.rules.delay_ms[SINK_BANNER];
+	const struct smtp_reply none = { .code = 0 };
 
-	if (ms > 0)
-		timer_set(s->timer, ms);
-	else
+	if (!is_working(s, SINK_BANNER, &none))
 		greet(s);
 }
 
+/* The work of a stage is done. */
 static void
-on_timer(void *arg)
+on_work(void *arg)
 {
 	struct sink_session *s = session_of(arg);
 
@@ -464,7 +659,11 @@ on_timer(void *arg)
 		greet(s);
 		return;
 	}
-	smtp_server_answer(s->smtp, &s->answer);
+	at_stage(s, s->stage);
+	if (s->stage == SINK_DOT)
+		end_mail(s, &s->answer);
+	if (!s->doomed)
+		smtp_server_answer(s->smtp, &s->answer);
 	pump(s);
 }
 
@@ -481,26 +680,49 @@ on_secured(struct sink_session *s)
 	pump(s);
 }
 
+/* It was silent for too long: the script's word for that, if it has one. */
+static void
+on_idle(struct sink_session *s)
+{
+	const struct sink_plan *p = &s->sink->opt.plan;
+
+	if (p->idle_ms > 0)
+		log_deed(s, "idle", s->stage, NULL, &p->idle);
+	if (p->idle_ms > 0 && p->idle.action == SINK_REPLY &&
+	    !smtp_server_is_done(s->smtp)) {
+		s->is_last_word = true;
+		smtp_server_refuse(s->smtp, &p->idle.reply);
+		conn_close_after(&s->conn, LINGER_MS);
+	} else if (p->idle_ms > 0 && p->idle.action == SINK_RESET) {
+		reset_connection(s);
+	}
+	session_free(s);
+}
+
 static void
 on_event(struct conn *c, enum conn_event ev, void *arg)
 {
 	struct sink_session *s = session_of(arg);
 
 	(void)c;
-	conn_timeout(s->conn, IDLE_MS);
 	switch (ev) {
 	case CONN_SECURED:
+		conn_timeout(s->conn, idle_ms(s));
 		on_secured(s);
 		break;
 	case CONN_DATA:
+		if (!s->doomed)
+			conn_timeout(s->conn, idle_ms(s));
 		pump(s);
 		break;
 	case CONN_CONNECTED:
 	case CONN_DRAINED:
 		break;
+	case CONN_TIMEOUT:
+		on_idle(s);
+		break;
 	case CONN_CLOSED:
 	case CONN_FAILED:
-	case CONN_TIMEOUT:
 		session_free(s);
 		break;
 	}
@@ -521,15 +743,18 @@ sink_session_open(struct sink *sink, int fd)
 	if (++sink->n.open > sink->n.most_open)
 		sink->n.most_open = sink->n.open;
 	sink_mail_init(&s->mail, sink);
-	s->timer = timer_new(sink->loop, on_timer, s);
-	s->conn = conn_adopt(sink->loop, fd, &set);
-	conn_timeout(s->conn, IDLE_MS);
+	s->work = timer_new(sink->loop, on_work, s);
+	sink_line_init(&s->line, sink->loop, on_drained, s);
+	s->conn = s->line.conn = conn_adopt(sink->loop, fd, &set);
+	conn_timeout(s->conn, idle_ms(s));
 	delay_acks(s);
 	new_server(s);
-	if (sink->opt.tls == SINK_TLS_IMPLICIT)
-		conn_secure_server(s->conn, sink->tls);
-	else
+	if (sink->opt.tls != SINK_TLS_IMPLICIT) {
 		begin(s);
+		return;
+	}
+	secure(s);
+	settle(s);
 }
 
 void

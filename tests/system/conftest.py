@@ -30,8 +30,12 @@ def made():
 
 @pytest.fixture
 def sink(made, tmp_path):
-    """Starts postern-sink with the options given."""
+    """Starts postern-sink with the options given; script: a script's text."""
     def start(*options, **kw):
+        if "script" in kw:
+            path = tmp_path / ("script%d" % len(made))
+            path.write_text(kw["script"])
+            kw["script"] = str(path)
         kw.setdefault("maildir", str(tmp_path / ("Maildir%d" % len(made))))
         s = harness.Sink(*options, **kw)
         s.maildir = kw["maildir"]

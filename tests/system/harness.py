@@ -132,13 +132,17 @@ class Program:
 # --- postern-sink -----------------------------------------------------------------
 
 class Sink(Program):
-    """postern-sink with its log on the pipe."""
+    """postern-sink with its log on the pipe, or in a file of the caller's.
+    script: the file it reads."""
 
-    def __init__(self, *options, port=0, maildir=None):
-        argv = [SINK, "--listen", "127.0.0.1:%d" % port, "--log", "-"]
+    def __init__(self, *options, port=0, maildir=None, script=None, log="-", env=None):
+        argv = [SINK, "--listen", "127.0.0.1:%d" % port, "--log", log]
         if maildir:
             argv += ["--maildir", maildir]
-        super().__init__(argv + list(options))
+        if script:
+            argv += ["--script", script]
+        self.script = script
+        super().__init__(argv + list(options), env={**os.environ, **(env or {})})
         self.summary = None
         line = self.out.wait(lambda ls: next((x for x in ls if x.startswith("listening ")), None),
                              what="postern-sink's listening line")
@@ -170,6 +174,13 @@ class Sink(Program):
             return hits if len(hits) >= n else None
         got = self.out.wait(enough, timeout, since, "event %s (%d) at the sink" % (name, n))
         return [json.loads(x) for x in got]
+
+    def read_again(self, text):
+        """Another script from now on; its time begins."""
+        pathlib.Path(self.script).write_text(text)
+        n = len(self.events("started"))
+        self.signal(signal.SIGHUP)
+        return self.wait_event("started", n + 1)[-1]
 
     def stop(self):
         """Its summary; asserts that it ended well."""
