@@ -161,8 +161,9 @@ judge(struct relay_session *s, const struct delivery *d,
 		return;
 	s->judged = (row->is_trouble && o->io != OUTCOME_REPLY) ||
 	            v->class == VERDICT_POISON;
-	if (o->code == 421)
-		s->judged = true;
+	if (o->code == 421 || v->class == VERDICT_STALE ||
+	    v->class == VERDICT_RECYCLE)
+		s->judged = true; /* no more on this one */
 	if (row->is_trouble)
 		relay_log_trouble(s, d, v, o);
 	if (!is_old_news(s, v))
@@ -213,8 +214,6 @@ lost(struct relay_session *s, const struct outcome *o)
 		leave_address(s);
 		return;
 	}
-	if (connecting && !verdict_row(v.class)->is_trouble)
-		v.class = VERDICT_BACKOFF; /* nothing there is a message's */
 	if (is_of_an_idle_one(s, o))
 		s->why = "closed";
 	else

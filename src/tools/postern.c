@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "tools/classify_tool.h"
 #include "tools/passwd.h"
 
 static const struct command {
@@ -16,6 +17,7 @@ static const struct command {
 	int (*run)(int argc, char **argv); /* argv[0]: the name */
 	const char *usage;
 } commands[] = {
+	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

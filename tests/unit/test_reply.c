@@ -13,6 +13,7 @@
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
+#include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
 #include "smtp/base64.h"
 #include "smtp/capability.h"
@@ -437,12 +438,75 @@ credentials_have_limits(void **state)
 	buf_done(&b);
 }
 
+/* --- one by itself ----------------------------------------------------------
+ */
+
+static const struct {
+	const char *text, *fault; /* NULL: none */
+	uint16_t code;
+	const char *enhanced, *says;
+} whole[] = {
+	{ "454 4.7.0 Throttling", NULL, 454, "4.7.0", "Throttling" },
+	{ "454 a\r\n", NULL, 454, "", "a" },
+	{ "550-5.7.1 a\n550 5.7.1 b\n", NULL, 550, "5.7.1", "a b" },
+	{ "550-5.7.1 a\r\n550 5.7.1 b", NULL, 550, "5.7.1", "a b" },
+	{ "250", NULL, 250, "", "" },
+	{ "550-a", "a reply without its last line", 0, "", "" },
+	{ "", "a reply without its last line", 0, "", "" },
+	{ "250 a\n250 b", "more than one reply", 0, "", "" },
+	{ "go away", "a line without a reply code", 0, "", "" },
+	{ "250-a\n550 b", "lines of one reply with different codes", 0, "",
+	    "" },
+};
+
+static void
+one_is_parsed_by_itself(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+		struct outcome o = { .code = 1 };
+		struct err err = { 0 };
+		int rc =
+		    outcome_parse(&o, OUTCOME_DOT, str_of(whole[i].text), &err);
+
+		assert_int_equal(rc, whole[i].fault ? -1 : 0);
+		if (whole[i].fault) {
+			assert_string_equal(err.text, whole[i].fault);
+			assert_int_equal(o.code, 1);
+			continue;
+		}
+		assert_int_equal(o.code, whole[i].code);
+		assert_int_equal(o.stage, OUTCOME_DOT);
+		assert_int_equal(o.io, OUTCOME_REPLY);
+		assert_string_equal(o.enhanced, whole[i].enhanced);
+		assert_string_equal(o.text, whole[i].says);
+	}
+}
+
+static void
+each_stage_has_its_word(void **state)
+{
+	enum outcome_stage got;
+
+	(void)state;
+	for (int i = 0; i < OUTCOME_STAGES; i++) {
+		const char *word = outcome_stage_word((enum outcome_stage)i);
+
+		assert_true(outcome_stage_of(str_of(word), &got));
+		assert_int_equal(got, i);
+	}
+	assert_false(outcome_stage_of(STR("*"), &got));
+	assert_false(outcome_stage_of(STR(""), &got));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reply_is_read_however_it_is_cut),
 		cmocka_unit_test(a_reply_has_limits),
+		cmocka_unit_test(one_is_parsed_by_itself),
+		cmocka_unit_test(each_stage_has_its_word),
 		cmocka_unit_test(a_line_without_end_is_not_kept_for_ever),
 		cmocka_unit_test(the_text_is_cut_between_characters),
 		cmocka_unit_test(an_offer_is_understood),

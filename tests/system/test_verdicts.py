@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What replies mean: the operator's patterns, what only several messages
+together tell, and the provider's own id of a message."""
+import json
+import os
+import subprocess
+import threading
+
+import pytest
+
+import harness
+import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+QUICK = {"quick": ["100ms", "200ms"], "min": "100ms", "max": "400ms"}
+
+CONF = """%s
+providers = ( { name = "ses"; host = "127.0.0.1"; tls = "off";
+  replies = ( { stage = "mail"; code = "45"; class = "conns"; },
+    { stage = "dot"; code = "554"; text = "over your plan"; class = "quota"; wait = "10m"; } ); } );
+""" % ('user = "root"; group = "root";' if os.getuid() == 0 else "")
+
+
+def classify(tmp_path, *words):
+    conf = tmp_path / "postern.conf"
+    conf.write_text(CONF)
+    r = subprocess.run([POSTERN, "classify", "-c", str(conf), *words], capture_output=True, text=True,
+                       timeout=harness.LONG)
+    return r.returncode, r.stdout, r.stderr
+
+
+def test_classify_tells_which_pattern_says_so(tmp_path):
+    rc, out, err = classify(tmp_path, "ses", "dot", "554 5.7.1 You are Over Your Plan")
+    assert (rc, err) == (0, "")
+    lines = dict(x.split(None, 1) for x in out.splitlines())
+    assert lines["class"] == "quota"
+    assert lines["rule"] == "%s:4" % (tmp_path / "postern.conf")
+    assert lines["wait"] == "10 min"
+    assert "next provider" in lines["message"]
+
+
+def test_classify_knows_what_is_built_in(tmp_path):
+    rc, out, err = classify(tmp_path, "--json", "ses", "mail",
+                            "421-4.7.0 Domain x is not allowed to send:\n421 4.7.0 recipient limit exceeded, "
+                            "try again in 5 minutes")
+    assert (rc, err) == (0, "")
+    d = json.loads(out)
+    assert (d["class"], d["wait_ms"], d["alert"]) == ("quota", 300000, False)
+    assert "recipient limit exceeded" in d["rule"] and "file" not in d
+
+
+def test_classify_depends_on_the_session(tmp_path):
+    words = ("ses", "mail", "421 4.4.2 Timeout waiting for data from client.")
+    assert "class      backoff" in classify(tmp_path, *words)[1]
+    assert "class      stale" in classify(tmp_path, "--used", *words)[1]
+
+
+@pytest.mark.parametrize("words,rc,says", [
+    (("ses", "dot"), 64, "usage: postern classify"),
+    (("nobody", "dot", "450 x"), 65, 'there is no provider "nobody"'),
+    (("ses", "data base", "450 x"), 65, "write banner, ehlo"),
+    (("ses", "dot", "go away"), 65, "a line without a reply code"),
+])
+def test_classify_says_what_is_wrong(words, rc, says, tmp_path):
+    got, out, err = classify(tmp_path, *words)
+    assert got == rc and says in err and out == ""
+
+
+def test_classify_says_what_is_wrong_with_the_configuration(tmp_path):
+    conf = tmp_path / "bad.conf"
+    conf.write_text(CONF.replace('class = "conns"', 'class = "con"'))
+    r = subprocess.run([POSTERN, "classify", "-c", str(conf), "ses", "dot", "450 x"], capture_output=True,
+                       text=True, timeout=harness.LONG)
+    assert r.returncode == 78
+    assert "bad.conf:3: providers.replies.class" in r.stderr
+
+
+def test_a_pattern_keeps_mail_that_would_bounce(sink, postern):
+    """Where 554 at the dot means the plan, not the message."""
+    bad, good = sink("--reply", "dot=554:5.7.1:Upgrade to send more"), sink()
+    rule = {"stage": "dot", "code": "554", "text": "upgrade", "class": "quota", "wait": "20m"}
+    p = postern(harness.provider(bad.port, name="bad", replies=[rule]),
+                harness.provider(good.port, name="good"))
+    harness.send_raw(p.port, mails.plain())
+    assert p.wait_event("delivered")["provider"] == "good"
+    assert p.wait_event("provider.trouble")["class"] == "quota"
+    down = p.wait_event("provider.down", provider="bad")
+    assert 19 * 60000 < int(down["for_ms"]) <= 20 * 60000
+    assert not p.events("bounced")
+    p.stop()
+
+
+def test_the_providers_id_is_in_the_log(rude, postern):
+    def talk(s):
+        s.hello()
+        while True:
+            verb = s.line()[:4].upper()
+            if verb == b"DATA":
+                s.say("354 go on\r\n")
+                s.until_dot()
+                s.say("250 Ok 0100019cdd39ed2b-9d2a219c-6ec6-4ab3-ae1f-8902497e5831-000000\r\n")
+                continue
+            s.say("250 ok\r\n")
+            if verb == b"QUIT":
+                return
+    p = postern(harness.provider(rude(talk).port))
+    harness.send_raw(p.port, mails.plain())
+    e = p.wait_event("delivered")
+    assert e["provider_id"] == "0100019cdd39ed2b-9d2a219c-6ec6-4ab3-ae1f-8902497e5831-000000"
+    p.stop()
+
+
+def test_the_wait_that_a_reply_asks_for(sink, postern):
+    s = sink("--reply", "rcpt=450:4.7.1:Greylisted, try again in 7000 seconds")
+    p = postern(s.port)
+    harness.send_raw(p.port, mails.plain())
+    assert 6900000 < int(p.wait_event("deferred")["next_ms"]) <= 7000000
+    p.stop()
+
+
+# --- what several messages together tell ------------------------------------------------
+
+def poisoned(sessions, cond):
+    """A provider that loses its session whenever one sender's message is whole."""
+    def talk(s):
+        s.hello("ENHANCEDSTATUSCODES", "PIPELINING")
+        bad = False
+        while True:
+            line = s.line().upper()
+            verb = line[:4]
+            if verb == b"MAIL":
+                bad = b"POISON" in line
+            if verb == b"DATA":
+                s.say("354 go on\r\n")
+                s.until_dot()
+                with cond:
+                    sessions["lost" if bad else "taken"] += 1
+                    cond.notify_all()
+                if bad:
+                    raise EOFError
+            s.say("250 2.0.0 ok\r\n")
+            if verb == b"QUIT":
+                return
+    return talk
+
+
+def test_one_that_costs_sessions_is_held_and_opens_no_breaker(rude, postern):
+    cond, n = threading.Condition(), {"lost": 0, "taken": 0}
+    r = rude(poisoned(n, cond))
+    p = postern(harness.provider(r.port, breaker={"failures": 3, "open": "1m", "open_max": "1m"}), retry=QUICK)
+    harness.send_raw(p.port, mails.plain(), sender="poison@example.org")
+    others = 0
+    with harness.Client(p.port) as c:
+        c.open()
+        while not p.events("message.poison"):
+            assert others < 5000
+            for word in ("MAIL FROM:<a@example.com>", "RCPT TO:<b@example.net>"):
+                assert c.cmd(word)[0] == 250
+            assert c.cmd("DATA")[0] == 354
+            assert c.cmd("Subject: x\r\n\r\nx\r\n.")[0] == 250
+            others += 1
+            with cond:  # it got through before the next one comes
+                assert cond.wait_for(lambda: n["taken"] >= others, harness.LONG)
+    e = p.wait_event("message.poison")
+    assert e["provider"] == "sink"
+    p.wait_event("delivered", n=others)
+    assert not p.events("provider.down"), "the breaker was opened for the others"
+    assert not p.events("bounced") and not p.events("dead")
+    assert n["lost"] == 9  # three rounds of three sessions
+    p.stop()
+    assert p.start().wait_event("spool.opened", held=1)
+    p.stop()
+
+
+def strangers(p, n, senders=5):
+    """n messages on one connection."""
+    with harness.Client(p.port) as c:
+        c.open()
+        for i in range(n):
+            c.send("MAIL FROM:<s%d@example.com>\r\nRCPT TO:<r%d@example.net>\r\nDATA\r\n" % (i % senders, i))
+            assert [c.reply()[0] for _ in range(3)] == [250, 250, 354]
+            assert c.cmd("Subject: x\r\n\r\nx\r\n.")[0] == 250
+
+
+def failed(p):
+    return len(p.events("bounced") + p.events("dead"))
+
+
+def test_a_suspension_in_unknown_words_bounces_no_queue(sink, postern):
+    bad, good = sink("--reply", "dot=550:5.7.1:The moon is in the wrong house"), sink()
+    p = postern(harness.provider(bad.port, name="bad"), harness.provider(good.port, name="good"),
+                bounce={"to": "none"})
+    strangers(p, 1000)
+    good.wait_messages(991)
+    e = p.wait_event("provider.alert")
+    assert (e["class"], e["provider"]) == ("strange", "bad")
+    p.wait_event("delivered", n=991)
+    assert failed(p) == 9
+    p.stop()
+
+
+def test_without_another_provider_the_queue_waits(sink, postern):
+    bad = sink("--reply", "mail=550:5.7.1:The moon is in the wrong house")
+    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"})
+    strangers(p, 50)
+    e = p.wait_event("provider.down")
+    assert int(e["for_ms"]) > 10 * 60000
+    assert failed(p) == 9
+    p.stop()
+    p.settings["providers"] = [harness.provider(sink().port, name="new")]
+    p.start()
+    p.wait_event("delivered", n=41)
+    p.stop()
+
+
+def test_two_senders_are_no_everybody(sink, postern):
+    """Their own content may well be what nobody takes."""
+    s = sink("--reply", "dot=550:5.7.1:We do not like your words")
+    p = postern(s.port, bounce={"to": "none"})
+    strangers(p, 30, senders=2)
+    p.log.wait(lambda ls: failed(p) == 30 or None)
+    assert not p.events("provider.alert")
+    p.stop()
