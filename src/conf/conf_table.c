@@ -128,7 +128,7 @@ const struct conf_key conf_table[] = {
 { "providers.breaker.open", CONF_DURATION, PROVIDER(p.breaker_open_ms), .def = "\"5s\"", .range = "100ms..1h", .unit = "time" },
 { "providers.breaker.open_max", CONF_DURATION, PROVIDER(p.breaker_open_max_ms), .def = "\"60s\"", .range = "100ms..1d", .unit = "time" },
 { "providers.replies", CONF_LIST, ENTRIES(REPLY), .told = "none" },
-{ "providers.replies.stage", CONF_CHOICE, REPLY(stage), .def = "\"*\"", .range = "*|banner|ehlo|starttls|auth|mail|rcpt|data|dot|rset|idle" },
+{ "providers.replies.stage", CONF_CHOICE, REPLY(stage), .def = "\"*\"", .range = "*|banner|ehlo|starttls|auth|mail|rcpt|data|dot|rset|noop|idle" },
 { "providers.replies.code", CONF_TEXT, REPLY(code), .told = "any" },
 { "providers.replies.enhanced", CONF_TEXT, REPLY(r.enhanced), .told = "any" },
 { "providers.replies.text", CONF_TEXT, REPLY(r.text), .told = "any" },

@@ -323,6 +323,9 @@ provider_judge(struct provider *p, const struct verdict *v,
 		if (v->class == VERDICT_AUTH && o->io == OUTCOME_REPLY)
 			bad_login(p, now_ms);
 		judge_failure(p, v->class, now_ms);
+		if (verdict_row(v->class)->is_trouble && v->wait_ms > 0)
+			pause_begin(&p->quota, &quota_pause, now_ms,
+			    v->wait_ms); /* it says itself how long */
 		break;
 	case VERDICT_SLOWS:
 		pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);

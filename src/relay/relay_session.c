@@ -471,7 +471,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	fetch_forget(&s->job);
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
-	review_verdict(&v, d, s->provider, o);
+	review_verdict(&v, d, s, o);
 	if (v.class == VERDICT_UNFIT && !is_as_known(s)) {
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;

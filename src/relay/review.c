@@ -9,6 +9,7 @@
 #include "relay/delivery.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/relay_session.h"
 #include "relay/suspect.h"
 #include "relay/verdict.h"
 
@@ -29,18 +30,20 @@ is_unknown_refusal(const struct verdict *v, const struct outcome *o)
 }
 
 void
-review_verdict(struct verdict *v, const struct delivery *d, struct provider *p,
-    const struct outcome *o)
+review_verdict(struct verdict *v, const struct delivery *d,
+    const struct relay_session *s, const struct outcome *o)
 {
 	struct relay *r = d->relay;
+	struct provider *p = s->provider;
 	struct str sender = str_of(d->env->sender);
 
 	if (v->class == VERDICT_OK) {
 		strange_clear(&p->strange);
 		p->ok_ms = relay_now_ms(r);
 	} else if (review_is_loss(v, o)) {
-		if (suspect_lost(r->suspect, d->key.mid, d->key.n,
-		        relay_now_ms(r), p->ok_ms))
+		/* Judged already: it was lost under the message before. */
+		if (!s->judged && suspect_lost(r->suspect, d->key.mid, d->key.n,
+		                      relay_now_ms(r), p->ok_ms))
 			v->class = VERDICT_POISON;
 	} else if (is_unknown_refusal(v, o)) {
 		if (strange_note(&p->strange, crc32c(0, sender.p, sender.len)))

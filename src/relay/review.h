@@ -10,13 +10,13 @@
 
 struct delivery;
 struct outcome;
-struct provider;
+struct relay_session;
 struct verdict;
 
 /* Did the delivery cost a session, in its own transaction? */
 bool review_is_loss(const struct verdict *v, const struct outcome *o);
-/* At the end of a transaction of d at p. */
+/* At the end of a transaction of d on s. */
 void review_verdict(struct verdict *v, const struct delivery *d,
-    struct provider *p, const struct outcome *o);
+    const struct relay_session *s, const struct outcome *o);
 
 #endif

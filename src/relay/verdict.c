@@ -316,7 +316,8 @@ fit_context(enum verdict_class c, const struct outcome *o,
 {
 	bool used = ctx->messages > 0 || o->first_since_idle;
 
-	if (o->stage <= OUTCOME_AUTH && !rows[c].is_trouble)
+	if ((o->stage <= OUTCOME_AUTH || o->stage == OUTCOME_NOOP) &&
+	    !rows[c].is_trouble)
 		return VERDICT_BACKOFF; /* nothing there is a message's */
 	if (c == VERDICT_STALE && !used && o->stage != OUTCOME_IDLE)
 		return VERDICT_BACKOFF;

@@ -154,7 +154,7 @@ answer(const struct options *o, const struct settings *s)
 	    q.stage == OUTCOME_TLS)
 		return complain("there is no reply at stage", o->stage,
 		    "; write banner, ehlo, starttls, auth, mail, rcpt, data, "
-		    "body, dot, rset, quit or idle");
+		    "body, dot, rset, noop, quit or idle");
 	if (classify_reply(&c, &q, &err) != 0) {
 		(void)complain("that is no reply:", o->reply, "");
 		(void)fprintf(stderr, "postern classify: it is %s\n", err.text);

@@ -118,6 +118,19 @@ def test_the_wait_that_a_reply_asks_for(sink, postern):
     p.stop()
 
 
+@pytest.mark.parametrize("reply,seconds", [
+    ("421:4.7.0:[TSS04] Messages from 192.0.2.1 temporarily deferred", 7200),
+    ("421:4.7.0:Try again in 10 minutes", 600),
+], ids=["yahoo", "minutes"])
+def test_a_provider_is_left_alone_as_long_as_it_says(reply, seconds, sink, postern):
+    s, good = sink("--reply", "mail=" + reply), sink()
+    p = postern(harness.provider(s.port, name="bad"), good.port)
+    harness.send_raw(p.port, mails.plain())
+    good.wait_messages(1)
+    assert seconds - 60 < int(p.wait_event("provider.down", provider="bad")["for_ms"]) / 1000 <= seconds
+    p.stop()
+
+
 # --- what several messages together tell ------------------------------------------------
 
 def poisoned(sessions, cond):

@@ -666,7 +666,8 @@ static const struct {
 	  "\"t\"; class = \"rate\"; stage = \"body\"; } ); } );",
 	    "main.conf:2: providers.replies.stage: \"body\" is not possible; "
 	    "write \"*\", \"banner\", \"ehlo\", \"starttls\", \"auth\", "
-	    "\"mail\", \"rcpt\", \"data\", \"dot\", \"rset\" or \"idle\"" },
+	    "\"mail\", \"rcpt\", \"data\", \"dot\", \"rset\", \"noop\" or "
+	    "\"idle\"" },
 	{ "providers = ( { name = \"a\"; host = \"h\";\n replies = ( { text = "
 	  "\"t\"; class = \"rate\";\n words = \"x\"; } ); } );",
 	    "main.conf:3: providers.replies.words: is no key; take it away "
