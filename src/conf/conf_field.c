@@ -509,6 +509,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return set_word(k, to, text, err);
 	if (k->type == CONF_MODE)
 		return conf_owner_mode(str_of(text), to, err);
+	if (k->type == CONF_LOGINS)
+		return rate_parse_logins(to, str_of(text), err);
 	return set_text(k, to, text, a, err);
 }
 
@@ -591,6 +593,8 @@ width(const struct conf_key *k)
 		return sizeof(uint64_t);
 	case CONF_DURATIONS:
 		return CONF_DURATIONS_MAX * sizeof(uint64_t);
+	case CONF_LOGINS:
+		return sizeof(struct rate);
 	default:
 		return 0;
 	}

@@ -37,6 +37,7 @@ enum conf_type {
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
+	CONF_LOGINS,       /* struct rate */
 	CONF_MODE,         /* uint32_t: the bits of a file's mode */
 	CONF_USERS,        /* uint32_t *: uids */
 	CONF_GROUPS,       /* uint32_t *: gids */

@@ -25,14 +25,6 @@ struct proof {
 	unsigned char mac[DIGEST_LEN];
 };
 
-struct limit {
-	uint32_t max;
-	uint64_t back_ms;
-};
-static const struct limit of_name = { LOGINS_NAME_MAX, LOGINS_NAME_BACK_MS };
-static const struct limit of_client = { LOGINS_CLIENT_MAX,
-	LOGINS_CLIENT_BACK_MS };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list failures = { &failures, &failures };
 static struct list proofs = { &proofs, &proofs };
@@ -103,22 +95,23 @@ drop_failures(struct failures *f)
 	free(f);
 }
 
-/* How many count now. */
+/* How many of them are forgotten by now: all after the rate's time. */
 static uint32_t
-count_of(const struct failures *f, const struct limit *l, uint64_t now_ms)
+forgotten(const struct failures *f, const struct rate *l, uint64_t now_ms)
 {
 	uint64_t gone = now_ms > f->since_ms ? now_ms - f->since_ms : 0;
-	uint64_t back = gone / l->back_ms;
+	uint64_t back =
+	    gone < l->period_ms ? gone * l->count / l->period_ms : f->count;
 
-	return back < f->count ? f->count - (uint32_t)back : 0;
+	return back < f->count ? (uint32_t)back : f->count;
 }
 
 static bool
-is_over(uint64_t key, const struct limit *l, uint64_t now_ms)
+is_over(uint64_t key, const struct rate *l, uint64_t now_ms)
 {
 	const struct failures *f = map_get(failures_by_key, key);
 
-	return f != NULL && count_of(f, l, now_ms) >= l->max;
+	return f != NULL && f->count - forgotten(f, l, now_ms) >= l->count;
 }
 
 static struct failures *
@@ -137,22 +130,23 @@ new_failures(uint64_t key)
 
 /* true: the limit is reached now. */
 static bool
-count(uint64_t key, const struct limit *l, uint64_t now_ms)
+count(uint64_t key, const struct rate *l, uint64_t now_ms)
 {
 	struct failures *f = map_get(failures_by_key, key);
-	uint32_t had;
+	uint32_t back, had;
 
 	if (f == NULL)
 		f = new_failures(key);
-	had = count_of(f, l, now_ms);
+	back = forgotten(f, l, now_ms);
+	had = f->count - back;
 	if (had == 0)
 		f->since_ms = now_ms;
 	else /* what has passed of the next one's time is kept */
-		f->since_ms += (f->count - had) * l->back_ms;
-	f->count = had < l->max ? had + 1 : had;
+		f->since_ms += (back * l->period_ms + l->count - 1) / l->count;
+	f->count = had < l->count ? had + 1 : had;
 	list_remove(&f->in_table);
 	list_push(&failures, &f->in_table);
-	return had + 1 == l->max;
+	return had + 1 == l->count;
 }
 
 /* --- proofs ------------------------------------------------------------------
@@ -218,13 +212,14 @@ ask(const struct login *l, uint64_t now_ms)
 {
 	uint64_t name = failures_key(l->client, l->user);
 
-	if (is_over(name, &of_name, now_ms))
+	if (is_over(name, &l->limits.name, now_ms))
 		return LOGINS_LIMITED;
 	if (is_proven(l, now_ms))
 		return LOGINS_PROVEN;
-	if (!is_over(failures_key(l->client, STR("")), &of_client, now_ms))
+	if (!is_over(
+	        failures_key(l->client, STR("")), &l->limits.client, now_ms))
 		return LOGINS_TRY;
-	(void)count(name, &of_name, now_ms);
+	(void)count(name, &l->limits.name, now_ms);
 	return LOGINS_LIMITED;
 }
 
@@ -262,8 +257,9 @@ logins_wrong(const struct login *l, uint64_t now_ms)
 
 	pthread_mutex_lock(&lock);
 	open_table();
-	name = count(failures_key(l->client, l->user), &of_name, now_ms);
-	client = count(failures_key(l->client, STR("")), &of_client, now_ms);
+	name = count(failures_key(l->client, l->user), &l->limits.name, now_ms);
+	client =
+	    count(failures_key(l->client, STR("")), &l->limits.client, now_ms);
 	pthread_mutex_unlock(&lock);
 	return name || client;
 }

@@ -7,8 +7,9 @@
  * Failures are counted for a client with a user's name, and for a client with
  * all names, before anything is hashed: whoever guesses at one name is stopped
  * early, an application with an old password stops its own name only, and
- * whoever goes through many names stops his address.  Each count loses one
- * after a while.
+ * whoever goes through many names stops his address.  The listener has the
+ * limits: as many failures as its rates count may come at once, and over their
+ * time as many are forgotten, one by one.
  *
  * A login that was right is remembered by an HMAC under a key of this process,
  * so that a busy client pays the hash once.  Such a login is taken from a
@@ -23,14 +24,9 @@
 
 #include "postern/base/err.h"
 #include "postern/base/str.h"
+#include "postern/mail/rate.h"
 
 enum {
-	/* Typing errors and a second device with the old password fit. */
-	LOGINS_NAME_MAX = 10,
-	LOGINS_NAME_BACK_MS = 60000, /* one of them is forgotten */
-	/* A host of many applications. */
-	LOGINS_CLIENT_MAX = 100,
-	LOGINS_CLIENT_BACK_MS = 6000,
 	/* Clients and names that are remembered, 64 bytes each; beyond, the
 	 * one that failed the longest ago is forgotten. */
 	LOGINS_FAILURES_MAX = 65536,
@@ -38,11 +34,17 @@ enum {
 	LOGINS_PROOF_MS = 600000,  /* then the hash is due again */
 };
 
+struct logins_limits {
+	struct rate name;   /* failures of a client with one name */
+	struct rate client; /* with all of its names */
+};
+
 struct login {
 	uint64_t client; /* clients_key() */
 	uint64_t serial; /* users_serial(): another file, another proof */
 	struct str user;
 	struct str password; /* empty: SCRAM, which has no use for proofs */
+	struct logins_limits limits;
 };
 
 enum logins_answer { LOGINS_PROVEN, LOGINS_TRY, LOGINS_LIMITED };

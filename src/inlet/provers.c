@@ -31,6 +31,7 @@ struct question {
 	struct helper_job job; /* first */
 	struct provers *provers;
 	uint64_t session, client, serial;
+	struct logins_limits limits;
 	void (*answer)(void *arg, enum provers_answer a); /* NULL: forgotten */
 	void *arg;
 	enum provers_answer said;
@@ -53,6 +54,7 @@ login_of(const struct question *q)
 		.serial = q->serial,
 		.user = { q->text, q->nuser },
 		.password = { q->text + q->nuser, q->npassword },
+		.limits = q->limits,
 	};
 }
 
@@ -191,6 +193,7 @@ question_new(struct provers *p, const struct provers_question *from)
 	q->session = from->session;
 	q->client = l->client;
 	q->serial = l->serial;
+	q->limits = l->limits;
 	q->is_known = from->is_known;
 	if (from->user->hash != NULL)
 		q->hash = mem_str(from->user->hash);

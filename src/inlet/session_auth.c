@@ -262,6 +262,8 @@ login_of(const struct inlet_session *s)
 		.serial = users_serial(a->users),
 		.user = sasl_server_user(a->sasl),
 		.password = sasl_server_password(a->sasl),
+		.limits = { s->listener->auth_failures_name,
+		    s->listener->auth_failures_client },
 	};
 }
 

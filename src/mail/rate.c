@@ -61,8 +61,17 @@ parse_period(struct str s, uint64_t *ms)
 static bool
 parse_of(struct str s, enum rate_of *of)
 {
-	*of = str_is(s, "rcpt") ? RATE_RECIPIENTS : RATE_MESSAGES;
-	return *of == RATE_RECIPIENTS || str_is(s, "msg");
+	static const char *const words[] = { [RATE_MESSAGES] = "msg",
+		[RATE_RECIPIENTS] = "rcpt",
+		[RATE_LOGINS] = "login" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (!str_is(s, words[i]))
+			continue;
+		*of = (enum rate_of)i;
+		return true;
+	}
+	return false;
 }
 
 /* "00:00Z", of a day. */
@@ -82,9 +91,16 @@ parse_reset(struct str s, struct rate *r)
 	return true;
 }
 
+/* What is asked for: logins, or messages and recipients. */
 static int
-no_rate(const char *shown, struct err *err)
+no_rate(const char *shown, bool logins, struct err *err)
 {
+	if (logins)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is no rate of logins; write one such as "
+		    "\"10 login/10min\" or \"1000 login/hour\" (s, min, hour, "
+		    "day)",
+		    shown);
 	return err_set(err, ERR_CONFIG,
 	    "\"%s\" is no rate; write one such as \"14 msg/s\", "
 	    "\"500 rcpt/min\" or \"40 msg/8s\" (s, min, hour, day)",
@@ -93,15 +109,17 @@ no_rate(const char *shown, struct err *err)
 
 /* In front of the @. */
 static int
-parse_plain(struct rate *r, struct str text, const char *shown, struct err *err)
+parse_plain(struct rate *r, struct str text, const char *shown, bool logins,
+    struct err *err)
 {
 	struct rate got = { 0 };
 	uint64_t count;
 
 	if (!take_number(&text, &count) ||
 	    !parse_of(str_trim(str_cut(&text, '/')), &got.of) ||
+	    (got.of == RATE_LOGINS) != logins ||
 	    !parse_period(str_trim(text), &got.period_ms))
-		return no_rate(shown, err);
+		return no_rate(shown, logins, err);
 	if (count == 0 || count > RATE_COUNT_MAX)
 		return err_set(err, ERR_CONFIG,
 		    "\"%s\" is out of range; write 1 to %u in front", shown,
@@ -118,6 +136,15 @@ parse_plain(struct rate *r, struct str text, const char *shown, struct err *err)
 }
 
 int
+rate_parse_logins(struct rate *r, struct str text, struct err *err)
+{
+	char shown[64];
+
+	(void)str_escape(shown, sizeof shown, text);
+	return parse_plain(r, text, shown, true, err);
+}
+
+int
 rate_parse(struct rate *r, struct str text, struct err *err)
 {
 	char shown[64];
@@ -128,7 +155,7 @@ rate_parse(struct rate *r, struct str text, struct err *err)
 		    "\"%s\" has a fixed reset, which is not possible here; "
 		    "write it without what follows the @",
 		    shown);
-	return parse_plain(r, text, shown, err);
+	return parse_plain(r, text, shown, false, err);
 }
 
 int
@@ -139,7 +166,7 @@ rate_parse_quota(struct rate *r, struct str text, struct err *err)
 	char shown[64];
 
 	(void)str_escape(shown, sizeof shown, text);
-	if (parse_plain(&got, front, shown, err) < 0)
+	if (parse_plain(&got, front, shown, false, err) < 0)
 		return -1;
 	if (front.len < text.len && got.period_ms != RATE_DAY_MS)
 		return err_set(err, ERR_CONFIG,

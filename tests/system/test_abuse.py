@@ -354,6 +354,7 @@ def test_limit_of_lingering(sink, postern):
 # Where the limits of listeners that have no test here have theirs.
 ELSEWHERE = {
     "client_rate": "test_policy.py", "user_rate": "test_policy.py", "auth_failures": "test_auth.py",
+    "auth_failures_name": "test_auth.py", "auth_failures_client": "test_auth.py",
     "handshake": "test_tls.py", "proxy": "test_door.py",
 }
 
@@ -363,7 +364,7 @@ def test_limit_each_has_a_test():
     that nobody has tried to go beyond."""
     keys = subprocess.run([harness.POSTERND, "-T"], capture_output=True, text=True, check=True).stdout
     rows = [x.split("\t") for x in keys.splitlines() if x.startswith("listeners.")]
-    limits = [r[0].rsplit(".", 1)[1] for r in rows if r[1] in ("number", "size", "duration", "array of rates")]
+    limits = [r[0].rsplit(".", 1)[1] for r in rows if r[1] in ("number", "size", "duration", "array of rates", "rate of logins")]
     assert len(limits) >= 18
     here = pathlib.Path(__file__)
     for key in limits:

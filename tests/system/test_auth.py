@@ -325,6 +325,29 @@ def test_guesses_are_stopped_and_others_log_in(sink, postern, users):
     p.stop()
 
 
+def login_code(port, user, password):
+    with harness.Client(port) as c:
+        c.open()
+        return c.cmd("AUTH PLAIN " + b64("\0%s\0%s" % (user, password)))[0]
+
+
+def test_the_operator_says_how_many_may_fail(sink, postern, users):
+    """Two an hour with one name, four with all; a reload takes other limits
+    up.  (The clock runs faster where it can: each failure waits a second.)"""
+    p = postern(sink().port, start=False, users_file=str(users),
+                listeners=listener(auth_failures_name="2 login/hour", auth_failures_client="4 login/hour"))
+    p.start(env={"POSTERN_TEST_CLOCK": "10"})
+    assert [login_code(p.port, "ann", "x%d" % i) for i in range(3)] == [535, 535, 454]
+    assert [login_code(p.port, "test", "x%d" % i) for i in range(2)] == [535, 535]
+    assert login_code(p.port, "eve", "x") == 454, "the fifth of the client"
+    p.settings["listeners"] = listener(auth_failures_name="3 login/hour", auth_failures_client="50 login/hour")
+    p.write_conf()
+    p.wait_event("reloaded", since=p.reload())
+    assert [login_code(p.port, "ann", "y%d" % i) for i in range(2)] == [535, 454]
+    assert login_code(p.port, "test", "123456") == 235
+    p.stop()
+
+
 def test_clients_that_leave_while_they_wait(sink, postern, users):
     p = postern(sink().port, users_file=str(users), listeners=listener())
     for i in range(40):

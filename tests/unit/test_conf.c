@@ -533,6 +533,11 @@ static const struct {
 	    "fixed reset, which is not possible here; write it without what "
 	    "follows the @" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
+	  "auth_failures_name = \"10 msg/min\"; } );",
+	    "main.conf:1: listeners.auth_failures_name: \"10 msg/min\" is no "
+	    "rate of logins; write one such as \"10 login/10min\" or "
+	    "\"1000 login/hour\" (s, min, hour, day)" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:25\" ]; "
 	  "user_rate = [ \"1 msg/s\", \"1 msg/s\", \"1 msg/s\", "
 	  "\"1 msg/s\", \"1 msg/s\", \"1 msg/s\", \"1 msg/s\", "
 	  "\"1 msg/s\", \"1 msg/s\" ]; } );",
@@ -928,6 +933,10 @@ a_users_file_is_read_with_the_rest(void **state)
 	assert_int_equal(s->inlet.listeners[0].auth, INLET_AUTH_REQUIRED);
 	assert_false(s->inlet.listeners[0].allow_clear_auth);
 	assert_int_equal(s->inlet.listeners[0].auth_failures_max, 5);
+	assert_int_equal(s->inlet.listeners[0].auth_failures_name.count, 10);
+	assert_int_equal(
+	    s->inlet.listeners[0].auth_failures_name.period_ms, 600000);
+	assert_int_equal(s->inlet.listeners[0].auth_failures_client.count, 100);
 	conf_free(&s);
 	free(text);
 }

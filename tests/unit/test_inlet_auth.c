@@ -65,6 +65,10 @@ begin(void **state)
 	rig.listener.naddresses = 1;
 	rig.listener.auth = INLET_AUTH_OPTIONAL;
 	rig.listener.auth_failures_max = 5;
+	rig.listener.auth_failures_name =
+	    (struct rate){ RATE_LOGINS, 10, 600000, false, 0 };
+	rig.listener.auth_failures_client =
+	    (struct rate){ RATE_LOGINS, 100, 600000, false, 0 };
 	rig.settings.users = users_of(TEST_HASH BOB_SCRAM);
 	return 0;
 }
@@ -261,7 +265,9 @@ a_client_that_fails_too_often_is_refused_without_a_look(void **state)
 
 	(void)state;
 	rig_start(&rig, 1);
-	for (int i = 0; i < LOGINS_NAME_MAX; i++)
+	l.limits.name = rig.listener.auth_failures_name;
+	l.limits.client = rig.listener.auth_failures_client;
+	for (uint32_t i = 0; i < l.limits.name.count; i++)
 		(void)logins_wrong(&l, clock_mono_ms());
 	fd = rig_hello(&rig, 0);
 	TALK(fd, { PLAIN, "454 4.7.0 " },

@@ -9,13 +9,25 @@
 
 #include "inlet/logins.h"
 
+#define NAME_MAX 10
+#define NAME_BACK_MS 60000 /* one of them is forgotten */
+#define CLIENT_MAX 100
+#define CLIENT_BACK_MS 6000
+
+static const struct logins_limits usual = {
+	.name = { RATE_LOGINS, NAME_MAX, NAME_MAX *NAME_BACK_MS, false, 0 },
+	.client = { RATE_LOGINS, CLIENT_MAX, CLIENT_MAX *CLIENT_BACK_MS, false,
+	    0 },
+};
+
 static struct login
 login(uint64_t client, const char *user, const char *password)
 {
 	return (struct login){ .client = client,
 		.serial = 1,
 		.user = str_of(user),
-		.password = str_of(password) };
+		.password = str_of(password),
+		.limits = usual };
 }
 
 static int
@@ -97,9 +109,9 @@ static void
 a_name_is_stopped_for_its_client_alone(void **state)
 {
 	(void)state;
-	for (int i = 1; i <= LOGINS_NAME_MAX; i++) {
+	for (int i = 1; i <= NAME_MAX; i++) {
 		assert_int_equal(ask(1, "ann", "x", 0), LOGINS_TRY);
-		assert_int_equal(wrong(1, "ann", 0), i == LOGINS_NAME_MAX);
+		assert_int_equal(wrong(1, "ann", 0), i == NAME_MAX);
 	}
 	assert_int_equal(ask(1, "ann", "x", 0), LOGINS_LIMITED);
 	assert_int_equal(ask(1, "bob", "x", 0), LOGINS_TRY);
@@ -110,19 +122,59 @@ static void
 one_try_comes_back_after_its_time(void **state)
 {
 	(void)state;
-	for (int i = 0; i < LOGINS_NAME_MAX; i++)
+	for (int i = 0; i < NAME_MAX; i++)
 		(void)wrong(1, "ann", 0);
+	assert_int_equal(ask(1, "ann", "x", NAME_BACK_MS - 1), LOGINS_LIMITED);
+	assert_int_equal(ask(1, "ann", "x", NAME_BACK_MS), LOGINS_TRY);
+	assert_true(wrong(1, "ann", NAME_BACK_MS + 1));
 	assert_int_equal(
-	    ask(1, "ann", "x", LOGINS_NAME_BACK_MS - 1), LOGINS_LIMITED);
-	assert_int_equal(ask(1, "ann", "x", LOGINS_NAME_BACK_MS), LOGINS_TRY);
-	assert_true(wrong(1, "ann", LOGINS_NAME_BACK_MS + 1));
-	assert_int_equal(
-	    ask(1, "ann", "x", 2 * LOGINS_NAME_BACK_MS - 1), LOGINS_LIMITED);
-	assert_int_equal(
-	    ask(1, "ann", "x", 2 * LOGINS_NAME_BACK_MS), LOGINS_TRY);
+	    ask(1, "ann", "x", 2 * NAME_BACK_MS - 1), LOGINS_LIMITED);
+	assert_int_equal(ask(1, "ann", "x", 2 * NAME_BACK_MS), LOGINS_TRY);
 	/* all are back after all of the time */
-	for (int i = 1; i < LOGINS_NAME_MAX; i++)
-		assert_false(wrong(1, "ann", 100ull * LOGINS_NAME_BACK_MS));
+	for (int i = 1; i < NAME_MAX; i++)
+		assert_false(wrong(1, "ann", 100ull * NAME_BACK_MS));
+}
+
+/* Three an hour, of which one was forgotten after twenty minutes; another
+ * listener may be stricter. */
+static void
+a_listener_has_its_own_limits(void **state)
+{
+	struct login l = login(1, "ann", "x");
+
+	(void)state;
+	l.limits.name = (struct rate){ RATE_LOGINS, 3, 3600000, false, 0 };
+	assert_false(logins_wrong(&l, 0));
+	assert_false(logins_wrong(&l, 0));
+	assert_int_equal(logins_ask(&l, 0), LOGINS_TRY);
+	assert_true(logins_wrong(&l, 0));
+	assert_int_equal(logins_ask(&l, 1199999), LOGINS_LIMITED);
+	assert_int_equal(logins_ask(&l, 1200000), LOGINS_TRY);
+	assert_true(logins_wrong(&l, 1200000));
+	assert_int_equal(logins_ask(&l, 2399999), LOGINS_LIMITED);
+	assert_int_equal(logins_ask(&l, 2400000), LOGINS_TRY);
+	l.limits.name.count = 2;
+	assert_int_equal(logins_ask(&l, 2400000), LOGINS_LIMITED);
+	l.limits = usual;
+	assert_int_equal(logins_ask(&l, 2400000), LOGINS_TRY);
+}
+
+/* More than one a millisecond, and the longest time: nothing wraps. */
+static void
+the_widest_limits_count_right(void **state)
+{
+	struct login l = login(1, "ann", "x");
+
+	(void)state;
+	l.limits.name.count = RATE_COUNT_MAX;
+	l.limits.name.period_ms = RATE_PERIOD_MAX_MS;
+	assert_false(logins_wrong(&l, 0));
+	assert_false(logins_wrong(&l, RATE_PERIOD_MAX_MS - 1));
+	assert_int_equal(logins_ask(&l, UINT64_MAX), LOGINS_TRY);
+	l.limits.name.count = 1;
+	assert_int_equal(logins_ask(&l, RATE_PERIOD_MAX_MS), LOGINS_LIMITED);
+	l.limits.name.period_ms = 1000;
+	assert_int_equal(logins_ask(&l, RATE_PERIOD_MAX_MS + 999), LOGINS_TRY);
 }
 
 static void
@@ -130,7 +182,7 @@ a_right_one_forgives_the_name(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 3; round++) {
-		for (int i = 1; i < LOGINS_NAME_MAX; i++)
+		for (int i = 1; i < NAME_MAX; i++)
 			assert_false(wrong(1, "ann", 0));
 		right(1, "ann", "pw", 0);
 	}
@@ -153,12 +205,12 @@ static void
 a_client_is_stopped_for_all_names(void **state)
 {
 	(void)state;
-	spray(1, LOGINS_CLIENT_MAX - 1, 0);
+	spray(1, CLIENT_MAX - 1, 0);
 	assert_int_equal(ask(1, "ann", "x", 0), LOGINS_TRY);
 	assert_true(wrong(1, "ann", 0));
 	assert_int_equal(ask(1, "bob", "x", 0), LOGINS_LIMITED);
 	assert_int_equal(ask(2, "bob", "x", 0), LOGINS_TRY);
-	assert_int_equal(ask(1, "bob", "x", LOGINS_CLIENT_BACK_MS), LOGINS_TRY);
+	assert_int_equal(ask(1, "bob", "x", CLIENT_BACK_MS), LOGINS_TRY);
 }
 
 static void
@@ -166,10 +218,10 @@ a_stopped_client_keeps_those_who_were_right(void **state)
 {
 	(void)state;
 	right(1, "ann", "pw", 0);
-	spray(1, LOGINS_CLIENT_MAX, 0);
+	spray(1, CLIENT_MAX, 0);
 	assert_int_equal(ask(1, "ann", "pw", 0), LOGINS_PROVEN);
 	/* and nobody finds out the password that way */
-	for (int i = 0; i < LOGINS_NAME_MAX; i++)
+	for (int i = 0; i < NAME_MAX; i++)
 		assert_int_equal(ask(1, "ann", "guess", 0), LOGINS_LIMITED);
 	assert_int_equal(ask(1, "ann", "pw", 0), LOGINS_LIMITED);
 	assert_int_equal(ask(2, "ann", "pw", 0), LOGINS_PROVEN);
@@ -179,7 +231,7 @@ static void
 only_so_many_failures_are_remembered(void **state)
 {
 	(void)state;
-	for (int i = 0; i < LOGINS_NAME_MAX; i++)
+	for (int i = 0; i < NAME_MAX; i++)
 		(void)wrong(1, "ann", 0);
 	/* each client takes two places: the name's and its own */
 	for (uint64_t c = 2; c < 2 + LOGINS_FAILURES_MAX / 2 - 1; c++)
@@ -200,6 +252,8 @@ main(void)
 		TEST(only_so_many_proofs_are_kept),
 		TEST(a_name_is_stopped_for_its_client_alone),
 		TEST(one_try_comes_back_after_its_time),
+		TEST(a_listener_has_its_own_limits),
+		TEST(the_widest_limits_count_right),
 		TEST(a_right_one_forgives_the_name),
 		TEST(a_client_is_stopped_for_all_names),
 		TEST(a_stopped_client_keeps_those_who_were_right),

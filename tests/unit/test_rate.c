@@ -64,6 +64,7 @@ static const struct {
 	{ "1 msg/31d", "write a time of 1s to 30day" },
 	{ "1 msg/999999999999999999d", "write a time of 1s to 30day" },
 	{ "50000 rcpt/day@00:00Z", "has a fixed reset" },
+	{ "10 login/min", "is no rate" },
 };
 
 static void
@@ -78,6 +79,39 @@ what_is_no_rate_is_told(void **state)
 		assert_int_equal(r.count, 7);
 		if (strstr(err.text, bad[i].says) == NULL)
 			fail_msg("%s: %s", bad[i].text, err.text);
+	}
+}
+
+static const struct {
+	const char *text, *says;
+} logins[] = {
+	{ "10 login/10min", NULL },
+	{ "1000000000 LOGIN / 30d", NULL },
+	{ "10", "is no rate of logins; write one such as \"10 login/10min\"" },
+	{ "10 msg/min", "is no rate of logins" },
+	{ "10 logins/min", "is no rate of logins" },
+	{ "10 login/day@00:00Z", "is no rate of logins" },
+	{ "0 login/min", "is out of range; write 1 to 1000000000" },
+	{ "1000000001 login/min", "is out of range; write 1 to 1000000000" },
+	{ "10 login/31d", "write a time of 1s to 30day" },
+};
+
+static void
+a_rate_of_logins_is_of_nothing_else(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+		struct rate r = { .count = 7 };
+		struct err err = { 0 };
+		int rc = rate_parse_logins(&r, str_of(logins[i].text), &err);
+
+		if (logins[i].says == NULL) {
+			assert_int_equal(rc, 0);
+			assert_int_equal(r.of, RATE_LOGINS);
+		} else if (rc == 0 || r.count != 7 ||
+		           strstr(err.text, logins[i].says) == NULL) {
+			fail_msg("%s: %s", logins[i].text, err.text);
+		}
 	}
 }
 
@@ -145,6 +179,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rate_is_read),
 		cmocka_unit_test(what_is_no_rate_is_told),
+		cmocka_unit_test(a_rate_of_logins_is_of_nothing_else),
 		cmocka_unit_test(a_quota_may_have_a_fixed_reset),
 		cmocka_unit_test(a_reset_that_is_none_is_told),
 	};

@@ -14,6 +14,7 @@
 #include "postern/base/stat.h"
 #include "postern/intake/intake.h"
 #include "postern/io/addr.h"
+#include "postern/mail/rate.h"
 
 struct inlet;
 struct loop;
@@ -87,7 +88,9 @@ struct inlet_listener {
 	/* Passwords in clear, from other hosts.  On a listener of loopback and
 	 * unix addresses they are always taken. */
 	bool allow_clear_auth;
-	uint32_t auth_failures_max;  /* a session, then 421 */
+	uint32_t auth_failures_max; /* a session, then 421 */
+	/* Then 454: with one name, with all; of a client, over sessions. */
+	struct rate auth_failures_name, auth_failures_client;
 	bool implicit_tls;           /* from the first byte on; else STARTTLS */
 	struct tls_context *tls;     /* borrowed like all of this; NULL: none */
 	struct tls_context *tls_old; /* for lenient old-tls; NULL: none */
