@@ -49,8 +49,9 @@ struct load_run {
 	const struct load_settings *set;
 	struct load_mail *mail;
 	int epoll;
-	uint8_t *state;  /* enum load_state by number - first */
-	uint32_t *again; /* numbers to be tried again */
+	uint8_t *state;       /* enum load_state by number - first */
+	uint64_t *settled_us; /* when it became that; 0: not yet */
+	uint32_t *again;      /* numbers to be tried again */
 	uint32_t nagain, next, settled;
 	uint32_t acked, unknown, refused;
 	uint64_t start_us, end_us, progress_us;

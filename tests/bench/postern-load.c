@@ -74,6 +74,7 @@ load_settle(struct load_run *r, uint32_t number, enum load_state st)
 	r->unknown += st == LOAD_UNKNOWN;
 	r->refused += st == LOAD_REFUSED;
 	r->end_us = r->progress_us = load_now_us();
+	r->settled_us[number - r->set->first] = r->end_us;
 }
 
 void
@@ -99,7 +100,8 @@ load_write_states(struct load_run *r)
 	if (f == NULL)
 		return -1;
 	for (uint32_t i = 0; i < r->set->number; i++)
-		fprintf(f, "%u %s\n", r->set->first + i, name[r->state[i]]);
+		fprintf(f, "%u %s %llu\n", r->set->first + i, name[r->state[i]],
+		    (unsigned long long)r->settled_us[i]);
 	return fclose(f);
 }
 
@@ -235,6 +237,7 @@ start(struct load_run *r, const struct load_settings *s)
 	r->mail = load_mail_new(s);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->state = mem_array(s->number, 1);
+	r->settled_us = mem_array(s->number, sizeof *r->settled_us);
 	r->again = mem_array(s->number, sizeof *r->again);
 	r->ack_us = mem_array(s->number, sizeof *r->ack_us);
 	r->whole_us = mem_array(s->number, sizeof *r->whole_us);
@@ -246,6 +249,7 @@ finish(struct load_run *r)
 	load_mail_free(&r->mail);
 	close(r->epoll);
 	free(r->state);
+	free(r->settled_us);
 	free(r->again);
 	free(r->ack_us);
 	free(r->whole_us);

@@ -129,6 +129,12 @@ class Program:
         assert not m, "%s:\n%s" % (self.argv[0], self.err.text()[-8000:])
 
 
+def test_clock(factor):
+    """The environment of programs that share a clock which runs so fast from now
+    on; they have to be built with --enable-test-clock."""
+    return {"POSTERN_TEST_CLOCK": "%g@%d" % (factor, time.monotonic_ns() // 1000)}
+
+
 # --- postern-sink -----------------------------------------------------------------
 
 class Sink(Program):
@@ -369,7 +375,8 @@ class Load(Program):
         d = json.loads(self.out.lines[-1])
         states = [x.split() for x in open(self.states_file)]
         os.unlink(self.states_file)
-        d["states"] = {int(n): s for n, s in states}
+        d["states"] = {int(n): s for n, s, _ in states}
+        d["settled_us"] = {int(n): int(us) for n, _, us in states}  # monotonic
         return d
 
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,30 @@ the_test_clock_runs_faster(void **state)
 	       20000000L);
 	assert_true(clock_mono_ms() - mono >= 20 * 60 - 1);
 	assert_true(clock_wall_ms() - wall >= 20 * 60 - 1);
+}
+#endif
+
+#ifdef TEST_CLOCK
+/* Started anew with a start that is ten seconds old: ten minutes have passed.
+ */
+static void
+programs_with_one_start_agree(void **state)
+{
+	const char *at = strchr(getenv("POSTERN_TEST_CLOCK"), '@');
+	struct timespec now;
+	uint64_t start, mono;
+
+	(void)state;
+	assert_non_null(at);
+	start = strtoull(at + 1, NULL, 10);
+	mono = clock_mono_us();
+	assert_true(mono - start >= UINT64_C(600) * 1000000);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(
+	    mono - start <= ((uint64_t)now.tv_sec * 1000000 +
+	                        (uint64_t)now.tv_nsec / 1000 + 1 - start) *
+	                        60);
+	assert_true(clock_wall_us() / 1000000 - time(NULL) >= 580);
 }
 #endif
 
@@ -161,6 +186,7 @@ main(void)
 		cmocka_unit_test(a_span_has_its_real_length),
 #ifdef TEST_CLOCK
 		cmocka_unit_test(the_test_clock_runs_faster),
+		cmocka_unit_test(programs_with_one_start_agree),
 #endif
 		cmocka_unit_test(dates_follow_rfc_5322),
 		cmocka_unit_test(dates_follow_rfc_3339),
@@ -168,7 +194,13 @@ main(void)
 
 #ifdef TEST_CLOCK
 	if (!getenv("POSTERN_TEST_CLOCK")) { /* it is read at the start */
-		setenv("POSTERN_TEST_CLOCK", "60", 1);
+		struct timespec now;
+		char text[64];
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		snprintf(text, sizeof text, "60@%lld000000",
+		    (long long)now.tv_sec - 10);
+		setenv("POSTERN_TEST_CLOCK", text, 1);
 		execv("/proc/self/exe", (char *[]){ "test_clock", NULL });
 	}
 #endif
