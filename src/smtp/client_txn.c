@@ -132,6 +132,7 @@ client_txn_begin(struct smtp_client *c, struct smtp_txn *txn)
 	t->txn = txn;
 	t->from_idle = c->idle;
 	t->at = c->need_rset ? STEP_RSET : STEP_MAIL;
+	t->held = txn->hold_end;
 	message_stuff_init(&t->stuff);
 	message_scan_init(&t->scan);
 	c->idle = false;
@@ -151,9 +152,9 @@ may_send(const struct smtp_client *c, const struct client_txn *t)
 	case STEP_CONTENT:
 		return !c->asked;
 	case STEP_BDAT:
-		return !c->asked && t->pieces < CLIENT_PIECES_MAX;
+		return !c->asked && !t->held && t->pieces < CLIENT_PIECES_MAX;
 	case STEP_DOT:
-		return true;
+		return !t->held || t->lone_dot;
 	default:
 		return pipelines(c) || c->nawaited == 0;
 	}
@@ -304,6 +305,15 @@ put_notify(struct smtp_client *c, uint8_t notify)
 	}
 }
 
+/* Its end may not leave before the owner says so. */
+static void
+ask_hold(struct smtp_client *c, struct client_txn *t)
+{
+	assert(t == &c->in_hand[0]);
+	if (t->held)
+		c->hooks.hold(c->arg, t->txn);
+}
+
 void
 client_txn_send_rcpt(struct smtp_client *c, struct client_txn *t)
 {
@@ -321,8 +331,11 @@ client_txn_send_rcpt(struct smtp_client *c, struct client_txn *t)
 	}
 	smtp_client_put(c, STR("\r\n"));
 	await(c, t, STEP_RCPT);
-	if (++t->rcpts_sent == t->txn->nrcpts)
-		t->at = chunks(c) ? STEP_BDAT : STEP_DATA;
+	if (++t->rcpts_sent < t->txn->nrcpts)
+		return;
+	t->at = chunks(c) ? STEP_BDAT : STEP_DATA;
+	if (t->at == STEP_BDAT)
+		ask_hold(c, t);
 }
 
 void
@@ -637,6 +650,8 @@ content_wanted(struct smtp_client *c, struct client_txn *t)
 	t->at = t->lone_dot ? STEP_DOT : STEP_CONTENT;
 	if (t->lone_dot)
 		c->need_rset = false; /* the dot ends the transaction */
+	else
+		ask_hold(c, t);
 }
 
 void

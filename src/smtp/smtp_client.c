@@ -446,6 +446,17 @@ smtp_client_content_failed(struct smtp_client *c, const char *text)
 }
 
 void
+smtp_client_release(struct smtp_client *c)
+{
+	if (smtp_client_is_over(c) || c->nin_hand == 0)
+		return;
+	enter(c);
+	c->in_hand[0].held = false;
+	client_txn_pump(c);
+	leave(c);
+}
+
+void
 smtp_client_quit(struct smtp_client *c)
 {
 	if (smtp_client_is_over(c) || c->phase == CLIENT_QUITTING)

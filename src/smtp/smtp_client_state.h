@@ -83,6 +83,7 @@ struct client_txn {
 	bool mail_refused;      /* then what follows means nothing */
 	bool out_of_step;       /* RCPT taken without MAIL */
 	bool content_begun;     /* the first piece has been looked at */
+	bool held;              /* its end waits for the owner */
 	bool lone_dot;          /* 354 though nobody is to get it */
 	bool dot_sent, decided; /* decided: verdict says why it ends */
 	struct outcome verdict;

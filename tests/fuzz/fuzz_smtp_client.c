@@ -38,7 +38,7 @@ static const char content[] = "A: b\r\n\r\n.dot\r\nend\r\n";
 
 struct given {
 	struct smtp_txn txn;
-	bool open;
+	bool open, released;
 	uint32_t rcpts;
 };
 
@@ -68,6 +68,7 @@ give(struct owner *o)
 		.by_s = 60,
 		.binary = o->choice & QUITS && o->turn % 2,
 		.require_tls = o->choice & WANTS_TLS && o->turn % 2,
+		.hold_end = o->turn % 4 == 3,
 		.content = { content, sizeof content - 1 } };
 	if (o->choice & STREAMS)
 		g->txn.content = (struct str){ NULL, 0 };
@@ -131,6 +132,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *out)
 	assert(!o->over && g->open);
 	g->open = false;
 	note(o, "done", out);
+	assert(!t->hold_end || g->released || !out->dot_sent);
 	if (out->io == OUTCOME_REPLY && out->code < 300)
 		assert(out->dot_sent && out->stage == OUTCOME_DOT);
 	if (++o->dones == 3 && o->choice & FREES) {
@@ -173,6 +175,17 @@ on_content(void *arg, struct smtp_txn *t, uint64_t offset)
 }
 
 static void
+on_hold(void *arg, struct smtp_txn *t)
+{
+	struct owner *o = arg;
+	struct given *g = t->arg;
+
+	assert(!o->over && g->open && t->hold_end && !g->released);
+	g->released = true;
+	smtp_client_release(o->client);
+}
+
+static void
 on_lost(void *arg, const struct outcome *out)
 {
 	struct owner *o = arg;
@@ -183,7 +196,7 @@ on_lost(void *arg, const struct outcome *out)
 }
 
 static const struct smtp_client_hooks hooks = { on_write, on_secure, on_ready,
-	on_rcpt, on_done, on_next, on_content, on_lost };
+	on_rcpt, on_done, on_next, on_content, on_lost, on_hold };
 
 /* Lines only, whatever the server did: no bare CR or LF, no NUL. */
 static void

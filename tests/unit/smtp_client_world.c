@@ -63,6 +63,17 @@ static struct smtp_txn txns[] = {
 	    .content = TEXT(".dot\r\nend") },
 	{ .arg = "null", .nrcpts = 1, .rcpts = two, .content = TEXT("") },
 	{ .arg = "stream", .sender = TEXT("s@x"), .nrcpts = 1, .rcpts = two },
+	{ .arg = "held",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .content = TEXT("hello\r\n"),
+	    .hold_end = true },
+	{ .arg = "heldstream",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 1,
+	    .rcpts = two,
+	    .hold_end = true },
 	{ .arg = "eight",
 	    .sender = TEXT("a@x"),
 	    .nrcpts = 1,
@@ -328,8 +339,14 @@ on_lost(void *arg, const struct outcome *o)
 	told(arg, "lost", " %s", outcome_text(o, text));
 }
 
+static void
+on_hold(void *arg, struct smtp_txn *t)
+{
+	told(arg, "hold", " %s", (char *)t->arg);
+}
+
 static const struct smtp_client_hooks hooks = { on_write, on_secure, on_ready,
-	on_rcpt, on_done, on_next, on_content, on_lost };
+	on_rcpt, on_done, on_next, on_content, on_lost, on_hold };
 
 static void
 feed(struct world *w)
@@ -406,6 +423,8 @@ act(struct world *w, const char *verb, const char *rest, int line)
 		smtp_client_secured(c);
 	else if (strcmp(verb, "quit") == 0)
 		smtp_client_quit(c);
+	else if (strcmp(verb, "release") == 0)
+		smtp_client_release(c);
 	else if (strcmp(verb, "noop") == 0)
 		smtp_client_noop(c);
 	else if (strcmp(verb, "rested") == 0)

@@ -402,6 +402,72 @@ static const struct world_scene streamed[] = {
 	                    "E lost body local disk\n" },
 };
 
+static const struct world_scene held[] = {
+	{ .why = "the content leaves, its dot waits for the owner",
+	    .script = PIPE
+	    "send held\n" ONE_PIPED OK2 GO "E rcpt held 0 rcpt 250 ok\n"
+	    "E hold held\nC hello\nawaits body\ndot no\nrelease\nC .\n"
+	    "awaits dot\ndot yes\nS 250 ok\n"
+	    "E done held dot 250 ok (sent)\n" },
+	{ .why = "one command after the other, too",
+	    .script =
+	        BARE "send held\nC MAIL FROM:<a@x>\nS 250 ok\nC RCPT TO:<b@y>\n"
+	             "S 250 ok\nE rcpt held 0 rcpt 250 ok\nC DATA\n" GO
+	             "E hold held\nC hello\nrelease\nC .\nS 250 ok\n"
+	             "E done held dot 250 ok (sent)\n" },
+	{ .why = "the next one leaves with the dot, not before",
+	    .script = PIPE
+	    "send held\nnext one\n" ONE_PIPED OK2 GO
+	    "E rcpt held 0 rcpt 250 ok\nE hold held\nC hello\nrelease\n"
+	    "E next one\nC .\n" ONE_PIPED "S 250 ok\n"
+	    "E done held dot 250 ok (sent)\n" },
+	{ .why = "in chunks nothing of the content leaves before",
+	    .script =
+	        CHUNK "send held\nE hold held\n" ONE "awaits mail\ndot no\n" OK2
+	              "E rcpt held 0 rcpt 250 ok\nawaits body\nrelease\n"
+	              "C BDAT 7 LAST\nC hello\nS 250 ok\n"
+	              "E done held dot 250 ok (sent)\n" },
+	{ .why = "the owner's word may come before the replies",
+	    .script =
+	        CHUNK "send held\nE hold held\n" ONE "release\nC BDAT 7 LAST\n"
+	              "C hello\n" OK2 "S 250 ok\n"
+	              "E rcpt held 0 rcpt 250 ok (sent)\n"
+	              "E done held dot 250 ok (sent)\n" },
+	{ .why = "pieces that come later are not asked for before",
+	    .script =
+	        CHUNK "send heldstream\nE hold heldstream\nC MAIL FROM:<a@x>\n"
+	              "C RCPT TO:<b@y>\nrelease\nE content heldstream 0\n"
+	              "last x~\nC BDAT 3 LAST\nC x\n" OK2 "S 250 ok\n"
+	              "E rcpt heldstream 0 rcpt 250 ok (sent)\n"
+	              "E done heldstream dot 250 ok (sent)\n" },
+	{ .why = "nor does their dot leave, all the rest does",
+	    .script =
+	        PIPE "send heldstream\n" ONE_PIPED OK2 GO
+	             "E rcpt heldstream 0 rcpt 250 ok\nE hold heldstream\n"
+	             "E content heldstream 0\nlast x~\nC x\nrelease\nC .\n"
+	             "S 250 ok\nE done heldstream dot 250 ok (sent)\n" },
+	{ .why = "nobody is to get it: nothing is waited for",
+	    .script =
+	        CHUNK "send held\nE hold held\n" ONE "S 250 ok\nS 550 no\n"
+	              "E rcpt held 0 rcpt 550 no\nE done held rcpt 550 no\n"
+	              "release\nsend one\nC RSET\n" ONE_CHUNK },
+	{ .why = "a lone dot waits for nobody",
+	    .script =
+	        PIPE "send held\n" ONE_PIPED "S 250 ok\nS 550 no\n" GO
+	             "E rcpt held 0 rcpt 550 no\nC .\ndot no\nS 554 none\n"
+	             "E done held rcpt 550 no\n" },
+	{ .why = "lost while it waits: the end has not left",
+	    .script = PIPE
+	    "send held\n" ONE_PIPED OK2 GO "E rcpt held 0 rcpt 250 ok\n"
+	    "E hold held\nC hello\nlost reset\n"
+	    "E done held body lost reset\nE lost body lost reset\n"
+	    "release\n" },
+	{ .why = "the hook may free the client",
+	    .script = PIPE "send held\n" ONE_PIPED OK2 GO
+	                   "E rcpt held 0 rcpt 250 ok\nE hold held\n",
+	    .free = "hold" },
+};
+
 static const struct world_scene gated[] = {
 	{ .why = "a bare LF: not a byte of it leaves",
 	    .script = PIPE
@@ -638,6 +704,7 @@ SCENES(a_group_leaves_at_once, pipelined)
 SCENES(the_next_one_leaves_with_the_dot, chained)
 SCENES(envelope_and_content_are_one_flight, chunked)
 SCENES(content_comes_in_pieces, streamed)
+SCENES(the_end_waits_for_its_owner, held)
 SCENES(the_gate_lets_nothing_else_out, gated)
 SCENES(parameters_are_said_where_offered, parameters)
 SCENES(wishes_are_told_to_those_that_know_them, wishes)
@@ -652,6 +719,7 @@ main(void)
 		cmocka_unit_test(the_next_one_leaves_with_the_dot),
 		cmocka_unit_test(envelope_and_content_are_one_flight),
 		cmocka_unit_test(content_comes_in_pieces),
+		cmocka_unit_test(the_end_waits_for_its_owner),
 		cmocka_unit_test(the_gate_lets_nothing_else_out),
 		cmocka_unit_test(parameters_are_said_where_offered),
 		cmocka_unit_test(wishes_are_told_to_those_that_know_them),

@@ -81,6 +81,7 @@ struct smtp_txn {
 	uint32_t nrcpts;
 	const struct smtp_txn_rcpt *rcpts;
 	struct str content; /* whole, or p NULL: hook content() is asked */
+	bool hold_end;      /* the end waits for smtp_client_release() */
 };
 
 struct smtp_client_hooks {
@@ -112,6 +113,10 @@ struct smtp_client_hooks {
 	/* The session cannot be used any more (refused, rubbish, 421): close.
 	 * The transactions in hand got their done() before. */
 	void (*lost)(void *arg, const struct outcome *o);
+	/* The content of one with hold_end is about to leave; its final dot
+	 * (with CHUNKING: any of it) waits for smtp_client_release(), now or
+	 * later.  Once a transaction; done() may come before. */
+	void (*hold)(void *arg, struct smtp_txn *t);
 };
 
 enum smtp_client_tls { SMTP_TLS_OFF, SMTP_TLS_STARTTLS, SMTP_TLS_IMPLICIT };
@@ -155,6 +160,8 @@ void smtp_client_take_back(struct smtp_client *c);
 void smtp_client_content(
     struct smtp_client *c, const char *p, size_t n, bool last);
 void smtp_client_content_failed(struct smtp_client *c, const char *text);
+/* The end that hold() was about may leave: while it is the first in hand. */
+void smtp_client_release(struct smtp_client *c);
 /* With nothing in hand.  lost() follows with the reply to QUIT; or at once, if
  * it was not ready yet. */
 void smtp_client_quit(struct smtp_client *c);
