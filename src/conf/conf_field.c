@@ -496,6 +496,17 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
  */
 
 static int
+set_rate(void *to, const char *text, struct conf_arena *a, struct err *err)
+{
+	struct rate *rate = conf_arena_new(a, 1, sizeof *rate);
+
+	if (rate_parse(rate, str_of(text), err) != 0)
+		return -1;
+	memcpy(to, &rate, sizeof rate);
+	return 0;
+}
+
+static int
 set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
     struct conf_arena *a, struct err *err)
 {
@@ -507,6 +518,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return set_quantity(k, to, text, err);
 	if (k->type == CONF_WORD || k->type == CONF_SWITCH)
 		return set_word(k, to, text, err);
+	if (k->type == CONF_RATE)
+		return set_rate(to, text, a, err);
 	if (k->type == CONF_MODE)
 		return conf_owner_mode(str_of(text), to, err);
 	if (k->type == CONF_LOGINS)

@@ -7,6 +7,8 @@
 #include "conf/conf_hint.h"
 #include "conf/conf_read.h"
 
+#define KEEP "keep" /* no route */
+
 /* What may be named. */
 struct known {
 	const char **name; /* in the arena; NULL: an entry without one */
@@ -195,6 +197,47 @@ read_route(struct conf_read *r, struct conf_entry *e, struct relay_route *route)
 	*route = c.r;
 }
 
+/* What is dead there goes another way once; not back the same one. */
+static void
+check_heir(struct conf_read *r, const struct conf_entry *e,
+    struct relay_route *route, const struct known *routes)
+{
+	struct conf_place at = conf_read_place(e, "routes.on_dead");
+
+	if (route->on_dead == NULL || strcmp(route->on_dead, KEEP) == 0)
+		route->on_dead = NULL;
+	else if (route->name != NULL &&
+	         strcmp(route->on_dead, route->name) == 0)
+		conf_note_mistake(&r->notes, at, "routes.on_dead",
+		    "is the route itself; write another one's name, or "
+		    "\"" KEEP "\"");
+	else if (!has(routes, route->on_dead) && !r->broken)
+		tell_unknown(r, routes, at, "routes.on_dead", route->on_dead);
+}
+
+/* The routes that others name, when all of them are known. */
+static void
+check_ways(struct conf_read *r, struct conf_routes *to)
+{
+	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
+	const char *bounce = r->root->s.relay.bounce_route;
+	struct known k = { .what = "route" };
+
+	k.name = conf_arena_new(r->arena, to->n, sizeof *k.name);
+	for (; k.n < to->n; k.n++)
+		k.name[k.n] = to->route[k.n].name;
+	for (size_t i = 0; i < to->n; i++) {
+		if (i < list->n)
+			check_heir(r, list->entry[i], &to->route[i], &k);
+		else
+			to->route[i].on_dead = NULL;
+	}
+	if (bounce != NULL && !has(&k, bounce) && !r->broken)
+		tell_unknown(r, &k,
+		    conf_read_place(r->root_entry, "bounce.route"),
+		    "bounce.route", bounce);
+}
+
 static void
 use_all(struct relay_route *route, const struct known *providers)
 {
@@ -266,6 +309,7 @@ read_routes(
 		read_route(r, NULL, &to->route[to->n]);
 		use_all(&to->route[to->n++], providers);
 	}
+	check_ways(r, to);
 	r->root->s.relay.routes = to->route;
 	r->root->s.relay.nroutes = to->n;
 }

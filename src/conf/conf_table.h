@@ -38,6 +38,7 @@ enum conf_type {
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
 	CONF_LOGINS,       /* struct rate */
+	CONF_RATE,         /* const struct rate * */
 	CONF_MODE,         /* uint32_t: the bits of a file's mode */
 	CONF_USERS,        /* uint32_t *: uids */
 	CONF_GROUPS,       /* uint32_t *: gids */

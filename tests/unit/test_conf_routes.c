@@ -161,6 +161,33 @@ what_a_route_does_not_say_of_retries_is_as_at_the_top(void **state)
 }
 
 static void
+what_happens_after_the_dot_and_in_the_end(void **state)
+{
+	struct settings *s = load(PROVIDERS
+	    "bounce = { route = \"news\"; rate = \"100 msg/min\"; };"
+	    "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_doubt = "
+	    "\"hold\"; on_dead = \"default\"; },"
+	    " { name = \"codes\"; use = [ \"ses\" ]; on_dead = \"keep\"; "
+	    "} );");
+
+	(void)state;
+	assert_int_equal(route_of(s, "news")->on_doubt, RELAY_DOUBT_HOLD);
+	assert_string_equal(route_of(s, "news")->on_dead, "default");
+	assert_int_equal(route_of(s, "codes")->on_doubt, RELAY_DOUBT_RETRY);
+	assert_null(route_of(s, "codes")->on_dead);
+	assert_int_equal(route_of(s, "default")->on_doubt, RELAY_DOUBT_RETRY);
+	assert_null(route_of(s, "default")->on_dead);
+	assert_string_equal(s->relay.bounce_route, "news");
+	assert_int_equal(s->relay.bounce_rate->count, 100);
+	assert_int_equal(s->relay.bounce_rate->period_ms, 60000);
+	conf_free(&s);
+	s = load(PROVIDERS);
+	assert_null(s->relay.bounce_route);
+	assert_null(s->relay.bounce_rate);
+	conf_free(&s);
+}
+
+static void
 each_route_has_its_id(void **state)
 {
 	struct settings *s =
@@ -178,6 +205,21 @@ each_route_has_its_id(void **state)
 static const struct {
 	const char *text, *says;
 } mistakes[] = {
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
+	  "\"news\"; } );",
+	    ":2: routes.on_dead: is the route itself; write another one's "
+	    "name, or \"keep\"" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
+	  "\"defautl\"; } );",
+	    ":2: routes.on_dead: there is no route \"defautl\"; did you mean "
+	    "\"default\"?" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_doubt = "
+	  "\"probe\"; } );",
+	    ":2: routes.on_doubt: \"probe\" is not possible; write "
+	    "\"retry\" or \"hold\"" },
+	{ "bounce = { route = \"nobody\"; };",
+	    ":2: bounce.route: there is no route \"nobody\"; write the name "
+	    "of one" },
 	{ "groups = ( { members = [ \"ses\" ]; } );",
 	    ":2: groups.name: is missing; write name = \"pool\";" },
 	{ "groups = ( { name = \"g\"; } );",
@@ -321,6 +363,7 @@ main(void)
 		cmocka_unit_test(limits_groups_and_routes_are_read),
 		cmocka_unit_test(
 		    what_a_route_does_not_say_of_retries_is_as_at_the_top),
+		cmocka_unit_test(what_happens_after_the_dot_and_in_the_end),
 		cmocka_unit_test(each_route_has_its_id),
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(a_provider_that_no_route_uses_is_a_warning),

@@ -130,10 +130,12 @@ struct relay_settings {
 	const struct relay_route *routes;
 	struct relay_retry retry; /* of routes without their own */
 	enum relay_bounce_to bounce_to;
-	const char *bounce_address; /* to = an address */
-	const char *bounce_from;    /* for providers that refuse <>; NULL:
-	                               postmaster@hostname */
-	uint32_t route;             /* id of the default route */
+	const char *bounce_address;     /* to = an address */
+	const char *bounce_from;        /* for providers that refuse <>; NULL:
+	                                   postmaster@hostname */
+	const char *bounce_route;       /* NULL: that of the message */
+	const struct rate *bounce_rate; /* of all notices; NULL: no bound */
+	uint32_t route;                 /* id of the default route */
 };
 
 MUST_CHECK int relay_new(struct relay **r, struct spool *sp,
