@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/balance.h"
 
+#include "postern/base/rand.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/smtp_client.h"
 #include "postern/spool/envelope.h"
 
+#include "relay/agenda.h"
+#include "relay/balancers.h"
 #include "relay/delivery.h"
 #include "relay/identity.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/waiting.h"
+#include "relay/way.h"
 
 /* A deadline: does it know of such, and is that soon enough for it? */
 static bool
@@ -69,65 +74,235 @@ is_able(const struct delivery *d, const struct provider *p)
 	       !delivery_was_refused(d, p);
 }
 
+/* --- the choice ------------------------------------------------------------
+ */
+
+enum {
+	NOT_REFUSED = 1, /* one that refused this sender lately comes last */
+	NOT_FULL = 2
+};
+
 static bool
-is_candidate(struct relay *r, const struct delivery *d, struct provider *p)
+is_usable(struct provider *p)
 {
-	return provider_is_usable(p, relay_now_ms(r)) &&
-	       !delivery_has_tried(d, p) && is_able(d, p);
+	return provider_is_usable(p, relay_now_ms(p->relay));
+}
+
+/* At its caps: more would only wait there. */
+static bool
+is_full(struct provider *p, int priority)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	return p->nwaiting_of[priority] >= waiting_room(p) &&
+	       pool_live(&p->pool) >= provider_conns(p, now_ms);
+}
+
+static bool
+is_candidate(const struct delivery *d, struct provider *p, unsigned without)
+{
+	if (!is_usable(p) || delivery_has_tried(d, p) || !is_able(d, p))
+		return false;
+	if ((without & NOT_FULL) && is_full(p, d->key.priority))
+		return false;
+	return !(without & NOT_REFUSED) ||
+	       !identity_is_refused(d->relay->identity, p->id, d->env->sender,
+	           relay_now_ms(d->relay));
+}
+
+static void
+fill(struct balancers_member *m, const struct provider *p, bool may)
+{
+	m->may = may;
+	if (!may)
+		return;
+	m->in_flight = p->nwaiting + p->nsending;
+	m->txn_us = provider_txn_us(p);
 }
 
 static struct provider *
-preferred(struct relay *r, const struct delivery *d)
+pick_member(
+    const struct delivery *d, const struct way_group *g, unsigned without)
 {
-	for (size_t i = 0; d->prefer && i < r->nproviders; i++) {
-		struct provider *p = r->providers[i];
+	struct balancers_ask ask = { .sender = d->env->sender,
+		.rnd = rand_u64() };
+	size_t i;
 
-		if (p->id == d->prefer && is_candidate(r, d, p))
+	for (i = 0; i < g->n; i++)
+		fill(&g->members[i], g->providers[i],
+		    is_candidate(d, g->providers[i], without));
+	i = g->balancer->pick(g->members, g->n, &ask);
+	if (i == g->n)
+		return NULL;
+	if (g->balancer->note)
+		g->balancer->note(g->members, g->n, i);
+	return g->providers[i];
+}
+
+static struct provider *
+pick_entry(
+    const struct delivery *d, const struct way_group *g, unsigned without)
+{
+	struct provider *p = NULL;
+
+	if (g->n == 1)
+		return is_candidate(d, g->providers[0], without)
+		           ? g->providers[0]
+		           : NULL;
+	if (!g->balancer->keeps)
+		p = pick_member(d, g, without | NOT_FULL);
+	return p ? p : pick_member(d, g, without);
+}
+
+static struct provider *
+pick_in_order(const struct delivery *d, unsigned without)
+{
+	const struct way *y = d->line->way;
+	struct provider *p = NULL;
+
+	for (size_t i = 0; !p && i < y->nuse; i++)
+		p = pick_entry(d, y->use[i], without);
+	return p;
+}
+
+static struct provider *
+pick(const struct delivery *d, unsigned without)
+{
+	struct provider *p = NULL;
+
+	if (d->line->way->set->spill)
+		p = pick_in_order(d, without | NOT_FULL);
+	return p ? p : pick_in_order(d, without);
+}
+
+static struct provider *
+preferred(const struct delivery *d)
+{
+	const struct way *y = d->line->way;
+
+	for (size_t i = 0; d->prefer && i < y->nproviders; i++) {
+		struct provider *p = y->providers[i];
+
+		if (p->id == d->prefer && is_candidate(d, p, 0))
 			return p;
 	}
 	return NULL;
 }
 
-/* One that refused this sender lately is asked when nobody else is left. */
 struct provider *
-balance_pick(struct relay *r, const struct delivery *d)
+balance_pick(const struct delivery *d)
 {
-	struct provider *last = NULL;
-	struct provider *p = preferred(r, d);
+	struct provider *p = preferred(d);
 
-	if (p || d->nround >= DELIVERY_ROUND)
-		return p;
-	for (size_t i = 0; i < r->nproviders; i++) {
-		p = r->providers[i];
-		if (!is_candidate(r, d, p))
-			continue;
-		if (!identity_is_refused(
-		        r->identity, p->id, d->env->sender, relay_now_ms(r)))
-			return p;
-		if (!last)
-			last = p;
-	}
-	return last;
+	if (!p && d->nround < DELIVERY_ROUND)
+		p = pick(d, NOT_REFUSED);
+	if (!p && d->nround < DELIVERY_ROUND)
+		p = pick(d, 0);
+	return p;
 }
 
-struct provider *
-balance_first(struct relay *r)
+/* --- room ------------------------------------------------------------------
+ */
+
+static bool
+has_room(const struct agenda_line *l, const struct provider *p, int priority)
 {
-	for (size_t i = 0; i < r->nproviders; i++) {
-		if (provider_is_usable(r->providers[i], relay_now_ms(r)))
-			return r->providers[i];
+	return p->nwaiting_of[priority] + l->nloose[priority] < waiting_room(p);
+}
+
+/* Whose turn it is, whatever the message; NULL: that depends on it. */
+static struct provider *
+in_turn(const struct way_group *g)
+{
+	struct balancers_ask ask = { .sender = NULL };
+	size_t i;
+
+	if (!g->balancer->keeps)
+		return NULL;
+	for (i = 0; i < g->n; i++)
+		fill(&g->members[i], g->providers[i],
+		    is_usable(g->providers[i]));
+	i = g->balancer->pick(g->members, g->n, &ask);
+	return i < g->n ? g->providers[i] : NULL;
+}
+
+static bool
+has_group_room(
+    const struct agenda_line *l, const struct way_group *g, int priority)
+{
+	struct provider *p = in_turn(g);
+
+	if (p)
+		return has_room(l, p, priority);
+	for (size_t i = 0; i < g->n; i++) {
+		p = g->providers[i];
+		if (is_usable(p) && has_room(l, p, priority))
+			return true;
+	}
+	return false;
+}
+
+/* The first entry that takes mail now. */
+static const struct way_group *
+first_entry(const struct way *y, int priority, bool not_full)
+{
+	for (size_t i = 0; i < y->nuse; i++) {
+		const struct way_group *g = y->use[i];
+
+		for (size_t k = 0; k < g->n; k++) {
+			if (is_usable(g->providers[k]) &&
+			    !(not_full && is_full(g->providers[k], priority)))
+				return g;
+		}
 	}
 	return NULL;
 }
+
+static bool
+is_broken(const struct way *y)
+{
+	for (size_t i = 0; i < y->nproviders; i++) {
+		if (breaker_allows(&y->providers[i]->health))
+			return false;
+	}
+	return y->nproviders > 0;
+}
+
+/* Where the operator bounds the tries, one that cannot be made is one. */
+bool
+balance_has_room(const struct agenda_line *l, enum spool_priority priority)
+{
+	const struct way *y = l->way;
+	const struct way_group *g = NULL;
+
+	if (y->set->spill)
+		g = first_entry(y, (int)priority, true);
+	if (!g)
+		g = first_entry(y, (int)priority, false);
+	if (g)
+		return has_group_room(l, g, (int)priority);
+	return y->set->retry.attempts > 0 && is_broken(y) &&
+	       l->nloose[priority] == 0;
+}
+
+bool
+balance_is_open(const struct way *y)
+{
+	return first_entry(y, SPOOL_HIGH, false) != NULL;
+}
+
+/* --- how things stand ------------------------------------------------------
+ */
 
 struct balance_view
-balance_look(struct relay *r, const struct delivery *d)
+balance_look(const struct delivery *d)
 {
+	const struct way *y = d->line->way;
 	struct balance_view v = { 0 };
 
-	for (size_t i = 0; i < r->nproviders; i++) {
-		struct provider *p = r->providers[i];
-		bool usable = provider_is_usable(p, relay_now_ms(r));
+	for (size_t i = 0; i < y->nproviders; i++) {
+		struct provider *p = y->providers[i];
+		bool usable = is_usable(p);
 		enum spool_hold hold = balance_lacks(d, p);
 
 		v.usable += usable;
@@ -139,5 +314,6 @@ balance_look(struct relay *r, const struct delivery *d)
 			v.able_usable += usable;
 		}
 	}
+	v.is_broken = v.usable == 0 && is_broken(y);
 	return v;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay/balance - which provider a delivery goes to: the first in the order
- * that can be used now, has not failed this round and could carry it.
+ * relay/balance - which provider a delivery goes to: the entries of its
+ * route's `use` in their order, and within a group as its balancer says.
  */
 #ifndef RELAY_BALANCE_H
 #define RELAY_BALANCE_H
@@ -11,13 +11,19 @@
 
 #include "postern/spool/spool.h"
 
+struct agenda_line;
 struct delivery;
 struct provider;
-struct relay;
+struct way;
 
-struct provider *balance_pick(struct relay *r, const struct delivery *d);
-/* The first that can be used now, whatever the message; NULL: none. */
-struct provider *balance_first(struct relay *r);
+/* The best that can be used now, has not failed this round and could carry it;
+ * NULL: nobody. */
+struct provider *balance_pick(const struct delivery *d);
+/* Is there room for more of a priority where the line's mail would go now? */
+bool balance_has_room(
+    const struct agenda_line *l, enum spool_priority priority);
+/* Can any of its providers be used now, whatever the message? */
+bool balance_is_open(const struct way *way);
 /* What d needs and p is known not to have; NONE: it may go there. */
 enum spool_hold balance_lacks(
     const struct delivery *d, const struct provider *p);
@@ -28,8 +34,9 @@ struct balance_view {
 	    usable;  /* providers that can be used now, for whatever message */
 	size_t able; /* that may carry it: neither lack nor refused */
 	size_t able_usable;
+	bool is_broken;        /* the breakers of all of them are open */
 	enum spool_hold lacks; /* what one of the others lacks; NONE: nothing */
 };
-struct balance_view balance_look(struct relay *r, const struct delivery *d);
+struct balance_view balance_look(const struct delivery *d);
 
 #endif

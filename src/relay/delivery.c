@@ -14,21 +14,34 @@
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
 
+#include "relay/agenda.h"
 #include "relay/domains.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
-#include "relay/scheduler.h"
+#include "relay/way.h"
 
 #define BY_MAX_S 999999999 /* RFC 2852 4 */
 
-static size_t *
-counter(struct delivery *d)
+/* It is counted where it is, by n 1, and no more there by n -1. */
+static void
+count(struct delivery *d, size_t n)
 {
-	if (d->phase == DELIVERY_SENDING)
-		return &d->relay->nsending;
-	if (d->phase == DELIVERY_SETTLING)
-		return &d->relay->nsettling;
-	return &d->relay->nheld;
+	struct relay *r = d->relay;
+	int class = d->key.priority;
+
+	if (d->phase == DELIVERY_SENDING) {
+		r->nsending += n;
+		d->provider->nsending += n;
+		return;
+	}
+	if (d->phase == DELIVERY_SETTLING) {
+		r->nsettling += n;
+		return;
+	}
+	r->nheld += n;
+	r->nheld_of[class] += n;
+	if (d->phase != DELIVERY_WAITING && d->purpose == DELIVERY_SEND)
+		d->line->nloose[class] += n;
 }
 
 void
@@ -39,36 +52,49 @@ delivery_set_phase(struct delivery *d, enum delivery_phase phase)
 		spool_flight_del(d->relay->spool, d->key.mid);
 	if (phase == DELIVERY_SENDING)
 		spool_flight_add(d->relay->spool, d->key.mid);
-	--*counter(d);
+	count(d, (size_t)-1);
 	d->phase = phase;
-	++*counter(d);
+	count(d, 1);
 }
 
 struct delivery *
-delivery_new(struct relay *r, const struct spool_key *key)
+delivery_new(
+    struct relay *r, const struct spool_key *key, enum delivery_purpose purpose)
 {
 	struct delivery *d = mem_new(sizeof *d);
 
 	d->magic = DELIVERY_MAGIC;
 	d->relay = r;
 	d->key = *key;
+	d->purpose = purpose;
+	d->line = agenda_line(r->agenda, key->route);
+	d->line->nheld++;
 	d->taken_us = clock_mono_us();
 	list_init(&d->node);
 	d->inhand.mid = key->mid;
 	d->inhand.n = key->n;
 	keyset_add(r->inhand, &d->inhand);
-	++*counter(d);
+	r->nswept += purpose != DELIVERY_SEND;
+	count(d, 1);
 	return d;
 }
 
-struct delivery *
-delivery_due(struct relay *r)
+void
+delivery_set_key(struct delivery *d, const struct spool_key *key)
 {
-	struct spool_key key;
+	assert(key->mid == d->key.mid && key->n == d->key.n);
+	count(d, (size_t)-1);
+	d->line->nheld--;
+	d->key = *key;
+	d->line = agenda_line(d->relay->agenda, key->route);
+	d->line->nheld++;
+	count(d, 1);
+}
 
-	if (!scheduler_take(r->sched, clock_wall_ms(), &key))
-		return NULL;
-	return delivery_new(r, &key);
+const struct relay_route *
+delivery_route(const struct delivery *d)
+{
+	return d->line->way->set;
 }
 
 void
@@ -109,7 +135,8 @@ delivery_free(struct delivery **dp)
 	if (!d)
 		return;
 	assert(d->magic == DELIVERY_MAGIC && d->nsettles == 0);
-	--*counter(d);
+	count(d, (size_t)-1);
+	d->line->nheld--;
 	list_remove(&d->node);
 	heap_del(&d->relay->quick, &d->wake);
 	keyset_del(d->relay->inhand, &d->inhand);

@@ -19,10 +19,12 @@
 #include "relay/receipt.h"
 #include "relay/verdict.h"
 
+struct agenda_line;
 struct domains;
 struct envelope;
 struct provider;
 struct relay;
+struct relay_route;
 
 #define DELIVERY_MAGIC 0x64656c69u
 #define DELIVERY_TRIED_MAX 16
@@ -82,6 +84,7 @@ struct delivery {
 	enum delivery_phase phase;
 	enum delivery_purpose purpose;
 	struct relay *relay;
+	struct agenda_line *line; /* of its key; counted there */
 	struct spool_key key;
 	struct keyset_node inhand;
 	struct list node; /* of provider.waiting or relay.unsettled */
@@ -126,11 +129,13 @@ struct delivery {
 	struct envelope *child; /* a notice, kept until it is committed */
 };
 
-/* The next due key that is not in hand; NULL: none now. */
-struct delivery *delivery_due(struct relay *r);
-/* A key taken out of order, by the sweepers. */
-struct delivery *delivery_new(struct relay *r, const struct spool_key *key);
+struct delivery *delivery_new(struct relay *r, const struct spool_key *key,
+    enum delivery_purpose purpose);
 void delivery_free(struct delivery **d); /* out of hand too */
+/* It turns out to have another place in the schedule. */
+void delivery_set_key(struct delivery *d, const struct spool_key *key);
+/* As its route is now. */
+const struct relay_route *delivery_route(const struct delivery *d);
 void delivery_set_phase(struct delivery *d, enum delivery_phase phase);
 /* Takes the reference; finds its recipients.  false: none is queued. */
 bool delivery_open(struct delivery *d, struct envelope *env);

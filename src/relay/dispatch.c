@@ -18,11 +18,10 @@
 #include "postern/smtp/smtp_client.h"
 #include "postern/spool/envelope.h"
 
+#include "relay/agenda.h"
 #include "relay/backoff.h"
 #include "relay/balance.h"
-#include "relay/cache.h"
 #include "relay/delivery.h"
-#include "relay/fetch.h"
 #include "relay/identity.h"
 #include "relay/overdue.h"
 #include "relay/park.h"
@@ -31,16 +30,14 @@
 #include "relay/relay_log.h"
 #include "relay/relay_session.h"
 #include "relay/review.h"
-#include "relay/scheduler.h"
 #include "relay/settle.h"
+#include "relay/supply.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
 #include "relay/verdict.h"
+#include "relay/waiting.h"
+#include "relay/way.h"
 
-#define PER_SESSION 4     /* keys in hand, sent or not */
-#define SETTLING_MAX 4096 /* unanswered: the writer is behind */
-#define HELD_MAX 256      /* waiting for whatever */
-#define NEXT_TRIES 4      /* keys looked at for a session that asks */
 #define WAKE_MAX_MS 60000 /* the wall clock may have been set */
 #define STUCK_MS 1000
 
@@ -48,41 +45,39 @@
  */
 
 static void
-wait_at(struct provider *p, struct delivery *d, bool first)
+wait_at(struct provider *p, struct delivery *d)
 {
 	delivery_set_phase(d, DELIVERY_WAITING);
 	d->provider = p;
-	if (first)
-		list_insert(&p->waiting, &d->node);
-	else
-		list_push(&p->waiting, &d->node);
-	p->nwaiting++;
 	relay_kick(p->relay);
 }
 
 void
 dispatch_put_back(struct delivery *d)
 {
-	wait_at(d->provider, d, true);
+	wait_at(d->provider, d);
+	waiting_put_back(d->provider, d);
 }
 
-static struct delivery *
-pop(struct provider *p)
+static void
+wait_first(struct provider *p, struct delivery *d)
 {
-	struct list *node = list_pop(&p->waiting);
+	wait_at(p, d);
+	waiting_insert(p, d);
+}
 
-	if (!node)
-		return NULL;
-	p->nwaiting--;
-	return LIST_OF(node, struct delivery, node);
+static void
+wait_last(struct provider *p, struct delivery *d)
+{
+	wait_at(p, d);
+	waiting_push(p, d);
 }
 
 bool
 dispatch_withdraw(struct delivery *d)
 {
 	if (d->phase == DELIVERY_WAITING) {
-		list_remove(&d->node);
-		d->provider->nwaiting--;
+		waiting_take(d->provider, d);
 	} else if (d->phase == DELIVERY_QUICK) {
 		heap_del(&d->relay->quick, &d->wake);
 	} else {
@@ -95,7 +90,7 @@ dispatch_withdraw(struct delivery *d)
 void
 dispatch_return(struct delivery *d)
 {
-	struct relay *r = d->relay;
+	struct agenda *agenda = d->relay->agenda;
 	struct spool_key key = d->key;
 
 	if (d->nsettles > 0 || delivery_count(d, DELIVERY_TODO) < d->nrcpts) {
@@ -103,7 +98,7 @@ dispatch_return(struct delivery *d)
 		return;
 	}
 	delivery_free(&d);
-	scheduler_put(r->sched, &key);
+	agenda_put(agenda, &key);
 }
 
 /* --- the end of a round ----------------------------------------------------
@@ -155,7 +150,7 @@ fail_unfit(struct delivery *d, enum spool_hold lacks)
 static void
 count_round(struct delivery *d)
 {
-	const struct relay_retry *retry = &d->relay->set->retry;
+	const struct relay_retry *retry = &delivery_route(d)->retry;
 	uint32_t tries = d->attempts + 1;
 	uint64_t wait = backoff_quick(retry, d->attempts, rand_u64());
 
@@ -178,7 +173,8 @@ static bool
 wait_quick(struct delivery *d)
 {
 	struct relay *r = d->relay;
-	uint64_t wait = backoff_quick(&r->set->retry, d->nquick, rand_u64());
+	uint64_t wait =
+	    backoff_quick(&delivery_route(d)->retry, d->nquick, rand_u64());
 
 	if (wait == 0)
 		return false;
@@ -226,15 +222,14 @@ is_poison(struct delivery *d)
 static void
 round_over(struct delivery *d)
 {
-	struct relay *r = d->relay;
-	struct balance_view v = balance_look(r, d);
-	bool trouble = verdict_row(d->why)->is_trouble;
+	struct balance_view v = balance_look(d);
+	bool trouble = verdict_row(d->why)->is_trouble || v.is_broken;
 
-	if (v.able == 0 && r->nproviders > 0)
+	if (v.able == 0 && d->line->way->nproviders > 0)
 		fail_unfit(d, v.lacks);
 	else if (d->later)
 		later(d);
-	else if (trouble && r->set->retry.attempts > 0)
+	else if (trouble && delivery_route(d)->retry.attempts > 0)
 		count_round(d);
 	else if (trouble && v.able_usable > 0 && wait_quick(d))
 		return;
@@ -260,9 +255,9 @@ dispatch_place(struct delivery *d)
 		return;
 	}
 	if (!d->relay->draining)
-		p = balance_pick(d->relay, d);
+		p = balance_pick(d);
 	if (p)
-		wait_at(p, d, false);
+		wait_last(p, d);
 	else if (d->relay->draining)
 		dispatch_return(d);
 	else
@@ -289,7 +284,7 @@ again_at(struct provider *p, struct delivery *d)
 	uint64_t now_ms = relay_now_ms(p->relay);
 
 	if (!p->relay->draining && provider_is_usable(p, now_ms))
-		wait_at(p, d, true);
+		wait_first(p, d);
 	else
 		dispatch_place(d);
 }
@@ -410,6 +405,8 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 	}
 	if (v->class == VERDICT_SPLIT)
 		split(p, d, d->txn.nrcpts);
+	if (o->stage == OUTCOME_DOT)
+		provider_took(p, clock_mono_us() - d->leased_us);
 	d->cost_session |= review_is_loss(v, o);
 	delivery_set_phase(d, DELIVERY_TAKEN);
 	if (delivery_count(d, DELIVERY_TODO) == 0) {
@@ -423,16 +420,6 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 	relay_kick(r);
 }
 
-static void
-take_all(struct provider *p, struct list *all)
-{
-	struct delivery *d;
-
-	list_init(all);
-	while ((d = pop(p)) != NULL)
-		list_push(all, &d->node);
-}
-
 /* What came to wait before it was known what the provider takes. */
 static void
 refit(struct provider *p)
@@ -440,12 +427,12 @@ refit(struct provider *p)
 	struct list all;
 	struct list *node;
 
-	take_all(p, &all);
+	waiting_take_all(p, &all);
 	while ((node = list_pop(&all)) != NULL) {
 		struct delivery *d = LIST_OF(node, struct delivery, node);
 
 		if (balance_lacks(d, p) == SPOOL_HOLD_NONE)
-			wait_at(p, d, false);
+			wait_last(p, d);
 		else
 			dispatch_place(d);
 	}
@@ -468,7 +455,7 @@ dispatch_evict(struct provider *p)
 	struct list all;
 	struct list *node;
 
-	take_all(p, &all);
+	waiting_take_all(p, &all);
 	while ((node = list_pop(&all)) != NULL)
 		dispatch_place(LIST_OF(node, struct delivery, node));
 }
@@ -487,7 +474,7 @@ dispatch_not_connected(
 	} else if (pool_live(&p->pool) > 0) {
 		return; /* others are there, or may get there */
 	}
-	take_all(p, &all);
+	waiting_take_all(p, &all);
 	while ((node = list_pop(&all)) != NULL) {
 		struct delivery *d = LIST_OF(node, struct delivery, node);
 
@@ -501,38 +488,6 @@ dispatch_not_connected(
 
 /* --- work from the schedule ------------------------------------------------
  */
-
-/* What is held but not for p: at others, or by the sweeper. */
-static size_t
-held_for_others(struct relay *r, const struct provider *p)
-{
-	size_t n = r->nswept;
-
-	for (size_t i = 0; i < r->nproviders; i++) {
-		if (r->providers[i] != p)
-			n += r->providers[i]->nwaiting;
-	}
-	return n < r->nheld ? n : r->nheld;
-}
-
-/* No more than can be sent soon, so that memory does not depend on the queue.
- * Those held for other providers do not stop the first one's, up to a bound. */
-static bool
-may_take(struct relay *r)
-{
-	struct provider *p;
-	size_t room = PER_SESSION;
-
-	if (r->draining || r->nsettling >= SETTLING_MAX ||
-	    spool_is_stuck(r->spool))
-		return false;
-	p = balance_first(r);
-	if (!p)
-		return false;
-	room += PER_SESSION * pool_live(&p->pool);
-	return r->nheld - held_for_others(r, p) < room &&
-	       r->nheld < HELD_MAX + room;
-}
 
 void
 dispatch_loaded(struct delivery *d, bool gone)
@@ -549,36 +504,14 @@ dispatch_loaded(struct delivery *d, bool gone)
 		dispatch_place(d);
 }
 
-static bool
-take_one(struct relay *r)
-{
-	struct delivery *d = delivery_due(r);
-	struct envelope *env;
-
-	if (!d)
-		return false;
-	env = cache_take(r->cache, d->key.mid);
-	if (!env) {
-		fetch_load(d);
-		return true;
-	}
-	if (delivery_open(d, env))
-		dispatch_place(d);
-	else
-		settle_final(d);
-	return true;
-}
-
 struct delivery *
 dispatch_next(struct provider *p)
 {
 	struct delivery *d;
 
-	for (int i = 0; i < NEXT_TRIES && p->nwaiting == 0; i++) {
-		if (!may_take(p->relay) || !take_one(p->relay))
-			break;
-	}
-	while ((d = pop(p)) != NULL && overdue_is(d))
+	if (p->nwaiting == 0)
+		supply_some(p);
+	while ((d = waiting_pop(p)) != NULL && overdue_is(d))
 		overdue_fail(d);
 	return d;
 }
@@ -592,12 +525,17 @@ end_quick(struct relay *r)
 	while ((node = heap_min(&r->quick)) != NULL &&
 	       node->key <= relay_now_ms(r)) {
 		struct delivery *d = LIST_OF(node, struct delivery, wake);
+		struct provider *p;
 
 		heap_del(&r->quick, node);
 		delivery_set_phase(d, DELIVERY_TAKEN);
 		d->nround = 0;
-		if (!balance_pick(r, d))
-			d->ntried = 0;
+		p = balance_pick(d);
+		if (p) {
+			wait_last(p, d);
+			continue;
+		}
+		d->ntried = 0;
 		dispatch_place(d);
 	}
 }
@@ -606,17 +544,6 @@ static uint64_t
 sooner(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-static uint64_t
-wait_for_schedule(struct relay *r)
-{
-	int64_t due = scheduler_next_ms(r->sched);
-	int64_t now = clock_wall_ms();
-
-	if (due <= now)
-		return 0;
-	return due == INT64_MAX ? WAKE_MAX_MS : (uint64_t)(due - now);
 }
 
 static void
@@ -637,8 +564,7 @@ set_wake(struct relay *r)
 	}
 	if (spool_is_stuck(r->spool))
 		wait = sooner(wait, STUCK_MS);
-	else if (may_take(r))
-		wait = sooner(wait, wait_for_schedule(r));
+	wait = sooner(wait, supply_wait_ms(r));
 	timer_set(r->wake, wait);
 }
 
@@ -661,8 +587,7 @@ dispatch_pump(struct relay *r)
 {
 	look_at_providers(r);
 	end_quick(r);
-	while (may_take(r) && take_one(r))
-		;
+	supply_pull(r);
 	for (size_t i = 0; i < r->nproviders; i++)
 		pool_serve(r->providers[i]);
 	set_wake(r);

@@ -129,7 +129,7 @@ loaded(struct delivery *d, int result, struct spool_loaded *l,
 	}
 	d->attempts = l->attempts;
 	if (d->purpose == DELIVERY_OVERDUE)
-		d->key = l->key;
+		delivery_set_key(d, &l->key);
 	if (!delivery_open(d, l->env)) {
 		settle_final(d);
 		return;

@@ -254,6 +254,7 @@ struct envelope *
 notices_delay(const struct delivery *d)
 {
 	const struct relay_settings *set = d->relay->set;
+	int64_t give_up_ms = (int64_t)delivery_route(d)->retry.give_up_ms;
 	struct notice n;
 
 	if (set->bounce_to == RELAY_BOUNCE_NONE || !begin(&n, d))
@@ -274,8 +275,7 @@ notices_delay(const struct delivery *d)
 		to->code = of->code;
 		to->text = str_of(of->text);
 		to->last_attempt_ms = 0;
-		to->retry_until_ms =
-		    delivery_since_ms(d) + (int64_t)set->retry.give_up_ms;
+		to->retry_until_ms = delivery_since_ms(d) + give_up_ms;
 	}
 	return make(&n);
 }

@@ -130,17 +130,17 @@ static void
 take(struct relay *r, const struct spool_deadline *at)
 {
 	struct keyset_node *node = keyset_find(r->inhand, at->mid, at->n);
-	struct spool_key key = { .mid = at->mid, .n = at->n };
+	struct spool_key key = { .route = r->set->route, /* until it is read */
+		.mid = at->mid,
+		.n = at->n };
 	struct delivery *d;
 
 	if (node) {
 		take_in_hand(LIST_OF(node, struct delivery, inhand), at->by_ms);
 		return;
 	}
-	d = delivery_new(r, &key);
-	d->purpose = DELIVERY_OVERDUE;
+	d = delivery_new(r, &key, DELIVERY_OVERDUE);
 	d->by_ms = at->by_ms;
-	r->nswept++;
 	fetch_load(d);
 }
 

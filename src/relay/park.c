@@ -97,8 +97,7 @@ walk(struct park *p)
 
 	while (p->walking && p->unanswered == 0) {
 		int n = spool_parked(p->relay->reader, kinds[p->kind],
-		    p->relay->set->route, p->has_after ? &p->after : NULL, keys,
-		    p->probe ? 1 : PAGE);
+		    p->has_after ? &p->after : NULL, keys, p->probe ? 1 : PAGE);
 
 		for (int i = 0; i < n; i++)
 			release(p, &keys[i]);

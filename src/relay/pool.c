@@ -9,6 +9,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
+#include "relay/waiting.h"
 
 #define PER_SESSION 4 /* as much waiting is worth one more session */
 
@@ -225,12 +226,9 @@ pool_may_take(struct relay_session *s)
 static bool
 may_take_next(struct relay_session *s)
 {
-	struct list *waiting = &s->provider->waiting;
+	const struct delivery *d = waiting_first(s->provider);
 
-	return pool_may_take(s) &&
-	       (list_empty(waiting) ||
-	           delivery_fits(LIST_OF(waiting->next, struct delivery, node),
-	               &s->domains));
+	return pool_may_take(s) && (!d || delivery_fits(d, &s->domains));
 }
 
 struct relay_session *
@@ -261,13 +259,10 @@ pool_serve(struct provider *p)
 		open_spare(p);
 	while (p->nwaiting > 0 && !p->relay->draining) {
 		struct relay_session *s = pool_lease(p);
-		struct delivery *d;
 
-		if (!s || list_empty(&p->waiting))
+		if (!s || p->nwaiting == 0)
 			return;
-		d = LIST_OF(list_pop(&p->waiting), struct delivery, node);
-		p->nwaiting--;
-		relay_session_send(s, d);
+		relay_session_send(s, waiting_pop(p));
 	}
 }
 

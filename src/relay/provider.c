@@ -17,7 +17,9 @@
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/verdict.h"
+#include "relay/waiting.h"
 
+#define TXN_HALF_MS 10000           /* what is known of times gets old */
 #define CONNS_GROW_MS 60000         /* a clean minute brings one session back */
 #define HAD_MS (10 * 60 * 1000)     /* what it offered may come back */
 #define LEARNED_MS (30 * 60 * 1000) /* other bounds may have been a mistake */
@@ -56,7 +58,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	p->gen = relay_generation_ref(gen);
 	p->set = set;
 	list_init(&p->node);
-	list_init(&p->waiting);
+	waiting_init(p);
 	breaker_init(&p->health);
 	pool_init(&p->pool);
 	stall_init(&p->stall, p);
@@ -117,6 +119,8 @@ provider_inherit(struct provider *p, const struct provider *old)
 	p->rcpts_until_ms = old->rcpts_until_ms;
 	p->messages_max = old->messages_max;
 	p->messages_until_ms = old->messages_until_ms;
+	p->txn_us = old->txn_us;
+	p->txn_at_ms = old->txn_at_ms;
 	if (same(p->set->user, old->set->user) &&
 	    same_password(p->set->password, old->set->password))
 		memcpy(
@@ -389,6 +393,29 @@ provider_learn(struct provider *p, uint32_t caps, uint64_t size_max)
 	p->caps = caps;
 	p->size_max = size_max;
 	return news;
+}
+
+void
+provider_took(struct provider *p, uint64_t us)
+{
+	uint64_t mean = provider_txn_us(p);
+
+	p->txn_us = mean ? (7 * mean + us) / 8 : us;
+	if (p->txn_us == 0)
+		p->txn_us = 1;
+	p->txn_at_ms = relay_now_ms(p->relay);
+}
+
+/* A time that was not confirmed for long counts less and less, so that one that
+ * was slow is tried again. */
+uint64_t
+provider_txn_us(const struct provider *p)
+{
+	uint64_t old = (relay_now_ms(p->relay) - p->txn_at_ms) / TXN_HALF_MS;
+
+	if (p->txn_us == 0)
+		return 0;
+	return old < 32 && p->txn_us >> old > 0 ? p->txn_us >> old : 1;
 }
 
 uint32_t

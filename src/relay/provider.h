@@ -17,6 +17,7 @@
 #include "relay/breaker.h"
 #include "relay/pause.h"
 #include "relay/pool.h"
+#include "relay/shares.h"
 #include "relay/stall.h"
 #include "relay/strange.h"
 #include "relay/verdict.h"
@@ -47,11 +48,16 @@ struct provider {
 	struct pause rate, quota;
 	struct pool pool;
 	struct stall stall;
-	struct list waiting; /* deliveries, next first */
-	size_t nwaiting;
-	bool is_known;     /* capabilities below are its own */
-	uint32_t caps;     /* enum smtp_capability */
-	uint64_t size_max; /* 0: none said */
+	struct list waiting[SPOOL_PRIORITIES]; /* deliveries (waiting.h) */
+	size_t nwaiting_of[SPOOL_PRIORITIES];
+	size_t nwaiting;      /* of all priorities */
+	size_t nsending;      /* deliveries in a transaction */
+	struct shares shares; /* whose turn it is */
+	uint64_t txn_us;      /* mean time of a transaction; 0: unknown */
+	uint64_t txn_at_ms;   /* when that was last learned */
+	bool is_known;        /* capabilities below are its own */
+	uint32_t caps;        /* enum smtp_capability */
+	uint64_t size_max;    /* 0: none said */
 	/* What it offered until lately: it may come back (another machine
 	 * behind the same name answered). */
 	uint32_t had_caps;
@@ -95,6 +101,9 @@ void provider_give_up(struct provider *p, enum verdict_class why);
 bool provider_learn(struct provider *p, uint32_t caps, uint64_t size_max);
 /* What it had is forgotten after a while; true: that is now. */
 bool provider_forgets(struct provider *p, uint64_t now_ms);
+/* A transaction took so long; how long one does, 0: unknown. */
+void provider_took(struct provider *p, uint64_t us);
+uint64_t provider_txn_us(const struct provider *p);
 uint32_t provider_conns(struct provider *p, uint64_t now_ms);
 uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
 /* It takes no more recipients at once than these. */

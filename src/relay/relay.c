@@ -14,6 +14,7 @@
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
 
+#include "relay/agenda.h"
 #include "relay/balance.h"
 #include "relay/cache.h"
 #include "relay/delivery.h"
@@ -26,10 +27,10 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
-#include "relay/scheduler.h"
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
+#include "relay/way.h"
 
 #define CACHE_BYTES (8u << 20)
 #define CACHE_MS 60000
@@ -167,24 +168,24 @@ on_tick(void *arg)
  * is by now is in the store: an envelope kept from here on would send it again
  * to recipients that have it already. */
 static bool
-is_in_hand(const struct relay *r, const struct spool_key *key)
+is_soon(struct relay *r, const struct spool_key *key)
 {
-	return keyset_has(r->inhand, key->mid, key->n);
+	return !r->draining && !keyset_has(r->inhand, key->mid, key->n) &&
+	       balance_is_open(agenda_line(r->agenda, key->route)->way);
 }
 
 static void
 on_ready(void *owner, const struct spool_ready *ready, size_t n)
 {
 	struct relay *r = owner;
-	bool soon = !r->draining && balance_first(r) != NULL;
 
 	assert(r->magic == RELAY_MAGIC);
 	for (size_t i = 0; i < n; i++) {
 		const struct spool_key *key = &ready[i].key;
 		struct envelope *env = ready[i].env;
 
-		scheduler_put(r->sched, key);
-		if (env && soon && !is_in_hand(r, key))
+		agenda_put(r->agenda, key);
+		if (env && is_soon(r, key))
 			cache_put(r->cache, env, relay_now_ms(r));
 		else
 			envelope_free(&env);
@@ -216,6 +217,7 @@ static void
 set_generation(struct relay *r, struct relay_generation *g)
 {
 	struct provider **old = r->providers;
+	struct ways *old_ways = r->ways;
 	size_t nold = r->nproviders;
 
 	r->gen = g;
@@ -226,6 +228,10 @@ set_generation(struct relay *r, struct relay_generation *g)
 		r->providers[i] = provider_new(r, g, &g->set->providers[i]);
 		inherit(r->providers[i], old, nold);
 	}
+	r->ways = way_all(g->set, r->providers);
+	agenda_change(r->agenda, r->ways);
+	sweep_change(r->sweep);
+	way_free(&old_ways);
 	for (size_t i = 0; i < nold; i++)
 		retire(r, old[i]);
 	for (size_t i = 0; i < nold; i++)
@@ -250,11 +256,6 @@ deliver_change(struct mailbox_item *item, void *owner)
 	assert(r->magic == RELAY_MAGIC);
 	old->on_old = c->on_old;
 	old->arg = c->arg;
-	if (c->gen->set->route != r->set->route) {
-		scheduler_free(&r->sched);
-		r->sched =
-		    scheduler_new(c->gen->set->route, r->reader, r->inhand);
-	}
 	set_generation(r, c->gen);
 	relay_generation_free(&old);
 	park_look(r);
@@ -448,7 +449,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	r->cache = cache_new(CACHE_BYTES);
 	r->identity = identity_new();
 	r->suspect = suspect_new();
-	r->sched = scheduler_new(s->route, r->reader, r->inhand);
+	r->agenda = agenda_new(r->reader, r->inhand);
 	r->fetch = fetch_new(r);
 	r->park = park_new(r);
 	r->sweep = sweep_new(r);
@@ -516,7 +517,8 @@ relay_free(struct relay **rp)
 		timer_free(&r->wake);
 		timer_free(&r->tick);
 		timer_free(&r->grace);
-		scheduler_free(&r->sched);
+		agenda_free(&r->agenda);
+		way_free(&r->ways);
 		identity_free(&r->identity);
 		suspect_free(&r->suspect);
 		cache_free(&r->cache);

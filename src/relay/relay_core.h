@@ -13,9 +13,11 @@
 #include "postern/base/heap.h"
 #include "postern/base/list.h"
 #include "postern/relay/relay.h"
+#include "postern/spool/spool.h"
 
 #define RELAY_MAGIC 0x7265616cu
 
+struct agenda;
 struct cache;
 struct fetch;
 struct keyset;
@@ -25,12 +27,10 @@ struct mailbox;
 struct overdue;
 struct park;
 struct provider;
-struct scheduler;
-struct spool;
-struct spool_reader;
 struct suspect;
 struct sweep;
 struct timer;
+struct ways;
 
 /* Settings as they were handed down; let go with the last that uses them. */
 struct relay_generation {
@@ -49,7 +49,7 @@ struct relay {
 	struct mailbox *box;
 	struct dns *dns;
 	struct fetch *fetch;
-	struct scheduler *sched;
+	struct agenda *agenda;
 	struct keyset *inhand;
 	struct cache *cache;
 	struct identity *identity;
@@ -59,13 +59,15 @@ struct relay {
 	struct overdue *overdue;
 	struct relay_generation *gen;
 	const struct relay_settings *set; /* of gen */
-	struct provider **providers;      /* in the order of preference */
+	struct provider **providers;      /* of the settings, in their order */
 	size_t nproviders;
+	struct ways *ways;     /* the routes */
 	struct list retired;   /* providers of older generations */
 	struct list sessions;  /* ended, to be freed after this turn */
 	struct heap quick;     /* deliveries that wait in memory */
 	struct list unsettled; /* deliveries whose settling must be repeated */
-	size_t nheld;     /* keys in hand before they are sent or settled */
+	size_t nheld; /* keys in hand before they are sent or settled */
+	size_t nheld_of[SPOOL_PRIORITIES];
 	size_t nsending;  /* deliveries in a transaction */
 	size_t nsettling; /* settlings not yet answered */
 	size_t nswept;    /* deliveries that the sweeper took */

@@ -3,7 +3,7 @@
  * For each lane of each priority there is a cursor: the last key that was
  * handed out.  Keys before it are in hand or gone, else scheduler_put() has
  * moved it back.  A page of keys behind the cursor is held for one lane of
- * each priority.
+ * each priority.  What is in the store is asked once; later keys are told.
  */
 #include "relay/scheduler.h"
 
@@ -11,36 +11,34 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
-#include "postern/spool/spool.h"
 
 #include "relay/keyset.h"
 
 #define PAGE 64 /* keys, of the only lane */
-#define SHARE 8 /* keys, where lanes take turns */
-#define LANES 256
+#define TURN 2  /* keys, where lanes take turns: a slow provider's wait long */
 #define ERROR_MS 1000 /* until the store is asked again after an error */
 
-struct cursor {
-	bool is_set;
+struct lane {
+	int64_t next_ms; /* nothing is due before; INT64_MAX: it is empty */
+	bool is_set;     /* the cursor */
+	uint16_t n;
 	int64_t due_ms;
 	uint64_t mid;
-	uint16_t n;
 };
 
 struct band { /* a priority */
 	struct spool_key page[PAGE];
-	size_t at, n; /* what is left of the page */
-	int lane;     /* of the page, and whose turn it was */
-	bool idle;    /* nothing was due; next_ms is valid */
+	size_t at, n;  /* what is left of the page */
+	int turn;      /* the page's lane */
+	bool is_known; /* the store was asked which lanes have keys */
 	int64_t next_ms;
-	struct cursor cursor[LANES];
+	struct lane lane[SPOOL_LANES];
 };
 
 struct scheduler {
 	uint32_t route;
 	struct spool_reader *reader;
 	const struct keyset *inhand;
-	uint32_t picks;
 	struct band band[SPOOL_PRIORITIES];
 };
 
@@ -53,8 +51,11 @@ scheduler_new(
 	s->route = route;
 	s->reader = reader;
 	s->inhand = inhand;
-	for (int p = 0; p < SPOOL_PRIORITIES; p++)
-		s->band[p].lane = -1;
+	for (int p = 0; p < SPOOL_PRIORITIES; p++) {
+		s->band[p].turn = SPOOL_LANES - 1;
+		for (int i = 0; i < SPOOL_LANES; i++)
+			s->band[p].lane[i].next_ms = INT64_MAX;
+	}
 	return s;
 }
 
@@ -65,83 +66,107 @@ scheduler_free(struct scheduler **s)
 	*s = NULL;
 }
 
+/* --- cursors ---------------------------------------------------------------
+ */
+
 static int
-compare(const struct cursor *c, const struct spool_key *k)
+compare(const struct lane *l, const struct spool_key *k)
 {
-	if (c->due_ms != k->due_ms)
-		return c->due_ms < k->due_ms ? -1 : 1;
-	if (c->mid != k->mid)
-		return c->mid < k->mid ? -1 : 1;
-	return c->n < k->n ? -1 : c->n > k->n;
+	if (l->due_ms != k->due_ms)
+		return l->due_ms < k->due_ms ? -1 : 1;
+	if (l->mid != k->mid)
+		return l->mid < k->mid ? -1 : 1;
+	return l->n < k->n ? -1 : l->n > k->n;
 }
 
-static struct cursor
-cursor_at(const struct spool_key *k)
+static void
+move_to(struct lane *l, const struct spool_key *k)
 {
-	return (struct cursor){ true, k->due_ms, k->mid, k->n };
+	l->is_set = true;
+	l->due_ms = k->due_ms;
+	l->mid = k->mid;
+	l->n = k->n;
 }
 
-static struct cursor
-cursor_before(const struct spool_key *k)
+static void
+move_before(struct lane *l, const struct spool_key *k)
 {
-	struct cursor c = cursor_at(k);
-
-	if (c.n-- == 0)
-		c.mid--; /* n wrapped to its highest; mids are never 0 */
-	return c;
+	move_to(l, k);
+	if (l->n-- == 0)
+		l->mid--; /* n wrapped to its highest; mids are never 0 */
 }
 
 static struct spool_key
-key_of(
-    const struct scheduler *s, int priority, int lane, const struct cursor *c)
+key_at(const struct scheduler *s, int priority, int lane)
 {
+	const struct lane *l = &s->band[priority].lane[lane];
+
 	return (struct spool_key){ .route = s->route,
 		.priority = (uint8_t)priority,
 		.lane = (uint8_t)lane,
-		.due_ms = c->due_ms,
-		.mid = c->mid,
-		.n = c->n };
+		.due_ms = l->due_ms,
+		.mid = l->mid,
+		.n = l->n };
+}
+
+static void
+drop_page(struct band *b)
+{
+	b->n = b->at = 0;
+}
+
+/* Does the page go on behind the key? */
+static bool
+is_within_page(const struct band *b, const struct spool_key *key)
+{
+	struct lane end;
+
+	if (b->at >= b->n)
+		return false;
+	move_to(&end, &b->page[b->n - 1]);
+	return compare(&end, key) > 0;
 }
 
 void
 scheduler_put(struct scheduler *s, const struct spool_key *key)
 {
 	struct band *b;
-	struct cursor *c;
+	struct lane *l;
 
 	if (key->route != s->route || key->priority >= SPOOL_PRIORITIES)
 		return;
 	b = &s->band[key->priority];
-	c = &b->cursor[key->lane];
-	if (c->is_set && compare(c, key) >= 0) {
-		*c = cursor_before(key);
-		if (b->lane == key->lane)
-			b->n = b->at = 0;
-	} else if (b->at < b->n && b->lane == key->lane) {
-		struct cursor end = cursor_at(&b->page[b->n - 1]);
-
-		if (compare(&end, key) > 0)
-			b->n = b->at = 0;
+	l = &b->lane[key->lane];
+	if (l->is_set && compare(l, key) >= 0) {
+		move_before(l, key);
+		if (b->turn == key->lane)
+			drop_page(b);
+	} else if (b->turn != key->lane || is_within_page(b, key)) {
+		drop_page(b); /* and another lane's turn comes */
 	}
-	if (b->idle && key->due_ms < b->next_ms)
+	if (key->due_ms < l->next_ms)
+		l->next_ms = key->due_ms;
+	if (key->due_ms < b->next_ms)
 		b->next_ms = key->due_ms;
 }
 
-/* The keys behind the cursor that are not in hand, into the page. */
+/* --- pages -----------------------------------------------------------------
+ */
+
+/* The keys behind the lane's cursor that are not in hand, into the page. */
 static int
 fill_lane(struct scheduler *s, int priority, int64_t now_ms, size_t max)
 {
 	struct band *b = &s->band[priority];
-	struct cursor *c = &b->cursor[b->lane];
-	struct spool_key after = key_of(s, priority, b->lane, c);
-	bool from_start = !c->is_set;
-	int64_t next_ms;
+	struct lane *l = &b->lane[b->turn];
+	struct spool_key after = key_at(s, priority, b->turn);
+	bool from_start = !l->is_set;
 
-	b->at = b->n = 0;
+	drop_page(b);
 	for (;;) {
 		int n = spool_due(s->reader, s->route, (uint8_t)priority,
-		    (uint8_t)b->lane, from_start ? NULL : &after, now_ms,
-		    b->page, max, &next_ms);
+		    (uint8_t)b->turn, from_start ? NULL : &after, now_ms,
+		    b->page, max, &l->next_ms);
 
 		if (n < 0)
 			return -1;
@@ -152,13 +177,41 @@ fill_lane(struct scheduler *s, int priority, int64_t now_ms, size_t max)
 		}
 		from_start = from_start && n == 0;
 		if (b->n > 0)
+			l->next_ms = now_ms; /* perhaps: it is asked again */
+		if (b->n > 0 || (size_t)n < max)
 			return 0;
-		if ((size_t)n < max) {
-			if (next_ms < b->next_ms)
-				b->next_ms = next_ms;
-			return 0;
-		}
 	}
+}
+
+/* Which lanes have keys, when nobody has told of any yet. */
+static void
+know(struct scheduler *s, int priority, int64_t now_ms)
+{
+	struct band *b = &s->band[priority];
+	int lane = 0;
+
+	while (lane < SPOOL_LANES) {
+		lane = spool_lane(
+		    s->reader, s->route, (uint8_t)priority, (uint8_t)lane);
+		if (lane < 0) {
+			b->next_ms = now_ms + ERROR_MS;
+			return;
+		}
+		if (lane < SPOOL_LANES)
+			b->lane[lane++].next_ms = INT64_MIN;
+	}
+	b->is_known = true;
+}
+
+/* May lanes other than this one have something due? */
+static bool
+has_others(const struct band *b, int lane, int64_t now_ms)
+{
+	for (int i = 0; i < SPOOL_LANES; i++) {
+		if (i != lane && b->lane[i].next_ms <= now_ms)
+			return true;
+	}
+	return false;
 }
 
 /* The next lane with something due; false: there is none now. */
@@ -166,86 +219,54 @@ static bool
 fill(struct scheduler *s, int priority, int64_t now_ms)
 {
 	struct band *b = &s->band[priority];
-	int first = spool_lane(s->reader, s->route, (uint8_t)priority, 0);
-	int lane = -1;
-	int start = -1;
+	int last = b->turn;
 
 	b->next_ms = INT64_MAX;
-	if (first >= 0 && b->lane >= 0 && b->lane < LANES - 1)
-		lane = spool_lane(s->reader, s->route, (uint8_t)priority,
-		    (uint8_t)(b->lane + 1));
-	if (lane < 0)
-		lane = first;
-	while (lane >= 0 && lane != start) {
-		int next = lane < LANES - 1
-		               ? spool_lane(s->reader, s->route,
-		                     (uint8_t)priority, (uint8_t)(lane + 1))
-		               : -1;
-		bool only = next < 0 && lane == first;
+	for (int i = 1; i <= SPOOL_LANES; i++) {
+		int lane = (last + i) % SPOOL_LANES;
+		struct lane *l = &b->lane[lane];
+		size_t max;
 
-		if (start < 0)
-			start = lane;
-		b->lane = lane;
-		if (fill_lane(s, priority, now_ms, only ? PAGE : SHARE) < 0) {
-			b->next_ms = now_ms + ERROR_MS;
-			break;
+		if (l->next_ms <= now_ms) {
+			max = has_others(b, lane, now_ms) ? TURN : PAGE;
+			b->turn = lane;
+			if (fill_lane(s, priority, now_ms, max) < 0)
+				l->next_ms = now_ms + ERROR_MS;
+			if (b->n > 0) {
+				b->next_ms = INT64_MIN;
+				return true;
+			}
 		}
-		if (b->n > 0)
-			return true;
-		lane = next < 0 ? first : next;
+		if (l->next_ms < b->next_ms)
+			b->next_ms = l->next_ms;
 	}
-	b->idle = true;
 	return false;
 }
 
-static bool
-take(struct scheduler *s, int priority, int64_t now_ms, struct spool_key *key)
+bool
+scheduler_take(struct scheduler *s, enum spool_priority priority,
+    int64_t now_ms, struct spool_key *key)
 {
 	struct band *b = &s->band[priority];
 
-	if (b->idle) {
-		if (b->next_ms > now_ms)
+	if (b->next_ms > now_ms)
+		return false;
+	if (!b->is_known) {
+		know(s, (int)priority, now_ms);
+		if (!b->is_known)
 			return false;
-		b->idle = false;
 	}
 	do {
-		if (b->at >= b->n && !fill(s, priority, now_ms))
+		if (b->at >= b->n && !fill(s, (int)priority, now_ms))
 			return false;
 		*key = b->page[b->at++];
-		b->cursor[b->lane] = cursor_at(key);
+		move_to(&b->lane[b->turn], key);
 	} while (keyset_has(s->inhand, key->mid, key->n));
 	return true;
 }
 
-bool
-scheduler_take(struct scheduler *s, int64_t now_ms, struct spool_key *key)
-{
-	int first = 0;
-
-	s->picks++;
-	if (s->picks % 64 == 0)
-		first = SPOOL_LOW;
-	else if (s->picks % 8 == 0)
-		first = SPOOL_NORMAL;
-	for (int i = 0; i < SPOOL_PRIORITIES; i++) {
-		if (take(s, (first + i) % SPOOL_PRIORITIES, now_ms, key))
-			return true;
-	}
-	return false;
-}
-
 int64_t
-scheduler_next_ms(const struct scheduler *s)
+scheduler_next_ms(const struct scheduler *s, enum spool_priority priority)
 {
-	int64_t next = INT64_MAX;
-
-	for (int p = 0; p < SPOOL_PRIORITIES; p++) {
-		const struct band *b = &s->band[p];
-
-		if (!b->idle)
-			return 0;
-		if (b->next_ms < next)
-			next = b->next_ms;
-	}
-	return next;
+	return s->band[priority].next_ms;
 }

@@ -12,12 +12,12 @@
 #include "postern/relay/relay.h"
 #include "postern/spool/envelope.h"
 
+#include "relay/agenda.h"
 #include "relay/backoff.h"
 #include "relay/delivery.h"
 #include "relay/notices.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
-#include "relay/scheduler.h"
 
 struct failed { /* an operation that the spool could not do */
 	struct list node;
@@ -95,7 +95,7 @@ moved(struct relay *r, const struct spool_settle *op)
 
 	key.due_ms = op->next_due_ms;
 	if (op->hold == SPOOL_HOLD_NONE)
-		scheduler_put(r->sched, &key);
+		agenda_put(r->agenda, &key);
 }
 
 static void
@@ -142,7 +142,7 @@ submit(struct delivery *d, struct spool_settle *op)
 static void
 apply_attempts(struct delivery *d)
 {
-	uint32_t max = d->relay->set->retry.attempts;
+	uint32_t max = delivery_route(d)->retry.attempts;
 
 	if (max == 0 || d->attempts + 1 < max)
 		return;
@@ -181,7 +181,7 @@ settle_until(struct delivery *d, int64_t due_ms)
 void
 settle_final(struct delivery *d)
 {
-	const struct relay_retry *retry = &d->relay->set->retry;
+	const struct relay_retry *retry = &delivery_route(d)->retry;
 	bool todo = delivery_count(d, DELIVERY_TODO) > 0;
 	bool later = delivery_count(d, DELIVERY_LATER) > 0;
 	uint64_t wait = 0;

@@ -2,7 +2,8 @@
 /*
  * Ids are in the order of arrival, so each walk goes from where the last one
  * ended to the id of that age.  What was in hand then is looked at again: that
- * walk starts over.  How far warnings went is kept in the spool.
+ * walk starts over.  How far warnings went is kept in the spool.  Routes that
+ * give up, or warn, after the same time share a walk.
  */
 #include "relay/sweep.h"
 
@@ -19,6 +20,7 @@
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
 
+#include "relay/agenda.h"
 #include "relay/delivery.h"
 #include "relay/dispatch.h"
 #include "relay/fetch.h"
@@ -26,6 +28,7 @@
 #include "relay/notices.h"
 #include "relay/relay_core.h"
 #include "relay/settle.h"
+#include "relay/way.h"
 
 #define PAGE 64
 #define INTERVAL_MAX_MS 60000
@@ -36,6 +39,8 @@
 #define WARNED "@warned" /* no provider's name has an @ */
 
 struct walk {
+	enum delivery_purpose why;
+	uint64_t age_ms;
 	uint64_t done; /* all ids up to here are dealt with */
 	bool skipped;  /* something was in hand: the next one starts over */
 	unsigned walks;
@@ -45,7 +50,8 @@ struct walk {
 struct sweep {
 	struct relay *relay;
 	struct timer *timer;
-	struct walk expire, warn;
+	size_t nwalks;
+	struct walk *walks;
 };
 
 static void on_timer(void *arg);
@@ -66,33 +72,119 @@ sweep_free(struct sweep **s)
 	if (!*s)
 		return;
 	timer_free(&(*s)->timer);
+	free((*s)->walks);
 	free(*s);
 	*s = NULL;
+}
+
+/* --- the walks -------------------------------------------------------------
+ */
+
+static uint64_t
+age_of(const struct relay_route *route, enum delivery_purpose why)
+{
+	return why == DELIVERY_WARN ? route->retry.warn_after_ms
+	                            : route->retry.give_up_ms;
+}
+
+static void
+name_of(const struct walk *w, char name[64])
+{
+	snprintf(name, 64, WARNED "-%llu", (unsigned long long)w->age_ms);
+}
+
+static void
+remember(struct relay *r, const struct walk *w)
+{
+	char name[64];
+
+	name_of(w, name);
+	spool_health_put(r->spool, name, &w->done, sizeof w->done);
+}
+
+static void
+recall(struct relay *r, struct walk *w)
+{
+	char name[64];
+	size_t n = 0;
+
+	name_of(w, name);
+	if (spool_health_get(r->reader, name, &w->done, sizeof w->done, &n) <
+	        0 ||
+	    n != sizeof w->done)
+		w->done = 0;
+}
+
+static struct walk *
+find(struct walk *walks, size_t n, enum delivery_purpose why, uint64_t age_ms)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (walks[i].why == why && walks[i].age_ms == age_ms)
+			return &walks[i];
+	}
+	return NULL;
+}
+
+/* A walk that there was already goes on from where it is. */
+static void
+want(struct sweep *s, struct walk *old, size_t nold, const struct walk *new)
+{
+	struct walk *w;
+
+	if (new->age_ms == 0 ||
+	    find(s->walks, s->nwalks, new->why, new->age_ms))
+		return;
+	w = find(old, nold, new->why, new->age_ms);
+	s->walks[s->nwalks] = w ? *w : *new;
+	if (!w && new->why == DELIVERY_WARN)
+		recall(s->relay, &s->walks[s->nwalks]);
+	s->nwalks++;
+}
+
+void
+sweep_change(struct sweep *s)
+{
+	static const enum delivery_purpose whys[] = { DELIVERY_EXPIRE,
+		DELIVERY_WARN };
+	const struct relay_settings *set = s->relay->set;
+	struct walk *old = s->walks;
+	size_t nold = s->nwalks;
+
+	s->walks = mem_array(2 * set->nroutes, sizeof *s->walks);
+	s->nwalks = 0;
+	for (size_t i = 0; i < 2 * set->nroutes; i++) {
+		struct walk w = { .why = whys[i % 2] };
+
+		w.age_ms = age_of(&set->routes[i / 2], w.why);
+		want(s, old, nold, &w);
+	}
+	free(old);
 }
 
 static void
 take(struct relay *r, const struct spool_key *key, enum delivery_purpose why)
 {
-	struct delivery *d = delivery_new(r, key);
-
-	d->purpose = why;
-	r->nswept++;
-	fetch_load(d);
+	fetch_load(delivery_new(r, key, why));
 }
 
-/* The message's deliveries; false: one of them is in hand. */
+/* The message's deliveries, of the walk's routes; false: one is in hand. */
 static bool
-take_all(struct relay *r, uint64_t mid, enum delivery_purpose why)
+take_all(struct relay *r, uint64_t mid, const struct walk *w)
 {
 	struct spool_key keys[PAGE];
 	int n = spool_deliveries(r->reader, mid, keys, PAGE);
 	bool all = n < PAGE;
 
 	for (int i = 0; i < n; i++) {
+		const struct way *way =
+		    agenda_line(r->agenda, keys[i].route)->way;
+
+		if (age_of(way->set, w->why) != w->age_ms)
+			continue;
 		if (keyset_has(r->inhand, mid, keys[i].n))
 			all = false;
 		else
-			take(r, &keys[i], why);
+			take(r, &keys[i], w->why);
 	}
 	return all;
 }
@@ -101,11 +193,11 @@ take_all(struct relay *r, uint64_t mid, enum delivery_purpose why)
  * that was held counts from its release.  Nobody is warned of it: a delay is
  * what its sender asked for. */
 static bool
-page(struct relay *r, struct walk *w, int64_t before, enum delivery_purpose why)
+page(struct relay *r, struct walk *w, int64_t before)
 {
 	struct spool_sweep s = { .after = w->done,
 		.until = id_first(before),
-		.released_ms = why == DELIVERY_WARN ? 0 : before };
+		.released_ms = w->why == DELIVERY_WARN ? 0 : before };
 	uint64_t mids[PAGE];
 	int n;
 
@@ -113,7 +205,7 @@ page(struct relay *r, struct walk *w, int64_t before, enum delivery_purpose why)
 		return true;
 	n = spool_sweep(r->reader, &s, mids, PAGE);
 	for (int i = 0; i < n; i++) {
-		if (!take_all(r, mids[i], why))
+		if (!take_all(r, mids[i], w))
 			w->skipped = true;
 	}
 	if (n < 0 || (n == 0 && s.seen <= w->done))
@@ -124,66 +216,71 @@ page(struct relay *r, struct walk *w, int64_t before, enum delivery_purpose why)
 	return true;
 }
 
-static bool
-walk(
-    struct relay *r, struct walk *w, uint64_t age_ms, enum delivery_purpose why)
+static void
+start_over(struct walk *w)
 {
-	int64_t before = clock_wall_ms() - (int64_t)age_ms;
+	*w = (struct walk){ .why = w->why, .age_ms = w->age_ms };
+}
+
+static bool
+walk(struct relay *r, struct walk *w)
+{
+	int64_t before = clock_wall_ms() - (int64_t)w->age_ms;
 
 	if (before <= 0)
 		return false;
-	if (why == DELIVERY_EXPIRE && w->held_ms > 0 && w->held_ms <= before)
-		*w = (struct walk){ 0 }; /* its time has come: from the start */
-	return page(r, w, before, why);
-}
-
-static void
-over(struct walk *w)
-{
-	if (!w->skipped && ++w->walks < AFRESH)
-		return;
-	*w = (struct walk){ 0 };
+	if (w->why == DELIVERY_EXPIRE && w->held_ms > 0 && w->held_ms <= before)
+		start_over(w); /* its time has come */
+	return page(r, w, before);
 }
 
 static bool
-expire(struct sweep *s)
+expire(struct relay *r, struct walk *w)
 {
-	if (walk(s->relay, &s->expire, s->relay->set->retry.give_up_ms,
-	        DELIVERY_EXPIRE))
+	if (walk(r, w))
 		return true;
-	over(&s->expire);
+	if (w->skipped || ++w->walks >= AFRESH)
+		start_over(w);
 	return false;
 }
 
 /* A second warning would be worse than none: what was in hand just now is not
  * looked at again. */
 static bool
-warn(struct sweep *s)
+warn(struct relay *r, struct walk *w)
 {
-	struct relay *r = s->relay;
-	uint64_t done = s->warn.done;
-	bool more;
+	uint64_t done = w->done;
+	bool more = walk(r, w);
 
-	if (r->set->retry.warn_after_ms == 0)
-		return false;
-	more = walk(r, &s->warn, r->set->retry.warn_after_ms, DELIVERY_WARN);
-	if (s->warn.done != done)
-		spool_health_put(
-		    r->spool, WARNED, &s->warn.done, sizeof s->warn.done);
+	if (w->done != done)
+		remember(r, w);
+	return more;
+}
+
+static bool
+walk_all(struct sweep *s)
+{
+	bool more = false;
+
+	for (size_t i = 0; !more && i < s->nwalks; i++) {
+		struct walk *w = &s->walks[i];
+
+		more = w->why == DELIVERY_WARN ? warn(s->relay, w)
+		                               : expire(s->relay, w);
+	}
 	return more;
 }
 
 static uint64_t
-interval(const struct relay_retry *retry)
+interval(const struct sweep *s)
 {
-	uint64_t ms = retry->give_up_ms;
+	uint64_t ms = INTERVAL_MAX_MS;
 
-	if (retry->warn_after_ms > 0 && retry->warn_after_ms < ms)
-		ms = retry->warn_after_ms;
-	ms /= 10;
-	if (ms < INTERVAL_MIN_MS)
-		return INTERVAL_MIN_MS;
-	return ms < INTERVAL_MAX_MS ? ms : INTERVAL_MAX_MS;
+	for (size_t i = 0; i < s->nwalks; i++) {
+		if (s->walks[i].age_ms / 10 < ms)
+			ms = s->walks[i].age_ms / 10;
+	}
+	return ms > INTERVAL_MIN_MS ? ms : INTERVAL_MIN_MS;
 }
 
 static void
@@ -194,21 +291,18 @@ on_timer(void *arg)
 
 	if (s->relay->draining)
 		return;
-	more = !spool_is_stuck(s->relay->spool) && (expire(s) || warn(s));
-	timer_set(s->timer, more ? BUSY_MS : interval(&s->relay->set->retry));
+	more = !spool_is_stuck(s->relay->spool) && walk_all(s);
+	timer_set(s->timer, more ? BUSY_MS : interval(s));
 }
 
 void
 sweep_start(struct sweep *s)
 {
-	size_t n = 0;
-
-	if (spool_health_get(s->relay->reader, WARNED, &s->warn.done,
-	        sizeof s->warn.done, &n) < 0 ||
-	    n != sizeof s->warn.done)
-		s->warn.done = 0;
 	timer_set(s->timer, INTERVAL_MIN_MS);
 }
+
+/* --- what is found ---------------------------------------------------------
+ */
 
 static void
 give_up(struct delivery *d)

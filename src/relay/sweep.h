@@ -13,7 +13,8 @@ struct sweep;
 
 struct sweep *sweep_new(struct relay *r);
 void sweep_free(struct sweep **s);
-void sweep_start(struct sweep *s); /* in the relay's thread */
+void sweep_start(struct sweep *s);  /* in the relay's thread */
+void sweep_change(struct sweep *s); /* the relay has other routes */
 /* A delivery that the sweeper took has been read. */
 void sweep_loaded(struct delivery *d);
 

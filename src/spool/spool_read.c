@@ -122,6 +122,24 @@ spool_due(struct spool_reader *r, uint32_t route, uint8_t priority,
 	return rc;
 }
 
+/* The schedule's first key >= w->first; 0 there is one, 1 not, -1. */
+static int
+first_of(struct spool_reader *r, struct walk *w, struct spool_key *key)
+{
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&w->c, &r->x, STORE_SCHED);
+	if (rc == 0) {
+		rc = walk_to(w, &w->first, false);
+		if (rc == 0)
+			rc = walk_key(w, key);
+		store_cursor_done(&w->c);
+	}
+	reader_end(r);
+	return rc;
+}
+
 int
 spool_lane(
     struct spool_reader *r, uint32_t route, uint8_t priority, uint8_t lane)
@@ -130,19 +148,25 @@ spool_lane(
 		.first = { .route = route, .priority = priority, .lane = lane }
 	};
 	struct spool_key key;
-	int rc = reader_begin(r), found = -1;
+	int rc = first_of(r, &w, &key);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 || key.route != route || key.priority != priority)
+		return SPOOL_LANES;
+	return key.lane;
+}
+
+int
+spool_next_route(struct spool_reader *r, uint32_t from, uint32_t *route)
+{
+	struct walk w = { .first = { .route = from } };
+	struct spool_key key;
+	int rc = first_of(r, &w, &key);
 
 	if (rc == 0)
-		rc = store_cursor(&w.c, &r->x, STORE_SCHED);
-	if (rc == 0) {
-		rc = walk_to(&w, &w.first, false);
-		if (rc == 0 && walk_key(&w, &key) == 0 && key.route == route &&
-		    key.priority == priority)
-			found = key.lane;
-		store_cursor_done(&w.c);
-	}
-	reader_end(r);
-	return found;
+		*route = key.route;
+	return rc < 0 ? -1 : rc == 0;
 }
 
 static int
@@ -151,18 +175,17 @@ collect_parked(struct walk *w, struct spool_key *keys, size_t max)
 	size_t n = 0;
 	int rc = 0;
 
-	for (; rc == 0 && n < max && walk_key(w, &keys[n]) == 0 &&
-	       keys[n].route == w->first.route;
+	for (; rc == 0 && n < max && walk_key(w, &keys[n]) == 0;
 	     rc = store_next(&w->c))
 		n++;
 	return rc < 0 ? -1 : (int)n;
 }
 
 int
-spool_parked(struct spool_reader *r, enum spool_hold hold, uint32_t route,
+spool_parked(struct spool_reader *r, enum spool_hold hold,
     const struct spool_key *after, struct spool_key *keys, size_t max)
 {
-	struct walk w = { .first = { .route = route }, .hold = (uint8_t)hold };
+	struct walk w = { .hold = (uint8_t)hold };
 	int rc = hold ? reader_begin(r) : 1;
 
 	if (rc > 0)

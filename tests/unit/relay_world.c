@@ -73,12 +73,17 @@ world_init(struct world *w)
 	begin_watch(w->log);
 	w->settings = (struct relay_settings){ .hostname = "relay.example.com",
 		.providers = w->provider,
+		.nroutes = 1,
+		.routes = &w->route,
 		.retry = { .nquick = 3,
 		    .quick_ms = { 20, 40, 80 },
 		    .min_ms = 100,
 		    .max_ms = 400,
 		    .factor = 2.0,
 		    .give_up_ms = 3600000 } };
+	w->route = (struct relay_route){
+		.name = "default", .use = w->use, .shares = { 8, 4, 1 }
+	};
 }
 
 struct relay_provider *
@@ -89,12 +94,14 @@ world_provider_with(struct world *w, const struct fake_settings *s)
 	struct relay_provider *p = &w->provider[i];
 
 	w->fake[i] = fake_new(s);
+	w->use[w->route.nuse++] = names[i];
 	*p = (struct relay_provider){ .name = names[i],
 		.host = "127.0.0.1",
 		.port = fake_port(w->fake[i]),
 		.tls = RELAY_TLS_OFF,
 		.auth = "auto",
 		.max_connections = 4,
+		.weight = 1,
 		.max_messages_per_connection = 100,
 		.max_recipients = 50,
 		.idle_timeout_ms = 8000,
@@ -133,6 +140,8 @@ world_open(struct world *w)
 		fail_msg("spool_open: %s", err.text);
 	assert_int_equal(
 	    spool_route(w->sp, "default", &w->settings.route, &err), 0);
+	w->route.id = w->settings.route;
+	w->route.retry = w->settings.retry;
 	assert_int_equal(relay_new(&w->relay, w->sp, &w->settings, &err), 0);
 	spool_start(w->sp);
 	w->reader = spool_reader_new(w->sp);

@@ -24,6 +24,8 @@ struct world {
 	struct relay *relay;
 	struct relay_settings settings; /* may be changed before world_start */
 	struct relay_provider provider[WORLD_PROVIDERS];
+	const char *use[WORLD_PROVIDERS];
+	struct relay_route route; /* the default: all, in their order */
 	struct fake *fake[WORLD_PROVIDERS];
 };
 

@@ -668,13 +668,14 @@ new_settings_take_hold_of_queued_mail(void **state)
 	_Atomic bool old_gone = false;
 	struct relay_settings next;
 	struct relay_provider p;
+	struct relay_route route;
 	struct world w;
 
 	(void)state;
 	world_init(&w);
 	world_provider(&w, NULL);
 	world_provider(&w, NULL);
-	w.settings.nproviders = 1;
+	w.settings.nproviders = w.route.nuse = 1;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
 	for (int i = 0; i < 20; i++)
@@ -683,6 +684,9 @@ new_settings_take_hold_of_queued_mail(void **state)
 	next = w.settings;
 	p = w.provider[1];
 	next.providers = &p;
+	route = w.route;
+	route.use = &w.use[1];
+	next.routes = &route;
 	relay_change(w.relay, &next, on_old, &old_gone);
 	fake_wait_mails(w.fake[1], 20);
 	world_wait(&w, 0, 0, 0);

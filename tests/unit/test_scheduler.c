@@ -85,11 +85,11 @@ committed(struct bench *b)
 }
 
 static bool
-take(struct bench *b, struct spool_key *key)
+take_of(struct bench *b, enum spool_priority priority, struct spool_key *key)
 {
 	struct keyset_node *node;
 
-	if (!scheduler_take(b->s, NOW, key))
+	if (!scheduler_take(b->s, priority, NOW, key))
 		return false;
 	node = mem_new(sizeof *node);
 	node->mid = key->mid;
@@ -98,6 +98,12 @@ take(struct bench *b, struct spool_key *key)
 	keyset_add(b->inhand, node);
 	b->node[b->nnodes++] = node;
 	return true;
+}
+
+static bool
+take(struct bench *b, struct spool_key *key)
+{
+	return take_of(b, SPOOL_NORMAL, key);
 }
 
 static void
@@ -139,8 +145,8 @@ keys_come_in_the_order_of_their_due_times(void **state)
 	expect(b, &early, "the earlier one");
 	expect(b, &late, "the later one");
 	nothing(b, "not before it is due");
-	assert_int_equal(scheduler_next_ms(b->s), NOW + 5);
-	assert_true(scheduler_take(b->s, NOW + 5, &late));
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), NOW + 5);
+	assert_true(scheduler_take(b->s, SPOOL_NORMAL, NOW + 5, &late));
 	assert_int_equal(late.mid, future.mid);
 }
 
@@ -149,9 +155,9 @@ an_empty_spool_is_not_asked_again(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(scheduler_next_ms(b->s), 0);
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), 0);
 	nothing(b, "it is empty");
-	assert_int_equal(scheduler_next_ms(b->s), INT64_MAX);
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), INT64_MAX);
 }
 
 static void
@@ -213,40 +219,24 @@ pages_follow_each_other(void **state)
 }
 
 static void
-one_pick_in_eight_is_for_the_lower_ones(void **state)
+each_priority_has_its_own_order(void **state)
 {
 	struct bench *b = *state;
-	unsigned n[SPOOL_PRIORITIES] = { 0 };
+	struct spool_key low = add(b, SPOOL_LOW, 0, NOW - 9);
+	struct spool_key high;
 	struct spool_key key;
 
-	for (int i = 0; i < 256; i++) {
-		for (int p = 0; p < SPOOL_PRIORITIES; p++)
-			add(b, p, 0, NOW - 1);
-	}
 	committed(b);
-	for (int i = 0; i < 256; i++) {
-		assert_true(take(b, &key));
-		n[key.priority]++;
-	}
-	assert_int_equal(n[SPOOL_HIGH], 224);
-	assert_int_equal(n[SPOOL_NORMAL], 28);
-	assert_int_equal(n[SPOOL_LOW], 4);
-}
-
-static void
-lower_ones_get_all_when_they_are_alone(void **state)
-{
-	struct bench *b = *state;
-	struct spool_key low = add(b, SPOOL_LOW, 0, NOW - 1);
-	struct spool_key high;
-
-	committed(b);
-	expect(b, &low, "alone");
-	nothing(b, "empty");
+	nothing(b, "no normal one");
+	assert_false(take_of(b, SPOOL_HIGH, &key));
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_HIGH), INT64_MAX);
 	high = add(b, SPOOL_HIGH, 0, NOW - 1);
 	committed(b);
 	scheduler_put(b->s, &high);
-	expect(b, &high, "the idle one wakes");
+	assert_true(take_of(b, SPOOL_HIGH, &key));
+	assert_int_equal(key.mid, high.mid);
+	assert_true(take_of(b, SPOOL_LOW, &key));
+	assert_int_equal(key.mid, low.mid);
 }
 
 static void
@@ -273,6 +263,51 @@ lanes_take_turns(void **state)
 	for (int i = 0; i < 184; i++)
 		assert_true(take(b, &key));
 	nothing(b, "all lanes are empty");
+}
+
+/* Someone who sends a lot has filled the page that is at hand. */
+static void
+a_new_lane_does_not_wait_for_the_page_at_hand(void **state)
+{
+	struct bench *b = *state;
+	struct spool_key key;
+	struct spool_key other;
+
+	for (int i = 0; i < 200; i++)
+		add(b, SPOOL_NORMAL, 7, NOW - 100);
+	committed(b);
+	assert_true(take(b, &key));
+	other = add(b, SPOOL_NORMAL, 9, NOW - 1);
+	committed(b);
+	scheduler_put(b->s, &other);
+	expect(b, &other, "its turn");
+	assert_true(take(b, &key));
+	assert_int_equal(key.lane, 7);
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), INT64_MIN);
+}
+
+/* What is due later in many lanes is not looked at for each key of another. */
+static void
+lanes_that_wait_cost_nothing_and_wake_in_time(void **state)
+{
+	struct bench *b = *state;
+	struct spool_key key;
+	struct spool_key sooner;
+
+	for (int lane = 1; lane < 200; lane++)
+		add(b, SPOOL_NORMAL, lane, NOW + 1000 + lane);
+	add(b, SPOOL_NORMAL, 0, NOW);
+	committed(b);
+	assert_true(take(b, &key));
+	assert_int_equal(key.lane, 0);
+	nothing(b, "the others are not due");
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), NOW + 1001);
+	sooner = add(b, SPOOL_NORMAL, 50, NOW + 500);
+	committed(b);
+	scheduler_put(b->s, &sooner);
+	assert_int_equal(scheduler_next_ms(b->s, SPOOL_NORMAL), NOW + 500);
+	assert_true(scheduler_take(b->s, SPOOL_NORMAL, NOW + 500, &key));
+	assert_int_equal(key.mid, sooner.mid);
 }
 
 static void
@@ -313,9 +348,10 @@ main(void)
 		WITH(a_key_before_the_cursor_is_found),
 		WITH(a_key_within_the_page_at_hand_keeps_its_turn),
 		WITH(pages_follow_each_other),
-		WITH(one_pick_in_eight_is_for_the_lower_ones),
-		WITH(lower_ones_get_all_when_they_are_alone),
+		WITH(each_priority_has_its_own_order),
 		WITH(lanes_take_turns),
+		WITH(a_new_lane_does_not_wait_for_the_page_at_hand),
+		WITH(lanes_that_wait_cost_nothing_and_wake_in_time),
 		cmocka_unit_test(keys_of_one_message_are_told_apart),
 	};
 

@@ -327,16 +327,12 @@ what_is_held_waits_until_it_is_released(void **state)
 	assert_int_equal(st.queued, 0);
 	assert_int_equal(spool_due(k->r, 0, 1, 0, NULL, 10, keys, 4, &next), 0);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, 0, NULL, keys, 4), 1);
+	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, NULL, keys, 4), 1);
 	assert_int_equal(keys[0].mid, mid);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, 0, keys, keys, 4), 0);
-	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, 1, NULL, keys, 4), 0);
-	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_SIZE, 0, NULL, keys, 4), 0);
-	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_NONE, 0, NULL, keys, 4), 0);
+	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, keys, keys, 4), 0);
+	assert_int_equal(spool_parked(k->r, SPOOL_HOLD_SIZE, NULL, keys, 4), 0);
+	assert_int_equal(spool_parked(k->r, SPOOL_HOLD_NONE, NULL, keys, 4), 0);
 	assert_int_equal(move(k, mid, &to), SPOOL_DONE);
 	assert_int_equal(k->nready, 1);
 	assert_int_equal(spool_due(k->r, 0, 1, 0, NULL, 10, keys, 4, &next), 1);
@@ -361,10 +357,10 @@ an_operators_hold_outlives_the_attempt_under_way(void **state)
 	s->next_due_ms = 99;
 	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, 0, NULL, keys, 2), 1);
+	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, NULL, keys, 2), 1);
 	assert_int_equal(kit_settle(k, kit_settle_new(k, &key, 1)), SPOOL_DONE);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, 0, NULL, keys, 2), 0);
+	    spool_parked(k->r, SPOOL_HOLD_OPERATOR, NULL, keys, 2), 0);
 	kit_audit(k);
 }
 
@@ -491,7 +487,7 @@ a_child_that_cannot_be_stored_takes_its_parent_out_of_the_way(void **state)
 	assert_int_equal(kit_settle(k, s), SPOOL_FAILED);
 	assert_int_equal(spool_due(k->r, 0, 1, 0, NULL, 10, keys, 2, &next), 0);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_DAMAGED, 0, NULL, keys, 2), 1);
+	    spool_parked(k->r, SPOOL_HOLD_DAMAGED, NULL, keys, 2), 1);
 	assert_int_equal(keys[0].mid, mid);
 	kit_audit(k);
 }
@@ -764,6 +760,7 @@ keys_come_by_route_priority_lane_time_and_id(void **state)
 	         low = place(k, 2, 2, 9, 10);
 	struct spool_key keys[8];
 	int64_t next;
+	uint32_t route;
 
 	place(k, 1, 1, 0, 1);
 	place(k, 3, 0, 0, 1);
@@ -785,9 +782,15 @@ keys_come_by_route_priority_lane_time_and_id(void **state)
 	assert_true(next == INT64_MAX);
 	assert_int_equal(spool_lane(k->r, 2, 1, 0), 0);
 	assert_int_equal(spool_lane(k->r, 2, 1, 1), 7);
-	assert_int_equal(spool_lane(k->r, 2, 1, 8), -1);
+	assert_int_equal(spool_lane(k->r, 2, 1, 8), SPOOL_LANES);
 	assert_int_equal(spool_lane(k->r, 2, 2, 0), 9);
-	assert_int_equal(spool_lane(k->r, 2, 0, 0), -1);
+	assert_int_equal(spool_lane(k->r, 2, 0, 0), SPOOL_LANES);
+	assert_int_equal(spool_next_route(k->r, 0, &route), 1);
+	assert_int_equal(route, 1);
+	assert_int_equal(spool_next_route(k->r, 2, &route), 1);
+	assert_int_equal(route, 2);
+	assert_int_equal(spool_next_route(k->r, 3, &route), 1);
+	assert_int_equal(spool_next_route(k->r, 4, &route), 0);
 	assert_int_equal(
 	    spool_due(k->r, 2, 1, 7, NULL, 200, keys, 8, &next), 1);
 	assert_int_equal(keys[0].mid, lane7);

@@ -116,7 +116,7 @@ is_set_aside(struct kit *k, uint64_t mid, uint16_t n)
 	for (int i = spool_due(k->r, 0, 1, 0, NULL, 1, keys, 8, &next); i > 0;)
 		assert_false(keys[--i].mid == mid && keys[i].n == n);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_DAMAGED, 0, NULL, keys, 8), 1);
+	    spool_parked(k->r, SPOOL_HOLD_DAMAGED, NULL, keys, 8), 1);
 	assert_true(keys[0].mid == mid);
 	assert_int_equal(keys[0].n, n);
 }

@@ -163,7 +163,7 @@ three_unclean_stops_in_a_row_are_poison(void **state)
 	kit_open(k);
 	assert_int_equal(poisoned(k), 1);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_POISON, 0, NULL, keys, 4), 2);
+	    spool_parked(k->r, SPOOL_HOLD_POISON, NULL, keys, 4), 2);
 	assert_int_equal(keys[0].mid, mids[0]);
 	assert_int_equal(keys[1].n, 1);
 	kit_audit(k);

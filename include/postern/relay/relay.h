@@ -51,6 +51,7 @@ struct relay_provider { /* one account */
 	bool allow_clear_auth, allow_unverified_auth;
 	uint32_t max_connections, max_messages_per_connection, max_recipients;
 	uint32_t warm;     /* sessions kept ready without mail */
+	uint32_t weight;   /* in its groups; at least 1 */
 	uint64_t max_size; /* bytes; 0: what it says itself */
 	uint64_t idle_timeout_ms, max_age_ms;
 	const char *source_address; /* or NULL */

@@ -20,11 +20,14 @@ void spool_reader_free(struct spool_reader **r);
 int spool_due(struct spool_reader *r, uint32_t route, uint8_t priority,
     uint8_t lane, const struct spool_key *after, int64_t now_ms,
     struct spool_key *keys, size_t max, int64_t *next_due_ms);
-/* The first lane >= lane that has keys (due or not); -1: none. */
+/* The first lane >= lane that has keys (due or not); SPOOL_LANES: none. */
+#define SPOOL_LANES 256
 int spool_lane(
     struct spool_reader *r, uint32_t route, uint8_t priority, uint8_t lane);
-/* The parked keys of a route for a reason; as spool_due(). */
-int spool_parked(struct spool_reader *r, enum spool_hold hold, uint32_t route,
+/* 1 *route: the first >= from that has keys (due or not); 0 none. */
+int spool_next_route(struct spool_reader *r, uint32_t from, uint32_t *route);
+/* The parked keys of a reason, of all routes; as spool_due(). */
+int spool_parked(struct spool_reader *r, enum spool_hold hold,
     const struct spool_key *after, struct spool_key *keys, size_t max);
 
 struct spool_loaded {
