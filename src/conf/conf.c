@@ -10,6 +10,7 @@
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
 #include "postern/inlet/users.h"
+#include "postern/intake/routes.h"
 #include "postern/io/addr.h"
 #include "postern/smtp/smtp_client.h"
 
@@ -73,6 +74,7 @@ conf_free(struct settings **s)
 		secret_free(&g->providers[i].password);
 	conf_tls_done(&g->tls);
 	users_free(&g->root.s.inlet.users);
+	routes_free(&g->routes.rules);
 	conf_arena_done(&g->arena);
 	free(g);
 }
@@ -80,13 +82,12 @@ conf_free(struct settings **s)
 void
 conf_set_route(struct settings *s, size_t i, uint32_t id)
 {
-	struct relay_route *r = &generation_of(s)->routes.route[i];
+	struct conf_routes *r = &generation_of(s)->routes;
 
-	r->id = id;
-	if (strcmp(r->name, CONF_ROUTES_DEFAULT) != 0)
-		return;
-	s->relay.route = id;
-	s->inlet.intake.route = id;
+	r->route[i].id = id;
+	routes_set_id(r->rules, routes_find(r->rules, r->route[i].name), id);
+	if (strcmp(r->route[i].name, ROUTES_DEFAULT) == 0)
+		s->relay.route = id;
 }
 
 /* --- listeners

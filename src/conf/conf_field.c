@@ -7,6 +7,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/intake/address_pattern.h"
+#include "postern/intake/lane.h"
 #include "postern/intake/policy.h"
 #include "postern/io/addr.h"
 #include "postern/mail/rate.h"
@@ -199,6 +200,8 @@ check_text(const struct conf_key *k, struct str s, struct err *err)
 		return conf_value_ip(s, err);
 	case CONF_MAIL:
 		return conf_value_mail(s, err);
+	case CONF_LANE:
+		return lane_check(s, err);
 	case CONF_PATH:
 		return check_path(s, err);
 	case CONF_CHOICE:
@@ -267,6 +270,29 @@ set_quantity(
 	if (parse_quantity(k, text, &v, err) != 0)
 		return -1;
 	memcpy(to, &v, sizeof v);
+	return 0;
+}
+
+/* ">10M", "<1M" */
+static int
+set_bound(void *to, const char *text, struct err *err)
+{
+	struct routes_bound b = { .is = ROUTES_ABOVE };
+	struct str s = str_of(text);
+	char shown[64];
+
+	if (s.len > 0 && s.p[0] == '<')
+		b.is = ROUTES_BELOW;
+	(void)str_escape(shown, sizeof shown, s);
+	if (s.len < 2 || (s.p[0] != '<' && s.p[0] != '>'))
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is no bound; write \">10M\" for what is larger, "
+		    "or \"<1M\" for what is smaller",
+		    shown);
+	s = str_trim((struct str){ s.p + 1, s.len - 1 });
+	if (conf_value_size(s, &b.bytes, err) != 0)
+		return -1;
+	memcpy(to, &b, sizeof b);
 	return 0;
 }
 
@@ -394,6 +420,11 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		if (conf_value_name(str_of(text), err) != 0)
 			return -1;
 		break;
+	case CONF_HEADERS:
+		if (check_plain(str_of(text), err) != 0 ||
+		    routes_check_header(str_of(text), err) != 0)
+			return -1;
+		break;
 	case CONF_NETWORKS:
 		if (conf_value_network(str_of(text), err) != 0)
 			return -1;
@@ -473,7 +504,8 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
 	if (n == 0 && is_about_who(k))
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write who may come, or take the key away");
-	if (n == 0 && k->type == CONF_NAMES)
+	if (n == 0 && (k->type == CONF_NAMES || k->type == CONF_TEXTS ||
+	                  k->type == CONF_HEADERS))
 		return err_set(err, ERR_CONFIG,
 		    "is empty; write %s = [ \"NAME\" ]; or take the key away",
 		    conf_table_leaf(k));
@@ -524,6 +556,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return conf_owner_mode(str_of(text), to, err);
 	if (k->type == CONF_LOGINS)
 		return rate_parse_logins(to, str_of(text), err);
+	if (k->type == CONF_BOUND)
+		return set_bound(to, text, err);
 	return set_text(k, to, text, a, err);
 }
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/conf_routes.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "postern/inlet/users.h"
+#include "postern/intake/policy.h"
+#include "postern/intake/routes.h"
 
 #include "conf/conf_check.h"
 #include "conf/conf_hint.h"
@@ -12,6 +18,7 @@
 /* What may be named. */
 struct known {
 	const char **name; /* in the arena; NULL: an entry without one */
+	bool *is_named;    /* NULL: nobody asks */
 	size_t n;
 	const char *what; /* "provider or group" */
 };
@@ -46,6 +53,24 @@ tell_unknown(struct conf_read *r, const struct known *k, struct conf_place at,
 		    name);
 }
 
+/* One name that has to be known. */
+static void
+check_name(struct conf_read *r, const struct known *k, struct conf_place at,
+    const char *path, const char *name)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (k->name[i] == NULL || strcmp(k->name[i], name) != 0)
+			continue;
+		found = true;
+		if (k->is_named != NULL)
+			k->is_named[i] = true;
+	}
+	if (!found && !r->broken)
+		tell_unknown(r, k, at, path, name);
+}
+
 /* The names of an entry's key: each known, and there once. */
 static void
 check_named(struct conf_read *r, const struct conf_entry *e, const char *path,
@@ -60,8 +85,8 @@ check_named(struct conf_read *r, const struct conf_entry *e, const char *path,
 			conf_note_mistake(&r->notes, at, path,
 			    "\"%s\" stands twice; write it once",
 			    names->name[i]);
-		else if (!has(known, names->name[i]) && !r->broken)
-			tell_unknown(r, known, at, path, names->name[i]);
+		else
+			check_name(r, known, at, path, names->name[i]);
 	}
 }
 
@@ -163,44 +188,176 @@ usable(struct conf_read *r, const struct known *providers)
 	return k;
 }
 
+/* What reading the routes carries. */
+struct walk {
+	struct conf_read *r;
+	struct conf_routes *to;
+	struct known usable;    /* in use */
+	struct known listeners; /* in match */
+	struct known routes;    /* by users and listeners */
+	const struct known *providers;
+};
+
 static bool
-is_default(const struct relay_route *r)
+is_default(const char *name)
 {
-	return r->name != NULL && strcmp(r->name, CONF_ROUTES_DEFAULT) == 0;
+	return name != NULL && strcmp(name, ROUTES_DEFAULT) == 0;
+}
+
+static struct known
+listeners_of(struct conf_read *r)
+{
+	const struct inlet_settings *s = &r->root->s.inlet;
+	struct known k = { .n = s->nlisteners, .what = "listener" };
+
+	k.name = conf_arena_new(r->arena, s->nlisteners, sizeof *k.name);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		k.name[i] = s->listeners[i].name;
+	return k;
+}
+
+static bool
+is_empty_match(const struct conf_entry *e)
+{
+	for (size_t i = 0; i < conf_table_n; i++) {
+		if (conf_table_is_in(&conf_table[i], "routes.match") &&
+		    conf_read_is_set(e, conf_table[i].path))
+			return false;
+	}
+	return conf_read_is_set(e, "routes.match");
 }
 
 static void
-check_route(struct conf_read *r, const struct conf_entry *e,
-    const struct relay_route *route, const struct known *known)
+check_match(
+    struct walk *w, const struct conf_entry *e, const struct conf_route *c)
 {
-	struct known use = { .name = route->use, .n = route->nuse };
+	struct known listeners = { .name = c->match.listeners,
+		.n = c->match.nlisteners };
 
-	conf_check_needs(r, e, "routes.name", "name = \"news\";");
-	if (!is_default(route))
-		conf_check_needs(r, e, "routes.use", "use = [ \"PROVIDER\" ];");
-	check_named(r, e, "routes.use", &use, known);
-	conf_check_retry(r, e, "routes.retry", &route->retry);
+	check_named(
+	    w->r, e, "routes.match.listener", &listeners, &w->listeners);
+	if (is_empty_match(e))
+		conf_note_mistake(&w->r->notes,
+		    conf_read_place(e, "routes.match"), "routes.match",
+		    "is empty; write match = { sender = [ "
+		    "\"*@news.example.com\" ]; };");
+	if (is_default(c->r.name) && conf_read_is_set(e, "routes.match"))
+		conf_note_mistake(&w->r->notes,
+		    conf_read_place(e, "routes.match"), "routes.match",
+		    "the default route takes what no other one does; take it "
+		    "away, or write another name");
+}
+
+static void
+check_route(
+    struct walk *w, const struct conf_entry *e, const struct conf_route *c)
+{
+	struct known use = { .name = c->r.use, .n = c->r.nuse };
+
+	conf_check_needs(w->r, e, "routes.name", "name = \"news\";");
+	if (!is_default(c->r.name))
+		conf_check_needs(
+		    w->r, e, "routes.use", "use = [ \"PROVIDER\" ];");
+	check_named(w->r, e, "routes.use", &use, &w->usable);
+	check_match(w, e, c);
+	conf_check_retry(w->r, e, "routes.retry", &c->r.retry);
+}
+
+static void
+use_all(struct relay_route *route, const struct known *providers)
+{
+	if (route->nuse > 0 || !is_default(route->name))
+		return;
+	route->use = providers->name;
+	route->nuse = providers->n;
+}
+
+/* The table's own checks have told of texts that cannot be read. */
+static void
+add_rule(struct conf_routes *to, const struct conf_route *c)
+{
+	struct err err;
+
+	if (c->r.name == NULL ||
+	    (!is_default(c->r.name) &&
+	        routes_find(to->rules, c->r.name) != ROUTES_NONE))
+		return; /* told, too */
+	if (routes_add(to->rules, &c->i, &c->match, &err) != 0)
+		assert(!"a text that the table let pass");
+}
+
+static const char *
+place_text(struct conf_read *r, const struct conf_entry *e)
+{
+	char text[4200];
+
+	if (e == NULL)
+		return "";
+	(void)snprintf(text, sizeof text, "%s:%d", e->at.file, e->at.line);
+	return conf_arena_str(r->arena, text);
 }
 
 /* e NULL: the default route, which nobody wrote. */
 static void
-read_route(struct conf_read *r, struct conf_entry *e, struct relay_route *route)
+read_route(struct walk *w, struct conf_entry *e)
 {
+	struct conf_read *r = w->r;
 	struct conf_route c = { .r = { .retry = r->root->s.relay.retry,
-		                    .shares = { 8, 4, 1 } } };
+		                    .shares = { 8, 4, 1 } },
+		.i = { .priority = POLICY_NO_PRIORITY } };
+	size_t i = w->to->n++;
 
 	conf_read_defaults(r, CONF_BASE_ROUTE, &c);
-	if (e == NULL)
-		c.r.name = CONF_ROUTES_DEFAULT;
-	else
+	if (e == NULL) {
+		c.r.name = ROUTES_DEFAULT;
+	} else {
 		conf_read_entry(r, e, "routes", &c, false);
-	*route = c.r;
+		check_route(w, e, &c);
+	}
+	c.i.name = c.r.name;
+	add_rule(w->to, &c);
+	use_all(&c.r, w->providers);
+	w->to->route[i] = c.r;
+	w->routes.name[i] = c.r.name;
+	w->routes.n = w->to->n;
+	w->to->at[i] = place_text(r, e);
+}
+
+/* --- who names them ----------------------------------------------------------
+ */
+
+static void
+check_listeners(struct walk *w)
+{
+	const struct conf_entries *list = &w->r->list[CONF_BASE_LISTENER];
+
+	for (size_t i = 0; i < list->n; i++) {
+		const char *route = w->r->root->s.inlet.listeners[i].route;
+		struct conf_place at =
+		    conf_read_place(list->entry[i], "listeners.route");
+
+		if (route != NULL)
+			check_name(
+			    w->r, &w->routes, at, "listeners.route", route);
+	}
+}
+
+static void
+check_user(void *arg, const struct user *u, unsigned line)
+{
+	struct walk *w = arg;
+	struct conf_place at = { .file = w->r->root->users_file,
+		.number = CONF_READ_FILES_MAX,
+		.line = (int)line };
+
+	if (u->policy.route != NULL)
+		check_name(w->r, &w->routes, at, "users_file", u->policy.route);
 }
 
 /* What is dead there goes another way once; not back the same one. */
 static void
-check_heir(struct conf_read *r, const struct conf_entry *e,
-    struct relay_route *route, const struct known *routes)
+check_heir(
+    struct walk *w, const struct conf_entry *e, struct relay_route *route)
 {
 	struct conf_place at = conf_read_place(e, "routes.on_dead");
 
@@ -208,43 +365,49 @@ check_heir(struct conf_read *r, const struct conf_entry *e,
 		route->on_dead = NULL;
 	else if (route->name != NULL &&
 	         strcmp(route->on_dead, route->name) == 0)
-		conf_note_mistake(&r->notes, at, "routes.on_dead",
+		conf_note_mistake(&w->r->notes, at, "routes.on_dead",
 		    "is the route itself; write another one's name, or "
 		    "\"" KEEP "\"");
-	else if (!has(routes, route->on_dead) && !r->broken)
-		tell_unknown(r, routes, at, "routes.on_dead", route->on_dead);
+	else
+		check_name(
+		    w->r, &w->routes, at, "routes.on_dead", route->on_dead);
 }
 
 /* The routes that others name, when all of them are known. */
 static void
-check_ways(struct conf_read *r, struct conf_routes *to)
+check_ways(struct walk *w)
 {
-	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
-	const char *bounce = r->root->s.relay.bounce_route;
-	struct known k = { .what = "route" };
+	const struct conf_entries *list = &w->r->list[CONF_BASE_ROUTE];
+	const char *bounce = w->r->root->s.relay.bounce_route;
 
-	k.name = conf_arena_new(r->arena, to->n, sizeof *k.name);
-	for (; k.n < to->n; k.n++)
-		k.name[k.n] = to->route[k.n].name;
-	for (size_t i = 0; i < to->n; i++) {
+	for (size_t i = 0; i < w->to->n; i++) {
 		if (i < list->n)
-			check_heir(r, list->entry[i], &to->route[i], &k);
+			check_heir(w, list->entry[i], &w->to->route[i]);
 		else
-			to->route[i].on_dead = NULL;
+			w->to->route[i].on_dead = NULL;
 	}
-	if (bounce != NULL && !has(&k, bounce) && !r->broken)
-		tell_unknown(r, &k,
-		    conf_read_place(r->root_entry, "bounce.route"),
+	if (bounce != NULL)
+		check_name(w->r, &w->routes,
+		    conf_read_place(w->r->root_entry, "bounce.route"),
 		    "bounce.route", bounce);
 }
 
+/* A route that no message can take. */
 static void
-use_all(struct relay_route *route, const struct known *providers)
+check_reached(struct walk *w)
 {
-	if (route->nuse > 0 || !is_default(route))
-		return;
-	route->use = providers->name;
-	route->nuse = providers->n;
+	const struct conf_entries *list = &w->r->list[CONF_BASE_ROUTE];
+
+	for (size_t i = 0; i < list->n && !w->r->broken; i++) {
+		const struct conf_entry *e = list->entry[i];
+
+		if (!conf_read_is_set(e, "routes.match") &&
+		    !is_default(w->routes.name[i]) && !w->routes.is_named[i])
+			conf_note_mistake(&w->r->notes, e->at, "routes.match",
+			    "is missing, and nobody names the route; write "
+			    "match = { sender = [ \"*@news.example.com\" ]; "
+			    "};");
+	}
 }
 
 static bool
@@ -253,13 +416,14 @@ is_used(const struct relay_settings *s, const char *provider)
 	struct known k;
 
 	for (size_t i = 0; i < s->nroutes; i++) {
-		k = (struct known){ s->routes[i].use, s->routes[i].nuse, "" };
+		k = (struct known){ .name = s->routes[i].use,
+			.n = s->routes[i].nuse };
 		if (has(&k, provider))
 			return true;
 	}
 	for (size_t i = 0; i < s->ngroups; i++) {
-		k = (struct known){ s->groups[i].members, s->groups[i].nmembers,
-			"" };
+		k = (struct known){ .name = s->groups[i].members,
+			.n = s->groups[i].nmembers };
 		if (has(&k, provider))
 			return true;
 	}
@@ -285,33 +449,62 @@ check_idle(struct conf_read *r)
 	}
 }
 
+/* --- all of them
+ * ---------------------------------------------------------------
+ */
+
+static void
+begin(struct walk *w, size_t n)
+{
+	struct conf_arena *a = w->r->arena;
+
+	w->usable = usable(w->r, w->providers);
+	w->listeners = listeners_of(w->r);
+	w->routes.what = "route";
+	w->routes.name = conf_arena_new(a, n, sizeof(char *));
+	w->routes.is_named = conf_arena_new(a, n, sizeof(bool));
+	w->to->route = conf_arena_new(a, n, sizeof *w->to->route);
+	w->to->at = conf_arena_new(a, n, sizeof *w->to->at);
+	w->to->rules = routes_new();
+}
+
+/* More of them than there may be are told and not read. */
+static size_t
+how_many(struct conf_read *r)
+{
+	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
+
+	if (list->n <= ROUTES_MAX)
+		return list->n;
+	conf_note_mistake(&r->notes, list->entry[ROUTES_MAX]->at, "routes",
+	    "are more than %d; write fewer", ROUTES_MAX);
+	return ROUTES_MAX;
+}
+
 static void
 read_routes(
     struct conf_routes *to, struct conf_read *r, const struct known *providers)
 {
 	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
-	struct known known = usable(r, providers);
-	const char **names = conf_arena_new(r->arena, list->n, sizeof *names);
-	bool is_written = false;
+	struct walk w = { .r = r, .to = to, .providers = providers };
+	struct settings *s = &r->root->s;
+	size_t n = how_many(r);
 
-	to->route = conf_arena_new(r->arena, list->n + 1, sizeof *to->route);
-	for (to->n = 0; to->n < list->n; to->n++) {
-		struct relay_route *route = &to->route[to->n];
-
-		read_route(r, list->entry[to->n], route);
-		check_route(r, list->entry[to->n], route, &known);
-		use_all(route, providers);
-		names[to->n] = route->name;
-		is_written = is_written || is_default(route);
-	}
-	conf_check_names(r, list, names, "routes.name");
-	if (!is_written) {
-		read_route(r, NULL, &to->route[to->n]);
-		use_all(&to->route[to->n++], providers);
-	}
-	check_ways(r, to);
-	r->root->s.relay.routes = to->route;
-	r->root->s.relay.nroutes = to->n;
+	begin(&w, n + 1);
+	for (size_t i = 0; i < n; i++)
+		read_route(&w, list->entry[i]);
+	conf_check_names(r, list, w.routes.name, "routes.name");
+	if (!has(&w.routes, ROUTES_DEFAULT))
+		read_route(&w, NULL);
+	check_listeners(&w);
+	if (s->inlet.users != NULL)
+		users_each(s->inlet.users, check_user, &w);
+	check_ways(&w);
+	check_reached(&w);
+	s->relay.routes = to->route;
+	s->relay.nroutes = to->n;
+	s->routes_at = to->at;
+	s->inlet.intake.routes = to->rules;
 }
 
 void

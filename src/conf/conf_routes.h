@@ -13,17 +13,19 @@
 
 struct conf_read;
 struct relay_route;
+struct routes;
 
-#define CONF_ROUTES_DEFAULT "default"
-
-/* The routes of a generation, in its arena; "default" is always one of them. */
+/* The routes of a generation, in its arena but for the rules, which it owns;
+ * "default" is always one of them. */
 struct conf_routes {
 	struct relay_route *route;
+	const char **at; /* "FILE:LINE", or "" */
 	size_t n;
+	struct routes *rules;
 };
 
-/* After the providers and the root's keys: fills the settings, and tells all
- * that is wrong. */
+/* After listeners, users, providers and the root's keys: fills the settings,
+ * and tells all that is wrong. */
 void conf_routes_read(struct conf_routes *to, struct conf_read *r);
 
 #endif

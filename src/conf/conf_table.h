@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "postern/conf/conf.h"
+#include "postern/intake/routes.h"
 #include "postern/io/tls.h"
 
 enum conf_type {
@@ -21,6 +22,7 @@ enum conf_type {
 	CONF_HOST,         /* const char * */
 	CONF_IP,           /* const char * */
 	CONF_MAIL,         /* const char * */
+	CONF_LANE,         /* const char * */
 	CONF_PATH,         /* const char *; absolute */
 	CONF_CHOICE,       /* const char *; one of the range's words */
 	CONF_WORD,         /* an enum: the place of the word in the range */
@@ -33,7 +35,10 @@ enum conf_type {
 	CONF_SIZE,         /* uint64_t, bytes */
 	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
+	CONF_BOUND,        /* struct routes_bound */
 	CONF_NAMES,        /* const char ** */
+	CONF_TEXTS,        /* const char ** */
+	CONF_HEADERS,      /* const char **; as routes_check_header() */
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
@@ -109,6 +114,8 @@ struct conf_group {
 
 struct conf_route {
 	struct relay_route r;
+	struct routes_route i;
+	struct routes_match match;
 };
 
 struct conf_reply {

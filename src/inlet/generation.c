@@ -6,7 +6,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/inlet/inlet.h"
-#include "postern/inlet/network.h"
+#include "postern/io/network.h"
 #include "postern/intake/address_pattern.h"
 #include "postern/intake/policy.h"
 #include "postern/smtp/smtp_server.h"
@@ -113,6 +113,7 @@ open_policy(struct door *d, const struct inlet_listener *l, struct err *err)
 		.recipients = d->recipients,
 		.priority = l->priority,
 		.lane = l->lane,
+		.route = l->route,
 		.hold = l->hold,
 		.client_rates = l->client_rates,
 		.user_rates = l->user_rates,

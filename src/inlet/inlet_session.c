@@ -456,6 +456,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	char protocol[PROTOCOL_MAX], tls[SESSION_TLS_TEXT];
 	struct intake_from from = {
 		.client = s->client,
+		.address = &s->peer,
 		.helo = s->helo,
 		.listener = s->listener->name,
 		.user = s->user,

@@ -11,11 +11,11 @@
 #include "postern/base/mem.h"
 #include "postern/inlet/password.h"
 #include "postern/intake/address_pattern.h"
+#include "postern/intake/lane.h"
 #include "postern/smtp/scram.h"
 #include "postern/spool/spool.h"
 
 #define NO_ONE SIZE_MAX
-#define LANE_MAX 63 /* octets, as of the key lane */
 
 /* A user with what is owned. */
 struct entry {
@@ -131,20 +131,20 @@ take_priority(struct entry *e, struct str value, struct err *err)
 static int
 take_lane(struct entry *e, struct str value, struct err *err)
 {
-	bool good = value.len > 0 && value.len <= LANE_MAX;
-
-	for (size_t i = 0; good && i < value.len; i++) {
-		char c = value.p[i];
-
-		good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		       (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-		       c == '.';
-	}
-	if (!good)
-		return err_set(err, ERR_CONFIG,
-		    "lane is no name; write 1 to 63 letters, digits, '-', "
-		    "'_', '.'");
+	if (lane_check(value, err) != 0)
+		return err_wrap(err, "lane");
 	e->u.policy.lane = value.p;
+	return 0;
+}
+
+/* Whether there is one of that name, the reader of the whole knows. */
+static int
+take_route(struct entry *e, struct str value, struct err *err)
+{
+	if (value.len == 0)
+		return err_set(err, ERR_CONFIG,
+		    "route is empty; write route=NAME, or take it away");
+	e->u.policy.route = value.p;
 	return 0;
 }
 
@@ -179,6 +179,7 @@ static const struct option {
 	{ "senders", take_senders },
 	{ "priority", take_priority },
 	{ "lane", take_lane },
+	{ "route", take_route },
 	{ "rate", take_rate },
 };
 #define NOPTIONS (sizeof options / sizeof options[0])
@@ -200,7 +201,8 @@ take_option(struct entry *e, struct str word, unsigned *seen, struct err *err)
 		return options[i].take(e, value, err);
 	}
 	return err_set(err, ERR_CONFIG,
-	    "\"%s\" is unknown; write senders=, priority=, lane= or rate=",
+	    "\"%s\" is unknown; write senders=, priority=, lane=, route= or "
+	    "rate=",
 	    shown);
 }
 
@@ -462,6 +464,14 @@ bool
 users_all_scram(const struct users *u)
 {
 	return u->n > 0 && u->nscram == u->n;
+}
+
+void
+users_each(const struct users *u,
+    void (*fn)(void *arg, const struct user *user, unsigned line), void *arg)
+{
+	for (size_t i = 0; i < u->n; i++)
+		fn(arg, &u->entry[i].u, u->entry[i].line);
 }
 
 const struct user *

@@ -159,6 +159,13 @@ draft_rcpt_at(const struct draft *d, uint32_t i)
 	return text_at(d, d->rcpts[i].address);
 }
 
+void
+draft_rcpt_deliver(struct draft *d, uint32_t i, uint16_t delivery)
+{
+	assert(i < d->nrcpts);
+	d->rcpts[i].delivery = delivery;
+}
+
 static void
 fill_rcpts(const struct draft *d, struct envelope_rcpt *to)
 {
@@ -167,6 +174,7 @@ fill_rcpts(const struct draft *d, struct envelope_rcpt *to)
 			.address = draft_rcpt_at(d, i),
 			.orcpt = text_at(d, d->rcpts[i].orcpt),
 			.notify = d->rcpts[i].notify,
+			.delivery = d->rcpts[i].delivery,
 		};
 	}
 }

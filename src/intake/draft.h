@@ -40,6 +40,7 @@ struct draft_rcpt {
 	uint32_t hash;           /* of the address, its domain in lower case */
 	uint32_t address, orcpt; /* where in text; orcpt 0: none */
 	uint8_t notify;
+	uint16_t delivery; /* n of the one it belongs to */
 };
 
 /* text_max: bytes that all words may take. */
@@ -55,6 +56,7 @@ bool draft_has(const struct draft *d, struct str address);
 MUST_CHECK int draft_rcpt(
     struct draft *d, struct str address, struct str orcpt, uint8_t notify);
 const char *draft_rcpt_at(const struct draft *d, uint32_t i);
+void draft_rcpt_deliver(struct draft *d, uint32_t i, uint16_t delivery);
 /* A new envelope of the words and recipients; the rest is as in base. */
 struct envelope *draft_envelope(
     const struct draft *d, const struct envelope *base);

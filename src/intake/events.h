@@ -18,7 +18,7 @@ enum intake_event {
 
 static const struct log_event intake_events[] = {
 	/* durable, answered with 250: from, rcpts, size, client, helo,
-	 * user, listener, protocol, tls, held, priority, release,
+	 * user, listener, route, protocol, tls, held, priority, release,
 	 * message_id */
 	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO },
 	/* a message or a recipient was not taken: from, to, client, helo, user,

@@ -98,6 +98,8 @@ message_free(struct intake_message *m)
 	if (m->phase != MESSAGE_ENVELOPE)
 		content_done(&m->content);
 	repair_free(&m->repair);
+	routing_done(&m->routing);
+	free(m->deliveries);
 	draft_done(&m->draft);
 	if (m->words_taken > 0)
 		spool_memory_give(m->in->pool.sp, m->words_taken);
@@ -198,6 +200,24 @@ make_envelope(struct intake_message *m, int64_t now_ms)
 }
 
 static void
+put_deliveries(struct intake_message *m, struct spool_accept *a, int64_t now_ms)
+{
+	struct spool_delivery *d = m->deliveries;
+	int64_t release_ms = m->wishes.release_ms;
+
+	a->ndeliveries = m->routing.ndeliveries;
+	for (uint16_t i = 0; i < a->ndeliveries; i++) {
+		d[i].due_ms = release_ms > now_ms ? release_ms : now_ms;
+		d[i].hold =
+		    m->policy.hold ? SPOOL_HOLD_OPERATOR : SPOOL_HOLD_NONE;
+	}
+	a->first = d[0];
+	if (a->ndeliveries > 1)
+		a->more =
+		    mem_dup(d + 1, (a->ndeliveries - 1u) * sizeof *a->more);
+}
+
+static void
 message_commit(struct intake_message *m)
 {
 	struct spool_accept *a = mem_new(sizeof *a);
@@ -208,16 +228,7 @@ message_commit(struct intake_message *m)
 	a->op.done = accept_answered;
 	a->op.arg = m;
 	a->env = make_envelope(m, now_ms);
-	a->ndeliveries = 1;
-	a->first = (struct spool_delivery){
-		.route = m->rules->s.route,
-		.priority =
-		    wishes_priority(&m->wishes, (uint8_t)m->policy.priority),
-		.lane = m->lane,
-		.due_ms = m->wishes.release_ms > now_ms ? m->wishes.release_ms
-		                                        : now_ms,
-		.hold = m->policy.hold ? SPOOL_HOLD_OPERATOR : SPOOL_HOLD_NONE,
-	};
+	put_deliveries(m, a, now_ms);
 	content_pool_asked(&m->in->pool);
 	spool_accept(m->in->pool.sp, a);
 }
@@ -377,20 +388,11 @@ message_new(struct intake *i, const struct intake_from *from,
 	m->is_binary = mail->binary;
 	wishes_take(&m->wishes, mail, from, clock_wall_ms());
 	policy_join(&m->policy, from->policy, from->user_policy);
+	m->user_policy = from->user_policy;
+	routing_init(
+	    &m->routing, i->rules->s.routes, m->policy.lane, from->address);
 	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
 	return m;
-}
-
-static uint8_t
-lane_of(const struct intake_message *m)
-{
-	struct policy_who who = {
-		.sender = draft_word(&m->draft, DRAFT_SENDER),
-		.client = draft_word(&m->draft, DRAFT_CLIENT),
-		.user = draft_word(&m->draft, DRAFT_USER),
-	};
-
-	return policy_lane(&m->policy, &who);
 }
 
 struct intake_message *
@@ -408,7 +410,6 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	         has_room(i, mail, reply) &&
 	         is_within_rates(m, RATE_MESSAGES, reply))
 		smtp_reply_set(reply, 250, "2.1.0", "Ok");
-	m->lane = lane_of(m);
 	if (reply->code == 250)
 		return m;
 	intake_log_refused(m, NULL, reply);
@@ -497,6 +498,7 @@ take_content(struct intake_message *m, const char *p, size_t n)
 {
 	message_scan(&m->scan, p, n);
 	header_scan(&m->header, p, n);
+	routing_feed(&m->routing, p, n);
 	return take_bytes(m, p, n);
 }
 
@@ -649,6 +651,17 @@ is_acceptable(struct intake_message *m, struct smtp_reply *r)
 	return false;
 }
 
+static void
+choose_routes(struct intake_message *m)
+{
+	struct routing_ask ask = { .policy = &m->policy,
+		.user = m->user_policy,
+		.wishes = &m->wishes,
+		.size = m->size };
+
+	m->deliveries = routing_decide(&m->routing, &m->draft, &ask);
+}
+
 int
 intake_end(struct intake_message *m, struct smtp_reply *reply)
 {
@@ -661,6 +674,7 @@ intake_end(struct intake_message *m, struct smtp_reply *reply)
 		return SMTP_NOW;
 	}
 	put_message_id(m);
+	choose_routes(m);
 	if (content_end(&m->content))
 		message_commit(m);
 	else

@@ -73,6 +73,7 @@ intake_log_accepted(const struct intake_message *m)
 	if (draft_word(d, DRAFT_USER) != NULL)
 		log_cstr(&l, "user", draft_word(d, DRAFT_USER));
 	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
+	routing_log(&m->routing, &l);
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));
 	if (draft_word(d, DRAFT_TLS) != NULL)
 		log_cstr(&l, "tls", draft_word(d, DRAFT_TLS));

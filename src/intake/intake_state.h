@@ -17,6 +17,7 @@
 
 #include "intake/content.h"
 #include "intake/draft.h"
+#include "intake/routing.h"
 #include "intake/wishes.h"
 
 struct intake_hooks;
@@ -47,13 +48,14 @@ struct intake_message {
 	void *arg;
 	uint64_t session;
 	struct policy policy; /* its parts are borrowed until the end */
-	uint8_t lane;
-	uint64_t wait_ms; /* before the last reply is given */
+	const struct policy *user_policy; /* or NULL; the same */
+	uint64_t wait_ms;                 /* before the last reply is given */
 	struct draft draft;
 	size_t words_taken; /* bytes of the budget */
 	uint32_t flags;     /* enum envelope_flag */
 	bool is_binary;     /* may be, the client says */
 	struct wishes wishes;
+	struct routing routing;
 	/* from the content on */
 	uint64_t mid;
 	uint64_t size; /* as the client sent it, without our Received */
@@ -63,6 +65,7 @@ struct intake_message {
 	struct repair *repair; /* owned; while the header passes, or NULL */
 	struct message_scan scan;
 	struct header_scan header;
+	struct spool_delivery *deliveries; /* owned; from the end on */
 	struct content content;
 };
 

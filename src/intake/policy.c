@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "postern/intake/policy.h"
 
-#include <string.h>
-
-#include "postern/base/crc32c.h"
 #include "postern/intake/address_pattern.h"
 #include "postern/spool/spool.h"
 
@@ -27,6 +24,8 @@ policy_join(
 		to->priority = user->priority;
 	if (user->lane != NULL)
 		to->lane = user->lane;
+	if (user->route != NULL)
+		to->route = user->route;
 	to->hold = to->hold || user->hold;
 	if (user->nuser_rates > 0) {
 		to->user_rates = user->user_rates;
@@ -52,49 +51,6 @@ policy_count(const struct policy *p, const struct policy_source *from,
 		return;
 	rates_take(answer, asks, n, of, !p->refuse_over);
 	*who = asks[answer->which].name;
-}
-
-static struct str
-domain_of(struct str address)
-{
-	for (size_t i = address.len; i > 0; i--) {
-		if (address.p[i - 1] == '@')
-			return (struct str){ address.p + i, address.len - i };
-	}
-	return address;
-}
-
-/* Letters of either case are one: a sender has one lane. */
-static uint8_t
-hash_of(struct str key)
-{
-	uint32_t hash = 0;
-
-	for (size_t i = 0; i < key.len; i++) {
-		char c = key.p[i];
-
-		c = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-		hash = crc32c(hash, &c, 1);
-	}
-	return (uint8_t)(1 + hash % 255);
-}
-
-uint8_t
-policy_lane(const struct policy *p, const struct policy_who *who)
-{
-	struct str sender = str_of(who->sender);
-
-	if (p->lane == NULL)
-		return 0;
-	if (strcmp(p->lane, "sender") == 0)
-		return hash_of(sender);
-	if (strcmp(p->lane, "sender-domain") == 0)
-		return hash_of(domain_of(sender));
-	if (strcmp(p->lane, "client") == 0)
-		return hash_of(str_of(who->client));
-	if (strcmp(p->lane, "user") == 0)
-		return who->user == NULL ? 0 : hash_of(str_of(who->user));
-	return hash_of(str_of(p->lane));
 }
 
 bool

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "postern/base/mem.h"
+#include "postern/intake/routes.h"
 
 struct rules *
 rules_new(const struct intake_settings *s)
@@ -14,6 +15,7 @@ rules_new(const struct intake_settings *s)
 	r->s = *s;
 	r->s.hostname = mem_str(s->hostname);
 	r->s.domain = mem_str(s->domain);
+	r->s.routes = s->routes != NULL ? routes_ref(s->routes) : routes_new();
 	r->refs = 1;
 	return r;
 }
@@ -38,5 +40,6 @@ rules_drop(struct rules **rp)
 		return;
 	free((char *)(uintptr_t)r->s.hostname);
 	free((char *)(uintptr_t)r->s.domain);
+	routes_free(&r->s.routes);
 	free(r);
 }

@@ -9,7 +9,7 @@
 #include "postern/intake/intake.h"
 
 struct rules {
-	struct intake_settings s; /* strings owned */
+	struct intake_settings s; /* strings owned, routes too */
 	size_t refs;
 };
 

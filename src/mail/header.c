@@ -146,3 +146,13 @@ header_scan_id(const struct header_scan *h)
 {
 	return (struct str){ h->id, h->id_len };
 }
+
+bool
+header_is_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.p[i] <= ' ' || name.p[i] >= 0x7f || name.p[i] == ':')
+			return false;
+	}
+	return name.len > 0 && name.len <= HEADER_FIELD_MAX;
+}

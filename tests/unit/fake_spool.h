@@ -14,10 +14,12 @@
 #include "postern/intake/intake.h"
 #include "postern/spool/spool.h"
 
+#define FAKE_MORE_MAX 4
 struct fake_accepted {
 	struct envelope *env; /* without its content */
 	struct buf content;
-	struct spool_delivery delivery;
+	uint16_t ndeliveries;
+	struct spool_delivery delivery, more[FAKE_MORE_MAX];
 };
 
 #define FAKE_ACCEPTED_MAX 256
@@ -54,6 +56,7 @@ extern const struct intake_settings fake_rules;
 extern struct fake_from {
 	const struct policy *policy, *user_policy;
 	const char *user, *rate_client;
+	const struct addr *address;
 } fake_from;
 
 struct intake *fake_intake(const struct intake_settings *s);

@@ -87,9 +87,7 @@ rig_start(struct rig *r, size_t ninlets)
 	strcpy(r->directory, "/tmp/test_inlet.XXXXXX");
 	assert_non_null(mkdtemp(r->directory));
 	r->store.directory = r->directory;
-	if (spool_open(&r->spool, &r->store, &err) == -1 ||
-	    spool_route(r->spool, "default", &r->settings.intake.route, &err) ==
-	        -1)
+	if (spool_open(&r->spool, &r->store, &err) == -1)
 		fail_msg("%s", err.text);
 	spool_start(r->spool);
 	for (r->ninlets = 0; r->ninlets < ninlets; r->ninlets++) {

@@ -14,6 +14,7 @@
 #include "postern/base/mem.h"
 #include "postern/inlet/users.h"
 #include "postern/conf/conf.h"
+#include "postern/intake/routes.h"
 #include "postern/mail/rate.h"
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
@@ -1034,7 +1035,7 @@ a_generation_lives_until_its_last_reference(void **state)
 	conf_set_route(a, 0, 7);
 	conf_free(&a);
 	assert_int_equal(b->relay.route, 7);
-	assert_int_equal(b->inlet.intake.route, 7);
+	assert_int_equal(routes_at(b->inlet.intake.routes, 0)->id, 7);
 	conf_free(&b);
 	conf_free(&b);
 }

@@ -9,19 +9,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "postern/base/buf.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
+#include "postern/intake/routes.h"
 #include "postern/mail/rate.h"
 
 static char dir[] = "/tmp/conf-routes-XXXXXX";
-static char file[64];
+static char file[64], users[64];
+
+#define HASH                                                                   \
+	"$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"              \
+	"jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
 
 #define PROVIDERS                                                              \
 	"providers = ( { name = \"ses\"; host = \"h\"; },"                     \
 	" { name = \"m365\"; host = \"h\"; },"                                 \
 	" { name = \"backup\"; host = \"h\"; } );"
+
+#define MATCH " match = { sender = [ \"*\" ]; };"
 
 static void
 put_file(const char *text)
@@ -79,6 +88,29 @@ assert_uses(const struct settings *s, const char *route, const char *want)
 	assert_string_equal(got, want);
 }
 
+/* The mistakes without the file's name, a line each. */
+static char *
+mistakes_of(const char *text)
+{
+	char *whole = mem_printf(PROVIDERS "\n%s", text), *all = mem_str("");
+	struct settings *s = NULL;
+	struct conf_report r;
+
+	put_file(whole);
+	if (conf_load(&s, file, false, &r) == 0)
+		conf_free(&s);
+	for (size_t i = 0; i < r.nmistakes; i++) {
+		char *more = mem_printf("%s%s%s", all, i > 0 ? "\n" : "",
+		    r.mistakes[i] + strlen(file));
+
+		free(all);
+		all = more;
+	}
+	conf_report_done(&r);
+	free(whole);
+	return all;
+}
+
 static void
 without_routes_the_default_uses_all_providers_in_order(void **state)
 {
@@ -98,9 +130,9 @@ without_routes_the_default_uses_all_providers_in_order(void **state)
 static void
 the_default_route_is_there_when_others_are_written(void **state)
 {
-	struct settings *s =
-	    load(PROVIDERS "routes = ( { name = \"news\"; use = [ \"backup\" ];"
-	                   " } );");
+	struct settings *s = load(PROVIDERS
+	    "routes = ( { name = \"news\"; use = [ \"backup\" ];" MATCH
+	    " } );");
 
 	(void)state;
 	assert_int_equal(s->relay.nroutes, 2);
@@ -142,7 +174,7 @@ what_a_route_does_not_say_of_retries_is_as_at_the_top(void **state)
 {
 	struct settings *s = load(PROVIDERS
 	    "retry = { quick = [ \"3s\" ]; max = \"2h\"; give_up = \"1d\"; };"
-	    "routes = ( { name = \"codes\"; use = [ \"ses\" ];"
+	    "routes = ( { name = \"codes\"; use = [ \"ses\" ];" MATCH
 	    " retry = { quick = [ \"1s\", \"2s\" ]; give_up = \"10m\"; }; } "
 	    ");");
 	const struct relay_retry *t = &route_of(s, "codes")->retry;
@@ -190,9 +222,8 @@ what_happens_after_the_dot_and_in_the_end(void **state)
 static void
 each_route_has_its_id(void **state)
 {
-	struct settings *s =
-	    load(PROVIDERS "routes = ( { name = \"news\"; use = [ \"ses\" ];"
-	                   " } );");
+	struct settings *s = load(PROVIDERS
+	    "routes = ( { name = \"news\"; use = [ \"ses\" ];" MATCH " } );");
 
 	(void)state;
 	conf_set_route(s, 0, 7);
@@ -200,6 +231,104 @@ each_route_has_its_id(void **state)
 	assert_int_equal(route_of(s, "news")->id, 7);
 	assert_int_equal(route_of(s, "default")->id, 3);
 	conf_free(&s);
+}
+
+static void
+a_route_may_be_named_by_listeners_and_users_instead_of_a_match(void **state)
+{
+	struct settings *s = load(PROVIDERS
+	    "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ];"
+	    " route = \"codes\"; } );"
+	    "routes = ( { name = \"codes\"; use = [ \"ses\" ]; } );");
+
+	(void)state;
+	assert_string_equal(s->inlet.listeners[0].route, "codes");
+	conf_free(&s);
+}
+
+/* "a:$6$..." with the options */
+static void
+put_users(const char *options)
+{
+	static char text[512];
+	FILE *f = fopen(users, "w");
+
+	(void)snprintf(text, sizeof text, "ann:%s:%s\n", HASH, options);
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_users_route_has_to_be_there(void **state)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+	char *text = mem_printf(PROVIDERS
+	    "users_file = \"%s\";\n"
+	    "routes = ( { name = \"codes\"; use = [ \"ses\" ]; } );",
+	    users);
+
+	(void)state;
+	put_users("route=codes");
+	s = load(text);
+	conf_free(&s);
+	put_users("route=code");
+	put_file(text);
+	assert_int_equal(conf_load(&s, file, false, &r), -1);
+	assert_int_equal(r.nmistakes, 2); /* nobody names the route then */
+	assert_non_null(strstr(r.mistakes[1],
+	    "users:1: users_file: there is no route \"code\"; did you mean "
+	    "\"codes\"?"));
+	conf_report_done(&r);
+	free(text);
+	(void)unlink(users);
+}
+
+static void
+what_a_route_matches_is_read(void **state)
+{
+	struct settings *s = load(PROVIDERS
+	    "routes = ( { name = \"news\"; use = [ \"ses\" ];"
+	    " priority = \"low\"; lane = \"header:X-Tenant\"; match = {"
+	    " sender = [ \"*@news.example.com\", \"<>\" ];"
+	    " recipient = [ \"example.org\" ]; user = [ \"*\" ];"
+	    " listener = [ \"local\" ]; client = [ \"10.0.0.0/8\" ];"
+	    " header = [ \"X-Campaign: *\" ]; size = \">10M\"; }; } );");
+	const struct routes *r = s->inlet.intake.routes;
+	size_t i = routes_find(r, "news");
+
+	(void)state;
+	assert_int_not_equal(i, ROUTES_NONE);
+	assert_int_equal(routes_at(r, i)->priority, SPOOL_LOW);
+	assert_string_equal(routes_at(r, i)->lane, "header:X-Tenant");
+	assert_true(routes_wants(r, STR("X-Campaign")));
+	assert_int_equal(routes_at(r, routes_find(r, "default"))->priority, -1);
+	conf_free(&s);
+}
+
+static void
+there_may_be_a_thousand_routes_and_no_more(void **state)
+{
+	struct buf b;
+	char *got;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	assert_int_equal(buf_adds(&b, "routes = ("), 0);
+	for (int i = 0; i <= ROUTES_MAX; i++)
+		assert_int_equal(
+		    buf_addf(&b,
+		        "%s{ name = \"r%d\"; use = [ \"ses\" ];" MATCH "}",
+		        i > 0 ? ",\n" : "", i),
+		    0);
+	assert_int_equal(buf_add(&b, " );", 4), 0);
+	got = mistakes_of(buf_at(&b));
+	assert_string_equal(
+	    got, ":1002: routes: are more than 1000; write fewer");
+	free(got);
+	buf_done(&b);
 }
 
 static const struct {
@@ -251,9 +380,9 @@ static const struct {
 	    ":2: limits.name: is missing; write name = \"tenant\";" },
 	{ "limits = ( { name = \"a\"; }, { name = \"a\"; } );",
 	    ":2: limits.name: \"a\" stands twice; write another name" },
-	{ "routes = ( { use = [ \"ses\" ]; } );",
+	{ "routes = ( { use = [ \"ses\" ];" MATCH " } );",
 	    ":2: routes.name: is missing; write name = \"news\";" },
-	{ "routes = ( { name = \"news\"; } );",
+	{ "routes = ( { name = \"news\";" MATCH " } );",
 	    ":2: routes.use: is missing; write use = [ \"PROVIDER\" ];" },
 	{ "routes = ( { name = \"default\"; use = [ ]; } );",
 	    ":2: routes.use: is empty; write use = [ \"NAME\" ]; or take the "
@@ -269,6 +398,40 @@ static const struct {
 	    "once" },
 	{ "routes = ( { name = \"default\"; }, { name = \"default\"; } );",
 	    ":2: routes.name: \"default\" stands twice; write another name" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; } );",
+	    ":2: routes.match: is missing, and nobody names the route; write "
+	    "match = { sender = [ \"*@news.example.com\" ]; };" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ];\nmatch = { }; } );",
+	    ":3: routes.match: is empty; write match = { sender = [ "
+	    "\"*@news.example.com\" ]; };" },
+	{ "routes = ( { name = \"default\";\n" MATCH " } );",
+	    ":3: routes.match: the default route takes what no other one does; "
+	    "take it away, or write another name" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ];\n"
+	  "match = { listener = [ \"locl\" ]; }; } );",
+	    ":3: routes.match.listener: there is no listener \"locl\"; did you "
+	    "mean \"local\"?" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ];\n"
+	  "match = { header = [ \"X-Campaign\" ]; }; } );",
+	    ":3: routes.match.header: \"X-Campaign\" is no header field; write "
+	    "\"X-Campaign: *\", the field's name and what it holds, * being "
+	    "any text" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ];\n"
+	  "match = { size = \"10M\"; }; } );",
+	    ":3: routes.match.size: \"10M\" is no bound; write \">10M\" for "
+	    "what is larger, or \"<1M\" for what is smaller" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ];\n"
+	  "match = { user = [ ]; }; } );",
+	    ":3: routes.match.user: is empty; write user = [ \"NAME\" ]; or "
+	    "take the key away" },
+	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; lane = \"a b\";"
+	  "\n" MATCH " } );",
+	    ":2: routes.lane: is no lane; write 1 to 63 letters, digits, '-', "
+	    "'_', '.', or header:X-Tenant" },
+	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ];\n"
+	  "route = \"defualt\"; } );",
+	    ":3: listeners.route: there is no route \"defualt\"; did you mean "
+	    "\"default\"?" },
 	{ "routes = ( { name = \"default\";\n"
 	  "retry = { min = \"2h\"; }; } );",
 	    ":3: routes.retry.min: is longer than retry.max; write it "
@@ -278,29 +441,6 @@ static const struct {
 	    ":3: routes.retry.warn_after: is not before retry.give_up; write "
 	    "it shorter" },
 };
-
-/* The mistakes without the file's name, a line each. */
-static char *
-mistakes_of(const char *text)
-{
-	char *whole = mem_printf(PROVIDERS "\n%s", text), *all = mem_str("");
-	struct settings *s = NULL;
-	struct conf_report r;
-
-	put_file(whole);
-	if (conf_load(&s, file, false, &r) == 0)
-		conf_free(&s);
-	for (size_t i = 0; i < r.nmistakes; i++) {
-		char *more = mem_printf("%s%s%s", all, i > 0 ? "\n" : "",
-		    r.mistakes[i] + strlen(file));
-
-		free(all);
-		all = more;
-	}
-	conf_report_done(&r);
-	free(whole);
-	return all;
-}
 
 static void
 each_mistake_has_its_line(void **state)
@@ -341,6 +481,7 @@ make_dir(void **state)
 	if (mkdtemp(dir) == NULL)
 		return -1;
 	(void)snprintf(file, sizeof file, "%s/main.conf", dir);
+	(void)snprintf(users, sizeof users, "%s/users", dir);
 	return 0;
 }
 
@@ -365,6 +506,11 @@ main(void)
 		    what_a_route_does_not_say_of_retries_is_as_at_the_top),
 		cmocka_unit_test(what_happens_after_the_dot_and_in_the_end),
 		cmocka_unit_test(each_route_has_its_id),
+		cmocka_unit_test(
+		    a_route_may_be_named_by_listeners_and_users_instead_of_a_match),
+		cmocka_unit_test(a_users_route_has_to_be_there),
+		cmocka_unit_test(what_a_route_matches_is_read),
+		cmocka_unit_test(there_may_be_a_thousand_routes_and_no_more),
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(a_provider_that_no_route_uses_is_a_warning),
 	};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "postern/inlet/network.h"
+#include "postern/io/network.h"
 #include "postern/io/addr.h"
 
 static const struct {

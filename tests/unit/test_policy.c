@@ -45,6 +45,7 @@ what_a_user_has_takes_the_listeners_place(void **state)
 		.recipients = listeners,
 		.priority = SPOOL_LOW,
 		.lane = "sender",
+		.route = "news",
 		.hold = true };
 	struct policy user = POLICY_USER, p;
 
@@ -53,10 +54,12 @@ what_a_user_has_takes_the_listeners_place(void **state)
 	assert_ptr_equal(p.senders, listeners);
 	assert_int_equal(p.priority, SPOOL_LOW);
 	assert_string_equal(p.lane, "sender");
+	assert_string_equal(p.route, "news");
 	assert_true(p.hold);
 	user.senders = users;
 	user.priority = SPOOL_HIGH;
 	user.lane = "user";
+	user.route = "codes";
 	policy_join(&p, &listener, &user);
 	assert_false(policy_allows_sender(&p, STR("ann@example.com")));
 	assert_true(policy_allows_sender(&p, STR("app@example.org")));
@@ -65,45 +68,10 @@ what_a_user_has_takes_the_listeners_place(void **state)
 	assert_true(policy_allows_recipient(&p, STR("PostMaster")));
 	assert_int_equal(p.priority, SPOOL_HIGH);
 	assert_string_equal(p.lane, "user");
+	assert_string_equal(p.route, "codes");
 	assert_true(p.hold); /* nobody gets out of the listener's */
 	address_pattern_list_free(&listeners);
 	address_pattern_list_free(&users);
-}
-
-static uint8_t
-lane(const char *lane, const char *sender, const char *client, const char *user)
-{
-	struct policy p = { .lane = lane };
-	struct policy_who who = {
-		.sender = sender, .client = client, .user = user
-	};
-
-	return policy_lane(&p, &who);
-}
-
-static void
-a_lane_is_what_it_is_made_of(void **state)
-{
-	uint8_t of_sender = lane("sender", "a@x.com", "c", "u");
-
-	(void)state;
-	assert_int_equal(lane(NULL, "a@x.com", "c", "u"), 0);
-	assert_int_not_equal(of_sender, 0);
-	assert_int_equal(lane("sender", "A@X.com", "d", NULL), of_sender);
-	assert_int_not_equal(lane("sender", "b@x.com", "c", "u"), of_sender);
-	assert_int_equal(lane("sender-domain", "a@x.com", "c", "u"),
-	    lane("sender-domain", "b@X.COM", "d", NULL));
-	assert_int_not_equal(lane("sender-domain", "a@y.com", "c", "u"),
-	    lane("sender-domain", "a@x.com", "c", "u"));
-	assert_int_equal(lane("client", "a@x.com", "192.0.2.1", "u"),
-	    lane("client", "b@y.com", "192.0.2.1", NULL));
-	assert_int_equal(lane("user", "a@x.com", "c", NULL), 0);
-	assert_int_equal(lane("user", "a@x.com", "c", "app"),
-	    lane("user", "b@y.com", "d", "app"));
-	assert_int_equal(lane("news", "a@x.com", "c", "u"),
-	    lane("news", "b@y.com", "d", NULL));
-	assert_int_not_equal(lane("news", "", "c", NULL), 0);
-	assert_int_not_equal(lane("sender", "", "c", NULL), 0);
 }
 
 int
@@ -112,7 +80,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_policy_all_may),
 		cmocka_unit_test(what_a_user_has_takes_the_listeners_place),
-		cmocka_unit_test(a_lane_is_what_it_is_made_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,10 @@ static const struct {
 	{ "line ends of DOS", "ann:" HASH "\r\n", "1 plain line ends" },
 	{ "an option that nobody knows", "ann:" HASH ":foo=1\n",
 	    "1 \"foo\" is unknown; write senders=" },
-	{ "one that is not built", "ann:" HASH ":route=x\n",
-	    "1 \"route\" is unknown" },
+	{ "a route without a name", "ann:" HASH ":route=\n",
+	    "1 route is empty" },
+	{ "a lane by a header's field that none is",
+	    "ann:" HASH ":lane=header:\n", "1 lane" },
 	{ "the same of quota", "ann:" HASH ":quota=1\n",
 	    "1 \"quota\" is unknown" },
 	{ "an option in capitals", "ann:" HASH ":Lane=x\n",
@@ -123,13 +125,13 @@ a_mistake_says_line_and_what_to_write(void **state)
 static void
 users_are_found_with_what_they_may(void **state)
 {
-	struct users *u =
-	    parse("# the first\n"
-	          "\n"
-	          "ann:" HASH "\n"
-	          "bob:" PENCIL ":senders=bob@example.com,*@lists.example.com;"
-	          "priority=low;lane=bulk;rate=10 msg/s,500 rcpt/min;\n"
-	          "j\xc3\xb6rg@example.com:" HASH ":priority=high");
+	struct users *u = parse(
+	    "# the first\n"
+	    "\n"
+	    "ann:" HASH "\n"
+	    "bob:" PENCIL ":senders=bob@example.com,*@lists.example.com;"
+	    "priority=low;lane=bulk;route=news;rate=10 msg/s,500 rcpt/min;\n"
+	    "j\xc3\xb6rg@example.com:" HASH ":priority=high");
 	const struct user *ann = users_find(u, STR("ann"));
 	const struct user *bob = users_find(u, STR("bob"));
 	const struct user *joerg =
@@ -143,12 +145,14 @@ users_are_found_with_what_they_may(void **state)
 	assert_int_equal(ann->policy.priority, POLICY_NO_PRIORITY);
 	assert_null(ann->policy.senders);
 	assert_null(ann->policy.lane);
+	assert_null(ann->policy.route);
 	assert_int_equal(ann->policy.nuser_rates, 0);
 	assert_non_null(bob);
 	assert_null(bob->hash);
 	assert_int_equal(bob->scram->iterations, 4096);
 	assert_int_equal(bob->policy.priority, SPOOL_LOW);
 	assert_string_equal(bob->policy.lane, "bulk");
+	assert_string_equal(bob->policy.route, "news");
 	assert_true(address_pattern_list_has(
 	    bob->policy.senders, STR("x@lists.example.com")));
 	assert_false(address_pattern_list_has(

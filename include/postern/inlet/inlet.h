@@ -55,8 +55,9 @@ struct inlet_listener {
 	/* Its policy (postern/intake/policy.h); address patterns, NULL: all. */
 	const char **senders, **recipients;
 	size_t nsenders, nrecipients;
-	int priority;     /* enum spool_priority */
-	const char *lane; /* or NULL */
+	int priority;      /* enum spool_priority */
+	const char *lane;  /* or NULL */
+	const char *route; /* or NULL: as the rules say */
 	bool hold;
 	const struct rate *client_rates, *user_rates;
 	size_t nclient_rates, nuser_rates;

@@ -5,8 +5,8 @@
  *	NAME:SECRET[:KEY=VALUE;KEY=VALUE...]
  *
  * SECRET is a hash of crypt(3) or a SCRAM verifier (smtp/scram).  Keys: senders
- * (address patterns, by commas), priority, lane, rate (rates, by commas).
- * Empty lines and those that begin with '#' are left out.
+ * (address patterns, by commas), priority, lane, route, rate (rates, by
+ *commas). Empty lines and those that begin with '#' are left out.
  *
  * Immutable once read; secrets are wiped with the last reference.
  */
@@ -31,7 +31,7 @@ struct user {
 	struct str name;
 	const char *hash;                   /* of crypt(3); or NULL */
 	const struct scram_verifier *scram; /* or NULL */
-	struct policy policy;               /* senders, priority, lane, rates */
+	struct policy policy;               /* what is his own */
 };
 
 /* What is wrong in a line; nothing of a secret is in the text. */
@@ -48,6 +48,9 @@ size_t users_count(const struct users *u);
 uint64_t users_serial(const struct users *u);
 /* Has each of them a verifier, and is there one? */
 bool users_all_scram(const struct users *u);
+/* All of them, with the file's lines. */
+void users_each(const struct users *u,
+    void (*fn)(void *arg, const struct user *user, unsigned line), void *arg);
 /* NULL: there is none of that name. */
 const struct user *users_find(const struct users *u, struct str name);
 /* For a name that is not there: somebody whose secret costs as much to try; for

@@ -19,7 +19,9 @@
 struct intake;
 struct intake_message;
 struct mailbox;
+struct addr;
 struct policy;
+struct routes;
 struct spool;
 
 struct intake_settings {
@@ -29,7 +31,7 @@ struct intake_settings {
 	uint32_t recipients_max;
 	uint32_t received_max; /* more Received fields are a loop */
 	size_t stage_above;    /* bytes kept in memory; beyond is staged */
-	uint32_t route;        /* id of the default route */
+	struct routes *routes; /* a reference is taken; NULL: the default one */
 	/* Slower commits (p99) or more queued: no new messages; 0: no bound. */
 	uint64_t overload_commit_ms;
 	uint32_t overload_queued;
@@ -37,8 +39,9 @@ struct intake_settings {
 
 /* Who brings it; strings are copied. */
 struct intake_from {
-	const char *client; /* "192.0.2.1", "local" */
-	const char *helo;   /* or NULL */
+	const char *client;         /* "192.0.2.1", "local" */
+	const struct addr *address; /* the same; or NULL */
+	const char *helo;           /* or NULL */
 	const char *listener;
 	const char *user;     /* or NULL */
 	const char *protocol; /* "ESMTP", ... for Received */

@@ -24,12 +24,10 @@ struct rates_answer;
 struct policy {
 	/* Who may be written in MAIL and RCPT; NULL: everybody. */
 	const struct address_patterns *senders, *recipients;
-	int priority; /* enum spool_priority; or POLICY_NO_PRIORITY */
-	/* What takes turns with others in the queue: "sender",
-	 * "sender-domain", "user", "client", or any other text, a lane of its
-	 * own; NULL: the lane of all. */
-	const char *lane;
-	bool hold; /* parked until an operator releases it */
+	int priority;      /* enum spool_priority; or POLICY_NO_PRIORITY */
+	const char *lane;  /* postern/intake/lane.h; or NULL */
+	const char *route; /* its name: no rule is asked; or NULL */
+	bool hold;         /* parked until an operator releases it */
 	/* How much may come from one client, and from one user; at most
 	 * POLICY_RATES of each. */
 	const struct rate *client_rates, *user_rates;
@@ -47,13 +45,6 @@ struct policy {
  * NULL. */
 void policy_join(struct policy *to, const struct policy *listener,
     const struct policy *user);
-
-struct policy_who {
-	const char *sender, *client;
-	const char *user; /* or NULL */
-};
-/* 0: the lane of all. */
-uint8_t policy_lane(const struct policy *p, const struct policy_who *who);
 
 struct policy_source {
 	const char *listener;

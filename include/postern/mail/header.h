@@ -13,8 +13,9 @@
 
 #include "postern/base/str.h"
 
-#define HEADER_ID_MAX 255  /* octets of Message-ID that are remembered */
-#define HEADER_NAME_MAX 16 /* longer names are none that matter here */
+#define HEADER_ID_MAX 255   /* octets of Message-ID that are remembered */
+#define HEADER_NAME_MAX 16  /* longer names are none that matter here */
+#define HEADER_FIELD_MAX 63 /* octets of a name that one may ask for */
 
 struct header_scan {
 	uint8_t state, name_len;
@@ -33,5 +34,7 @@ void header_scan(struct header_scan *h, const char *p, size_t n);
 /* The value of the first Message-ID, unfolded, control bytes left out, cut at
  * HEADER_ID_MAX; empty if there is none.  Borrowed from *h. */
 struct str header_scan_id(const struct header_scan *h);
+/* A field's name as RFC 5322 2.2 has it, up to HEADER_FIELD_MAX. */
+bool header_is_name(struct str name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "postern/inlet/network.h"
+#include "postern/io/network.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inlet/network - which addresses may come in: "10.0.0.0/8", "2001:db8::/32",
+ * io/network - which addresses are meant: "10.0.0.0/8", "2001:db8::/32",
  * or one address.  An IPv4 address that arrives mapped (::ffff:192.0.2.1) is
  * an IPv4 address.
  */
-#ifndef INLET_NETWORK_H
-#define INLET_NETWORK_H
+#ifndef IO_NETWORK_H
+#define IO_NETWORK_H
 
 #include <stdbool.h>
 #include <stddef.h>
