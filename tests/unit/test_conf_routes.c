@@ -199,8 +199,8 @@ what_happens_after_the_dot_and_in_the_end(void **state)
 	    "bounce = { route = \"news\"; rate = \"100 msg/min\"; };"
 	    "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_doubt = "
 	    "\"hold\"; on_dead = \"default\"; },"
-	    " { name = \"codes\"; use = [ \"ses\" ]; on_dead = \"keep\"; "
-	    "} );");
+	    " { name = \"codes\"; use = [ \"ses\" ]; on_dead = \"keep\";" MATCH
+	    " } );");
 
 	(void)state;
 	assert_int_equal(route_of(s, "news")->on_doubt, RELAY_DOUBT_HOLD);
@@ -335,15 +335,15 @@ static const struct {
 	const char *text, *says;
 } mistakes[] = {
 	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
-	  "\"news\"; } );",
+	  "\"news\";" MATCH " } );",
 	    ":2: routes.on_dead: is the route itself; write another one's "
 	    "name, or \"keep\"" },
 	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
-	  "\"defautl\"; } );",
+	  "\"defautl\";" MATCH " } );",
 	    ":2: routes.on_dead: there is no route \"defautl\"; did you mean "
 	    "\"default\"?" },
 	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_doubt = "
-	  "\"probe\"; } );",
+	  "\"probe\";" MATCH " } );",
 	    ":2: routes.on_doubt: \"probe\" is not possible; write "
 	    "\"retry\" or \"hold\"" },
 	{ "bounce = { route = \"nobody\"; };",
