@@ -430,15 +430,6 @@ untie(struct relay_session *s, const struct delivery *d)
 	assert(false && "a transaction of another session");
 }
 
-/* Nobody was accepted, and each recipient has a verdict of its own: other than
- * a session that was lost while they were asked. */
-static bool
-is_of_recipients(const struct outcome *o)
-{
-	return o->stage == OUTCOME_RCPT && o->io == OUTCOME_REPLY &&
-	       o->code != 421;
-}
-
 /* Does it offer what the provider's last one did? */
 static bool
 is_as_known(const struct relay_session *s)
@@ -463,6 +454,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	struct delivery *d = t->arg;
 	struct verdict_context ctx = context(s, d);
 	struct verdict v = verdict_of(o, &ctx);
+	enum verdict_class own; /* by this reply alone */
 
 	assert(s->magic == RELAY_SESSION_MAGIC && d->magic == DELIVERY_MAGIC);
 	untie(s, d);
@@ -471,18 +463,19 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	fetch_forget(&s->job);
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
+	own = v.class;
 	review_verdict(&v, d, s, o);
 	if (v.class == VERDICT_UNFIT && !is_as_known(s)) {
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;
 	}
 	delivery_end(d, o, &v);
-	if (!is_of_recipients(o))
+	if (!review_is_of_recipients(o) || v.class != own)
 		judge(s, d, &v, o);
 	if (d->txn_why != VERDICT_OK &&
-	    (v.class == VERDICT_OK || is_of_recipients(o)))
+	    (v.class == VERDICT_OK || review_is_of_recipients(o)))
 		v.class = d->txn_why;
-	else if (is_of_recipients(o))
+	else if (review_is_of_recipients(o))
 		v.class = VERDICT_OK;
 	s->ended++;
 	dispatch_done(d, s, &v, o);

@@ -29,6 +29,22 @@ is_unknown_refusal(const struct verdict *v, const struct outcome *o)
 	       o->stage <= OUTCOME_DOT && o->stage != OUTCOME_RCPT;
 }
 
+bool
+review_is_of_recipients(const struct outcome *o)
+{
+	return o->stage == OUTCOME_RCPT && o->io == OUTCOME_REPLY &&
+	       o->code != 421;
+}
+
+/* Nobody at all, for now, and in no words about recipients. */
+static bool
+is_unknown_delay(
+    const struct verdict *v, const struct delivery *d, const struct outcome *o)
+{
+	return review_is_of_recipients(o) && v->class == VERDICT_RCPT_TEMP &&
+	       v->is_guess && delivery_count(d, DELIVERY_LATER) == d->nrcpts;
+}
+
 void
 review_verdict(struct verdict *v, const struct delivery *d,
     const struct relay_session *s, const struct outcome *o)
@@ -48,5 +64,8 @@ review_verdict(struct verdict *v, const struct delivery *d,
 	} else if (is_unknown_refusal(v, o)) {
 		if (strange_note(&p->strange, crc32c(0, sender.p, sender.len)))
 			v->class = VERDICT_STRANGE;
+	} else if (is_unknown_delay(v, d, o)) {
+		if (strange_note_later(&p->strange))
+			v->class = VERDICT_BACKOFF;
 	}
 }

@@ -26,3 +26,11 @@ strange_note(struct strange *s, uint32_t sender)
 	add_sender(s, sender);
 	return s->row == STRANGE_ROW && s->nsenders == STRANGE_SENDERS;
 }
+
+bool
+strange_note_later(struct strange *s)
+{
+	if (s->later < STRANGE_ROW)
+		s->later++;
+	return s->later == STRANGE_ROW;
+}

@@ -398,6 +398,9 @@ verdict_of(const struct outcome *o, const struct verdict_context *ctx)
 	else
 		v.class = class_of_silence(o, ctx);
 	v.class = fit_context(v.class, o, ctx);
+	if (v.class == VERDICT_RCPT_TEMP && v.rule &&
+	    v.rule->class == VERDICT_SPLIT)
+		v.is_guess = true; /* too many, and there are none yet */
 	return v;
 }
 

@@ -234,3 +234,22 @@ def test_two_senders_are_no_everybody(sink, postern):
     p.log.wait(lambda ls: failed(p) == 30 or None)
     assert not p.events("provider.alert")
     p.stop()
+
+
+def test_a_provider_that_wants_nobody_now_is_left(sink, postern):
+    """Every recipient of every message: later.  Whose trouble that is, the
+    tenth in a row tells; what comes then goes another way."""
+    bad, good = sink("--reply", "rcpt=450:4.3.0:The moon is in the wrong house"), sink()
+    p = postern(harness.provider(bad.port, name="bad", breaker={"failures": 3, "open": "1m", "open_max": "1m"}),
+                harness.provider(good.port, name="good"))
+    sent = 0
+    while not p.events("provider.down"):
+        assert sent < 100
+        strangers(p, 1)
+        sent += 1
+        p.log.wait(lambda ls: len(p.events("deferred") + p.events("delivered")) >= sent or None)
+    assert p.events("provider.trouble")[-1]["class"] == "backoff"
+    assert len(p.events("deferred")) <= 14
+    strangers(p, 5)
+    good.wait_messages(5)
+    p.stop()

@@ -44,6 +44,20 @@ a_message_that_is_taken_ends_the_row(void **state)
 	}
 }
 
+static void
+ten_without_a_recipient_are_the_providers(void **state)
+{
+	struct strange s = { 0 };
+
+	(void)state;
+	for (int i = 1; i < STRANGE_ROW; i++)
+		assert_false(strange_note_later(&s));
+	assert_true(strange_note_later(&s));
+	assert_true(strange_note_later(&s));
+	strange_clear(&s);
+	assert_false(strange_note_later(&s));
+}
+
 int
 main(void)
 {
@@ -51,6 +65,7 @@ main(void)
 		cmocka_unit_test(the_tenth_in_a_row_from_three_senders_is),
 		cmocka_unit_test(two_senders_may_well_send_what_nobody_takes),
 		cmocka_unit_test(a_message_that_is_taken_ends_the_row),
+		cmocka_unit_test(ten_without_a_recipient_are_the_providers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -373,6 +373,83 @@ the_wait_is_read_from_the_words(void **state)
 	}
 }
 
+/* --- what follows ----------------------------------------------------------
+ */
+
+#define MINUTES(n) ((n)*60000ull)
+
+static const struct {
+	enum verdict_class class;
+	const char *name;
+	enum verdict_message message;
+	enum verdict_provider provider;
+	bool trouble, alert;
+	uint64_t open_ms, open_max_ms;
+} consequences[] = {
+	/* clang-format off */
+{ VERDICT_OK, "ok", VERDICT_TO_DONE, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_STALE, "stale", VERDICT_TO_SAME, VERDICT_NEUTRAL, true, false, 0, 0 },
+{ VERDICT_RECYCLE, "recycle", VERDICT_TO_SAME, VERDICT_SHORTENS, true, false, 0, 0 },
+{ VERDICT_CONNS, "conns", VERDICT_TO_NEXT, VERDICT_CROWDED, true, false, 0, 0 },
+{ VERDICT_RATE, "rate", VERDICT_TO_NEXT, VERDICT_SLOWS, true, false, 0, 0 },
+{ VERDICT_QUOTA, "quota", VERDICT_TO_NEXT, VERDICT_CLOSES, true, false, 0, 0 },
+{ VERDICT_BACKOFF, "backoff", VERDICT_TO_NEXT, VERDICT_FAILS, true, false, 0, 0 },
+{ VERDICT_AUTH_TEMP, "auth-temp", VERDICT_TO_NEXT, VERDICT_FAILS, true, false, 0, 0 },
+{ VERDICT_AUTH, "auth", VERDICT_TO_NEXT, VERDICT_OPENS, true, true, MINUTES(5), MINUTES(60) },
+{ VERDICT_SUSPENDED, "suspended", VERDICT_TO_NEXT, VERDICT_OPENS, true, true, MINUTES(15), MINUTES(360) },
+{ VERDICT_TLS, "tls", VERDICT_TO_NEXT, VERDICT_OPENS, true, true, MINUTES(1), MINUTES(60) },
+{ VERDICT_NET, "net", VERDICT_TO_NEXT, VERDICT_FAILS, true, false, 0, 0 },
+{ VERDICT_IDENTITY, "identity", VERDICT_TO_OTHER, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_SPLIT, "split", VERDICT_TO_REST, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_UNFIT, "unfit", VERDICT_TO_OTHER, VERDICT_NEUTRAL, false, false, 0, 0 },
+{ VERDICT_RCPT, "rcpt", VERDICT_TO_FAIL, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_RCPT_TEMP, "rcpt-temp", VERDICT_TO_WAIT, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_MESSAGE, "message", VERDICT_TO_FAIL, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_MESSAGE_TEMP, "message-temp", VERDICT_TO_LATER, VERDICT_FAILS, false, false, 0, 0 },
+{ VERDICT_DEFERRED, "deferred", VERDICT_TO_LATER, VERDICT_HEALTHY, false, false, 0, 0 },
+{ VERDICT_POISON, "poison", VERDICT_TO_SUSPECT, VERDICT_NEUTRAL, false, false, 0, 0 },
+{ VERDICT_STRANGE, "strange", VERDICT_TO_NEXT, VERDICT_OPENS, true, true, MINUTES(15), MINUTES(360) },
+{ VERDICT_UNSURE, "unsure", VERDICT_TO_SAME, VERDICT_FAILS, true, false, 0, 0 },
+{ VERDICT_CORRUPT, "corrupt", VERDICT_TO_DEAD, VERDICT_NEUTRAL, false, true, 0, 0 },
+	/* clang-format on */
+};
+
+static void
+each_class_has_its_consequence(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    sizeof consequences / sizeof consequences[0], VERDICT_CLASSES);
+	for (size_t i = 0; i < VERDICT_CLASSES; i++) {
+		const struct verdict_row *row =
+		    verdict_row(consequences[i].class);
+
+		assert_string_equal(row->name, consequences[i].name);
+		if (row->message != consequences[i].message ||
+		    row->provider != consequences[i].provider ||
+		    row->is_trouble != consequences[i].trouble ||
+		    row->is_alert != consequences[i].alert ||
+		    row->open_ms != consequences[i].open_ms ||
+		    row->open_max_ms != consequences[i].open_max_ms)
+			fail_msg("%s does something else", row->name);
+	}
+}
+
+/* Trouble of a provider kills nothing, whatever class it is. */
+static void
+no_trouble_of_a_provider_kills(void **state)
+{
+	(void)state;
+	for (int i = 0; i < VERDICT_CLASSES; i++) {
+		const struct verdict_row *row =
+		    verdict_row((enum verdict_class)i);
+
+		if (row->is_trouble)
+			assert_true(row->message == VERDICT_TO_SAME ||
+			            row->message == VERDICT_TO_NEXT);
+	}
+}
+
 /* --- the operator's patterns ---------------------------------------------- */
 
 #define ALL_STAGES ~0u
@@ -492,6 +569,8 @@ main(void)
 		cmocka_unit_test(each_loss_has_its_class),
 		cmocka_unit_test(what_makes_no_sense_there_is_something_else),
 		cmocka_unit_test(the_wait_is_read_from_the_words),
+		cmocka_unit_test(each_class_has_its_consequence),
+		cmocka_unit_test(no_trouble_of_a_provider_kills),
 		cmocka_unit_test(the_operators_patterns_go_first),
 		cmocka_unit_test(unknown_words_are_known_as_such),
 	};
