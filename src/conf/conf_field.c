@@ -361,7 +361,7 @@ element_size(const struct conf_key *k)
 {
 	if (k->type == CONF_ADDRESSES)
 		return sizeof(struct addr);
-	if (k->type == CONF_RATES)
+	if (k->type == CONF_RATES || k->type == CONF_QUOTAS)
 		return sizeof(struct rate);
 	if (k->type == CONF_USERS || k->type == CONF_GROUPS)
 		return sizeof(uint32_t);
@@ -412,6 +412,8 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		return set_address(to, text, err);
 	case CONF_RATES:
 		return rate_parse(to, str_of(text), err);
+	case CONF_QUOTAS:
+		return rate_parse_quota(to, str_of(text), err);
 	case CONF_USERS:
 		return conf_owner_user(text, to, err);
 	case CONF_GROUPS:
@@ -480,7 +482,9 @@ max_of(const struct conf_key *k)
 {
 	if (k->type == CONF_DURATIONS)
 		return CONF_DURATIONS_MAX;
-	return k->type == CONF_RATES ? CONF_RATES_MAX : ARRAY_MAX;
+	if (k->type == CONF_RATES || k->type == CONF_QUOTAS)
+		return CONF_RATES_MAX;
+	return ARRAY_MAX;
 }
 
 static bool

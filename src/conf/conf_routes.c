@@ -93,6 +93,37 @@ check_named(struct conf_read *r, const struct conf_entry *e, const char *path,
 /* --- limits ----------------------------------------------------------------
  */
 
+/* Those that a provider shares. */
+static void
+check_shared(struct conf_read *r, const struct known *limits)
+{
+	for (size_t i = 0; i < r->root->s.relay.nproviders; i++) {
+		const struct relay_provider *p = &r->root->s.relay.providers[i];
+		const struct conf_entry *e =
+		    r->list[CONF_BASE_PROVIDER].entry[i];
+		struct known shared = { .name = p->limits, .n = p->nlimits };
+
+		check_named(r, e, "providers.limits", &shared, limits);
+		if (p->nlimits > RELAY_LIMITS_MAX)
+			conf_note_mistake(&r->notes,
+			    conf_read_place(e, "providers.limits"),
+			    "providers.limits",
+			    "has %zu names; write at most %d", p->nlimits,
+			    RELAY_LIMITS_MAX);
+	}
+}
+
+static void
+check_limit(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_limit *l)
+{
+	conf_check_needs(r, e, "limits.name", "name = \"tenant\";");
+	if (l->nrates == 0 && l->max_connections == 0)
+		conf_note_mistake(&r->notes, e->at, "limits",
+		    "limits nothing; write rate = [ \"10000 rcpt/day\" ]; or "
+		    "max_connections = 3;");
+}
+
 static void
 read_limits(struct conf_read *r)
 {
@@ -100,18 +131,19 @@ read_limits(struct conf_read *r)
 	struct relay_limit *limit =
 	    conf_arena_new(r->arena, list->n, sizeof *limit);
 	const char **names = conf_arena_new(r->arena, list->n, sizeof *names);
+	struct known known = { .name = names, .n = list->n, .what = "limit" };
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct conf_limit c = { 0 };
 
 		conf_read_defaults(r, CONF_BASE_LIMIT, &c);
 		conf_read_entry(r, list->entry[i], "limits", &c, false);
-		conf_check_needs(
-		    r, list->entry[i], "limits.name", "name = \"tenant\";");
+		check_limit(r, list->entry[i], &c.l);
 		limit[i] = c.l;
 		names[i] = c.l.name;
 	}
 	conf_check_names(r, list, names, "limits.name");
+	check_shared(r, &known);
 	r->root->s.relay.limits = limit;
 	r->root->s.relay.nlimits = list->n;
 }

@@ -108,6 +108,8 @@ const struct conf_key conf_table[] = {
 { "providers.weight", CONF_COUNT, PROVIDER(p.weight), .def = "1", .range = "1..100", .unit = "parts" },
 { "providers.max_messages_per_connection", CONF_COUNT, PROVIDER(p.max_messages_per_connection), .def = "100", .range = "1..1000000000", .unit = "messages" },
 { "providers.max_recipients", CONF_COUNT, PROVIDER(p.max_recipients), .def = "100", .range = "1..50000", .unit = "recipients" },
+{ "providers.rate", CONF_QUOTAS, PROVIDER(p.rates), COUNTED(conf_provider, p.nrates), .def = "[ ]" },
+{ "providers.limits", CONF_NAMES, PROVIDER(p.limits), COUNTED(conf_provider, p.nlimits), .told = "none" },
 { "providers.max_size", CONF_SIZE, PROVIDER(p.max_size), .def = "\"off\"", .range = "off|1K..2G", .unit = "bytes" },
 { "providers.idle_timeout", CONF_DURATION, PROVIDER(p.idle_timeout_ms), .def = "\"8s\"", .range = "0s..1h", .unit = "time" },
 { "providers.max_age", CONF_DURATION, PROVIDER(p.max_age_ms), .def = "\"5m\"", .range = "1s..1d", .unit = "time" },
@@ -141,7 +143,8 @@ const struct conf_key conf_table[] = {
 
 { "limits", CONF_LIST, ENTRIES(LIMIT), .told = "none" },
 { "limits.name", CONF_NAME, LIMIT(l.name), .told = "none: it is required" },
-{ "limits.rate", CONF_RATES, LIMIT(l.rates), COUNTED(conf_limit, l.nrates), .told = "none" },
+{ "limits.rate", CONF_QUOTAS, LIMIT(l.rates), COUNTED(conf_limit, l.nrates), .def = "[ ]" },
+{ "limits.max_connections", CONF_COUNT, LIMIT(l.max_connections), .def = "0", .range = "0..100000", .unit = "connections; 0: no bound" },
 
 { "groups", CONF_LIST, ENTRIES(GROUP), .told = "none" },
 { "groups.name", CONF_NAME, GROUP(g.name), .told = "none: it is required" },
@@ -267,6 +270,7 @@ conf_table_type(const struct conf_key *k)
 		[CONF_NETWORKS] = "array of networks",
 		[CONF_PATTERNS] = "array of address patterns",
 		[CONF_RATES] = "array of rates",
+		[CONF_QUOTAS] = "array of rates",
 		[CONF_LOGINS] = "rate of logins",
 		[CONF_RATE] = "rate",
 		[CONF_MODE] = "mode",

@@ -42,6 +42,7 @@ enum conf_type {
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */
+	CONF_QUOTAS,       /* the same; a fixed reset is possible */
 	CONF_LOGINS,       /* struct rate */
 	CONF_RATE,         /* const struct rate * */
 	CONF_MODE,         /* uint32_t: the bits of a file's mode */

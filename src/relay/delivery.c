@@ -357,6 +357,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 	d->crc = 0;
 	d->leased_us = clock_mono_us();
 	snprintf(d->via, sizeof d->via, "%s", p->set->name);
+	flow_begin(d, p);
 	return &d->txn;
 }
 
@@ -453,6 +454,7 @@ delivery_end(
 {
 	const struct verdict_row *row = verdict_row(v->class);
 
+	flow_end(d, o);
 	note_wait(d, v);
 	if (v->class == VERDICT_OK)
 		receipt_read(d->receipt, o->text);

@@ -15,6 +15,7 @@
 #include "postern/smtp/smtp_client.h"
 #include "postern/spool/spool.h"
 
+#include "relay/flow.h"
 #include "relay/keyset.h"
 #include "relay/receipt.h"
 #include "relay/verdict.h"
@@ -118,6 +119,7 @@ struct delivery {
 	struct smtp_txn_rcpt txn_one;
 	uint32_t slot_one;
 	uint32_t naccepted;
+	struct flow_lease lease;    /* of txn */
 	char receipt[RECEIPT_MAX];  /* the provider's id of it, or "" */
 	uint64_t wait_ms;           /* a reply asked for so long, at least */
 	enum verdict_class txn_why; /* a RCPT's class that is not its own */

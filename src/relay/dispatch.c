@@ -588,7 +588,10 @@ dispatch_pump(struct relay *r)
 	look_at_providers(r);
 	end_quick(r);
 	supply_pull(r);
-	for (size_t i = 0; i < r->nproviders; i++)
+	for (size_t i = 0; i < r->nproviders; i++) {
 		pool_serve(r->providers[i]);
+		if (flow_is_spent(r->providers[i], relay_now_ms(r)))
+			dispatch_evict(r->providers[i]);
+	}
 	set_wake(r);
 }

@@ -147,6 +147,7 @@ room(struct provider *p)
 	if (taken >= max || pool->n[POOL_CONNECTING] >= ramp)
 		return 0;
 	max = least(max - taken, ramp - pool->n[POOL_CONNECTING]);
+	max = least(max, flow_conns_left(p));
 	if (pool->most == 0)
 		return max;
 	return pool->most > live ? least(max, pool->most - live) : 0;
@@ -259,10 +260,11 @@ pool_serve(struct provider *p)
 		open_spare(p);
 	while (p->nwaiting > 0 && !p->relay->draining) {
 		struct relay_session *s = pool_lease(p);
+		struct delivery *d = s ? flow_next(p) : NULL;
 
-		if (!s || p->nwaiting == 0)
+		if (!d)
 			return;
-		relay_session_send(s, waiting_pop(p));
+		relay_session_send(s, d);
 	}
 }
 

@@ -63,6 +63,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	pool_init(&p->pool);
 	stall_init(&p->stall, p);
 	make_tls(p);
+	flow_init(p);
 	return p;
 }
 
@@ -189,7 +190,8 @@ provider_probed(struct provider *p)
 bool
 provider_is_usable(struct provider *p, uint64_t now_ms)
 {
-	bool usable = may_be_asked(p, now_ms) && breaker_allows(&p->health);
+	bool usable = may_be_asked(p, now_ms) && !flow_is_spent(p, now_ms) &&
+	              breaker_allows(&p->health);
 
 	if (usable && p->told_down) {
 		p->told_down = false;
@@ -212,6 +214,8 @@ provider_wake_ms(const struct provider *p, uint64_t now_ms)
 		at = p->rate.until_ms;
 	if (p->quota.until_ms > at)
 		at = p->quota.until_ms;
+	if (flow_wake_ms(p) > at)
+		at = flow_wake_ms(p);
 	if (p->set->user && provider_logins(p, now_ms) == 0 &&
 	    oldest_login(p) + PROVIDER_BAD_LOGINS_MS > at)
 		at = oldest_login(p) + PROVIDER_BAD_LOGINS_MS;
@@ -454,8 +458,8 @@ provider_rcpts(struct provider *p)
 {
 	if (relay_now_ms(p->relay) >= p->rcpts_until_ms)
 		p->rcpts_max = 0;
-	return lower(
-	    lower(p->set->max_recipients, p->said.rcpts), p->rcpts_max);
+	return lower(lower(p->set->max_recipients, p->said.rcpts),
+	    lower(p->rcpts_max, flow_rcpts(p)));
 }
 
 uint32_t

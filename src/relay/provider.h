@@ -15,6 +15,7 @@
 #include "postern/smtp/smtp_client.h"
 
 #include "relay/breaker.h"
+#include "relay/flow.h"
 #include "relay/pause.h"
 #include "relay/pool.h"
 #include "relay/shares.h"
@@ -48,6 +49,7 @@ struct provider {
 	struct pause rate, quota;
 	struct pool pool;
 	struct stall stall;
+	struct flow flow;
 	struct list waiting[SPOOL_PRIORITIES]; /* deliveries (waiting.h) */
 	size_t nwaiting_of[SPOOL_PRIORITIES];
 	size_t nwaiting;      /* of all priorities */

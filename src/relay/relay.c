@@ -15,6 +15,7 @@
 #include "postern/spool/spool.h"
 
 #include "relay/agenda.h"
+#include "relay/allowance.h"
 #include "relay/balance.h"
 #include "relay/cache.h"
 #include "relay/delivery.h"
@@ -376,6 +377,7 @@ stop(void *arg)
 	struct relay *r = arg;
 
 	end_all(r, true);
+	allowance_book_close(r->book);
 	loop_stop(r->loop);
 }
 
@@ -452,6 +454,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	r->agenda = agenda_new(r->reader, r->inhand);
 	r->fetch = fetch_new(r);
 	r->park = park_new(r);
+	r->book = allowance_book_new(r);
 	r->sweep = sweep_new(r);
 	r->overdue = overdue_new(r);
 	r->wake = timer_new(r->loop, on_wake, r);
@@ -514,6 +517,7 @@ relay_free(struct relay **rp)
 		sweep_free(&r->sweep);
 		overdue_free(&r->overdue);
 		park_free(&r->park);
+		allowance_book_free(&r->book);
 		timer_free(&r->wake);
 		timer_free(&r->tick);
 		timer_free(&r->grace);

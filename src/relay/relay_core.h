@@ -18,6 +18,7 @@
 #define RELAY_MAGIC 0x7265616cu
 
 struct agenda;
+struct allowance_book;
 struct cache;
 struct fetch;
 struct keyset;
@@ -55,6 +56,7 @@ struct relay {
 	struct identity *identity;
 	struct suspect *suspect;
 	struct park *park;
+	struct allowance_book *book;
 	struct sweep *sweep;
 	struct overdue *overdue;
 	struct relay_generation *gen;

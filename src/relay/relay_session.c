@@ -393,7 +393,7 @@ on_next(void *arg)
 	assert(s->magic == RELAY_SESSION_MAGIC);
 	if (!pool_may_take(s))
 		return NULL;
-	d = dispatch_next(s->provider);
+	d = flow_next(s->provider);
 	if (d && !delivery_fits(d, &s->domains)) {
 		dispatch_put_back(d);
 		return NULL;

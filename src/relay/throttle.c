@@ -369,22 +369,37 @@ when_smooth(const struct window *w, uint64_t now_ms, uint64_t need)
 	return at > now_ms ? at : now_ms + 1;
 }
 
+static uint64_t
+later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 uint64_t
-throttle_when(struct throttle *t, uint64_t now_ms, uint32_t nrcpts)
+throttle_full_until(struct throttle *t, uint64_t now_ms, uint32_t nrcpts)
 {
 	uint64_t when = 0;
 
 	settle(t, now_ms);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct window *w = &t->windows[i];
-		uint64_t need = weight(w, 1, nrcpts);
-		uint64_t at = when_window(t, w, now_ms, need);
-		uint64_t smooth = when_smooth(w, now_ms, need);
 
-		if (at > when)
-			when = at;
-		if (smooth > when)
-			when = smooth;
+		when = later_of(
+		    when, when_window(t, w, now_ms, weight(w, 1, nrcpts)));
+	}
+	return when;
+}
+
+uint64_t
+throttle_when(struct throttle *t, uint64_t now_ms, uint32_t nrcpts)
+{
+	uint64_t when = throttle_full_until(t, now_ms, nrcpts);
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct window *w = &t->windows[i];
+
+		when = later_of(
+		    when, when_smooth(w, now_ms, weight(w, 1, nrcpts)));
 	}
 	return when;
 }
@@ -443,21 +458,28 @@ throttle_give_back(struct throttle_slot **slot)
 }
 
 void
-throttle_replied(struct throttle_slot **slot, uint64_t now_ms)
+throttle_ended(struct throttle_slot **slot, uint64_t now_ms)
 {
 	struct throttle_slot *s = *slot;
 	struct throttle *t = s->owner;
-	uint64_t due_ms = due_after(t);
+	uint64_t at = now_ms - due_after(t);
 
 	settle(t, now_ms);
 	if (s->is_late) {
-		uint64_t at = now_ms - due_ms;
-
 		forget(s);
-		log_at(t, at > s->sent_ms ? at : s->sent_ms, count_of(s));
+		log_at(t, later_of(at, s->sent_ms), count_of(s));
 	}
-	learn(t, now_ms - s->sent_ms);
 	drop(slot);
+}
+
+void
+throttle_replied(struct throttle_slot **slot, uint64_t now_ms)
+{
+	struct throttle *t = (*slot)->owner;
+	uint64_t took_ms = now_ms - (*slot)->sent_ms;
+
+	throttle_ended(slot, now_ms);
+	learn(t, took_ms);
 }
 
 /* --- other windows, and what was before ------------------------------------

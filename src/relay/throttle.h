@@ -40,11 +40,17 @@ void throttle_set_wall(struct throttle *t, int64_t ahead_ms);
 /* 0: a transaction of so many recipients may start; else when to ask again,
  * if no reply comes before. */
 uint64_t throttle_when(struct throttle *t, uint64_t now_ms, uint32_t nrcpts);
+/* The same by the windows alone: not because a full one is not fired at once.
+ */
+uint64_t throttle_full_until(
+    struct throttle *t, uint64_t now_ms, uint32_t nrcpts);
 /* It starts, whatever throttle_when() says. */
 struct throttle_slot *throttle_take(
     struct throttle *t, uint64_t now_ms, uint32_t nrcpts);
-/* The provider has answered it; the slot is gone. */
+/* The provider has answered it where it counts; the slot is gone. */
 void throttle_replied(struct throttle_slot **slot, uint64_t now_ms);
+/* It ended otherwise, and may have been counted; the slot is gone. */
+void throttle_ended(struct throttle_slot **slot, uint64_t now_ms);
 /* The provider cannot have counted it; the slot is gone. */
 void throttle_give_back(struct throttle_slot **slot);
 

@@ -136,7 +136,7 @@ void
 keys_quota(
     struct keys *k, struct str owner, uint32_t window_s, int64_t start_ms)
 {
-	assert(owner.len < 64);
+	assert(owner.len < SPOOL_OWNER_MAX);
 	memcpy(k->b, owner.p, owner.len);
 	k->n = owner.len;
 	add(k, 0, 1);
@@ -196,6 +196,19 @@ keys_read_dead(struct str k, int64_t *at_ms, uint64_t *mid, uint16_t *n)
 	*at_ms = (int64_t)get(&k, 8);
 	*mid = get(&k, 8);
 	*n = (uint16_t)get(&k, 2);
+	return 0;
+}
+
+int
+keys_read_quota(
+    struct str k, size_t owner, uint32_t *window_s, int64_t *start_ms)
+{
+	if (k.len != owner + 13)
+		return -1;
+	k.p += owner + 1;
+	k.len = 12;
+	*window_s = (uint32_t)get(&k, 4);
+	*start_ms = (int64_t)get(&k, 8);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ void keys_park(struct keys *k, uint8_t hold, const struct spool_key *key);
 void keys_dead(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n);
 void keys_timer(struct keys *k, int64_t at_ms, uint64_t mid, uint16_t n);
 void keys_stat(struct keys *k, uint32_t route, uint8_t priority, uint8_t class);
-/* owner: at most 63 bytes */
+/* owner: shorter than SPOOL_OWNER_MAX */
 void keys_quota(
     struct keys *k, struct str owner, uint32_t window_s, int64_t start_ms);
 
@@ -47,6 +47,9 @@ MUST_CHECK int keys_read_dlv(struct str k, uint64_t *mid, uint16_t *n);
 MUST_CHECK int keys_read_rcpt(
     struct str k, uint64_t *mid, uint16_t *n, uint32_t *chunk);
 MUST_CHECK int keys_read_body(struct str k, uint64_t *mid, uint32_t *chunk);
+/* Behind the owner, which has so many bytes. */
+MUST_CHECK int keys_read_quota(
+    struct str k, size_t owner, uint32_t *window_s, int64_t *start_ms);
 MUST_CHECK int keys_read_stat(
     struct str k, uint32_t *route, uint8_t *priority, uint8_t *class);
 

@@ -10,30 +10,26 @@
 #include "spool/engine.h"
 #include "spool/keys.h"
 
-#define WINDOWS_KEPT 64 /* of one owner and length; older ones are dropped */
-#define WINDOW_DROPS 4  /* per operation */
+#define WINDOWS_KEPT 2 /* what began before that is dropped */
+#define WINDOW_DROPS 4 /* per operation */
 
 /* --- quota --- */
 
 static int
 quota_read(struct batch *b, struct keys *k, struct spool_reserve *r)
 {
-	struct record_in in;
 	struct str v;
 	int rc = store_get(&b->x, STORE_QUOTA, keys_str(k), &v);
 
 	r->reserved_now = r->spent_now = 0;
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	in = record_of(v);
-	if (record_get_u8(&in) != RECORD_VERSION)
+	if (record_read_quota(v, &r->reserved_now, &r->spent_now))
 		return store_damaged(&b->x);
-	r->reserved_now = record_get_signed(&in);
-	r->spent_now = record_get_signed(&in);
-	return record_end(&in) ? store_damaged(&b->x) : 0;
+	return 0;
 }
 
-/* Windows of the same owner and length that began long before. */
+/* Entries of the same owner and length that began long before. */
 static int
 quota_prune(struct batch *b, const struct spool_reserve *r)
 {
@@ -74,10 +70,10 @@ op_reserve(struct batch *b, struct spool_op *op)
 		return 0;
 	r->reserved_now += r->reserve;
 	r->spent_now += r->spent;
+	if (r->reserved_now == 0 && r->spent_now == 0)
+		return store_del(&b->x, STORE_QUOTA, keys_str(&k)) < 0 ? -1 : 0;
 	record_begin(&o, mem, sizeof mem);
-	record_u8(&o, RECORD_VERSION);
-	record_signed(&o, r->reserved_now);
-	record_signed(&o, r->spent_now);
+	record_put_quota(&o, r->reserved_now, r->spent_now);
 	if (store_put(&b->x, STORE_QUOTA, keys_str(&k),
 	        (struct str){ (char *)mem, o.n }))
 		return -1;

@@ -505,3 +505,22 @@ record_read_named(struct str v, struct str *name)
 	*name = record_get_text(&in);
 	return record_end(&in) || !name->p ? -1 : 0;
 }
+
+void
+record_put_quota(struct record_out *o, int64_t reserved, int64_t spent)
+{
+	record_u8(o, RECORD_VERSION);
+	record_signed(o, reserved);
+	record_signed(o, spent);
+}
+
+int
+record_read_quota(struct str v, int64_t *reserved, int64_t *spent)
+{
+	struct record_in in = record_of(v);
+
+	version(&in);
+	*reserved = record_get_signed(&in);
+	*spent = record_get_signed(&in);
+	return record_end(&in) ? -1 : 0;
+}

@@ -131,6 +131,9 @@ MUST_CHECK int record_read_doubt(struct str v, struct record_doubt *d);
 /* --- small ones: a version and numbers (stat, stage, gc, quota, ...) --- */
 void record_put_pair(struct record_out *o, uint64_t a, uint64_t b);
 MUST_CHECK int record_read_pair(struct str v, uint64_t *a, uint64_t *b);
+void record_put_quota(struct record_out *o, int64_t reserved, int64_t spent);
+MUST_CHECK int record_read_quota(
+    struct str v, int64_t *reserved, int64_t *spent);
 void record_put_named(struct record_out *o, struct str name);
 MUST_CHECK int record_read_named(struct str v, struct str *name);
 

@@ -227,3 +227,52 @@ spool_journal_page(struct spool_reader *r, uint64_t *place,
 	reader_end(r);
 	return rc;
 }
+
+/* --- allowances --- */
+
+static bool
+is_of(struct str k, struct str owner)
+{
+	return k.len > owner.len && k.p[owner.len] == 0 &&
+	       memcmp(k.p, owner.p, owner.len) == 0;
+}
+
+static int
+quotas(struct store_cursor *c, int rc, struct str owner,
+    struct spool_quota *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; rc == 0 && n < max && is_of(c->k, owner); rc = store_next(c)) {
+		struct spool_quota *q = &out[n];
+
+		if (keys_read_quota(
+		        c->k, owner.len, &q->window_s, &q->start_ms) == 0 &&
+		    record_read_quota(c->v, &q->reserved, &q->spent) == 0)
+			n++;
+	}
+	return rc < 0 ? -1 : (int)n;
+}
+
+int
+spool_quotas(struct spool_reader *r, const char *owner,
+    const struct spool_quota *after, struct spool_quota *out, size_t max)
+{
+	struct store_cursor c;
+	struct keys k;
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_QUOTA);
+	if (rc == 0) {
+		keys_quota(&k, str_of(owner), after->window_s, after->start_ms);
+		rc = store_seek(&c, keys_str(&k));
+		if (rc == 0 && str_eq(c.k, keys_str(&k)))
+			rc = store_next(&c);
+		rc = quotas(&c, rc, str_of(owner), out,
+		    max < SPOOL_PAGE ? max : SPOOL_PAGE);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc;
+}

@@ -376,9 +376,18 @@ static const struct {
 	  "balance = \"p2c\"; } );",
 	    ":3: groups.balance: \"p2c\" is not possible; did you mean "
 	    "\"p2c-ewma\"?" },
+	{ "limits = ( { name = \"a\"; } );",
+	    ":2: limits: limits nothing; write rate = [ \"10000 rcpt/day\" "
+	    "]; or max_connections = 3;" },
+	{ "limits = ( { name = \"a\"; rate = [ \"9 msg/h@00:00Z\" ]; } );",
+	    ":2: limits.rate: \"9 msg/h@00:00Z\" starts anew at a time of "
+	    "the day, so it is of a day; write one such as \"50000 "
+	    "rcpt/day@00:00Z\"\n:2: limits: limits nothing; write rate = [ "
+	    "\"10000 rcpt/day\" ]; or max_connections = 3;" },
 	{ "limits = ( { rate = [ \"1 msg/s\" ]; } );",
 	    ":2: limits.name: is missing; write name = \"tenant\";" },
-	{ "limits = ( { name = \"a\"; }, { name = \"a\"; } );",
+	{ "limits = ( { name = \"a\"; max_connections = 1; },"
+	  " { name = \"a\"; max_connections = 1; } );",
 	    ":2: limits.name: \"a\" stands twice; write another name" },
 	{ "routes = ( { use = [ \"ses\" ];" MATCH " } );",
 	    ":2: routes.name: is missing; write name = \"news\";" },

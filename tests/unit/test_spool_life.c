@@ -425,7 +425,34 @@ allowances_add_up_and_old_windows_go(void **state)
 	for (int64_t i = 1; i < 100; i++)
 		assert_int_equal(reserved_now(k, i * hour, i), i);
 	assert_int_equal(reserved_now(k, 0, 0), 0); /* long gone */
-	assert_int_equal(reserved_now(k, 40 * hour, 0), 40);
+	assert_int_equal(reserved_now(k, 96 * hour, 0), 0);
+	assert_int_equal(reserved_now(k, 97 * hour, 0), 97);
+	kit_audit(k);
+}
+
+static void
+allowances_can_be_read(void **state)
+{
+	struct kit *k = *state;
+	struct spool_quota q[4], none = { 0 };
+	int64_t hour = 3600000;
+
+	kit_open(k);
+	for (int64_t i = 1; i <= 3; i++)
+		assert_int_equal(reserved_now(k, i * hour, i), i);
+	kit_reopen(k);
+	assert_int_equal(spool_quotas(k->r, "ses", &none, q, 2), 2);
+	assert_int_equal(q[0].start_ms, hour);
+	assert_int_equal(q[1].reserved, 2);
+	assert_int_equal(spool_quotas(k->r, "ses", &q[1], q, 4), 1);
+	assert_int_equal(q[0].window_s, 3600);
+	assert_int_equal(q[0].reserved, 3);
+	assert_int_equal(q[0].spent, 0);
+	assert_int_equal(spool_quotas(k->r, "se", &none, q, 4), 0);
+	assert_int_equal(spool_quotas(k->r, "sesame", &none, q, 4), 0);
+	/* one of nothing is no more */
+	assert_int_equal(reserved_now(k, hour, -1), 0);
+	assert_int_equal(spool_quotas(k->r, "ses", &none, q, 4), 2);
 	kit_audit(k);
 }
 
@@ -711,6 +738,7 @@ main(void)
 		T(an_id_from_the_future_is_not_gone_below),
 		T(routes_keep_their_ids),
 		T(allowances_add_up_and_old_windows_go),
+		T(allowances_can_be_read),
 		T(health_rides_along_and_the_last_one_wins),
 		T(events_can_be_read_page_by_page),
 		T(the_journal_drops_its_oldest),

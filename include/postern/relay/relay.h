@@ -38,7 +38,8 @@ struct relay_reply {
 	int line;
 };
 
-struct relay_provider { /* one account */
+#define RELAY_LIMITS_MAX 8 /* that one provider shares */
+struct relay_provider {    /* one account */
 	const char *name, *host;
 	uint16_t port;
 	enum relay_tls tls;
@@ -61,6 +62,10 @@ struct relay_provider { /* one account */
 	bool eight_bit_pass;
 	uint32_t disable; /* enum smtp_capability */
 	struct relay_timeouts timeouts;
+	const struct rate *rates; /* all of them hold */
+	size_t nrates;
+	const char **limits; /* names of those that it shares */
+	size_t nlimits;
 	uint32_t breaker_failures;
 	uint64_t breaker_open_ms, breaker_open_max_ms;
 	size_t nreplies;

@@ -108,10 +108,12 @@ struct spool_move {
 };
 void spool_move(struct spool *sp, struct spool_move *m);
 
-/* Reserves part of a window's allowance (quota), or returns some of it. */
+/* Reserves part of a window's allowance (quota), or returns some of it.  An
+ * entry of nothing goes; so do those that began two windows before. */
+#define SPOOL_OWNER_MAX 80
 struct spool_reserve {
 	struct spool_op op;
-	char owner[64]; /* provider, shared limit or user */
+	char owner[SPOOL_OWNER_MAX]; /* provider, shared limit or user */
 	uint32_t window_s;
 	int64_t start_ms;                /* of the window, wall clock */
 	int64_t reserve, spent;          /* added to what is stored */

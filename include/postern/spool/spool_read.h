@@ -118,6 +118,15 @@ struct spool_found {
 int spool_find(struct spool_reader *r, const struct spool_filter *f,
     struct spool_mark *mark, struct spool_found *out, size_t max);
 
+/* What is reserved and spent of an owner's allowance, by window and start:
+ * behind *after (its first two). */
+struct spool_quota {
+	uint32_t window_s;
+	int64_t start_ms, reserved, spent;
+};
+int spool_quotas(struct spool_reader *r, const char *owner,
+    const struct spool_quota *after, struct spool_quota *out, size_t max);
+
 /* A page of all messages, by id: behind after.  One short read. */
 struct spool_item {
 	uint64_t mid, size;

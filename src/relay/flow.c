@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/flow.h"
+
+#include <string.h>
+
+#include "postern/relay/relay.h"
+#include "postern/smtp/outcome.h"
+
+#include "relay/allowance.h"
+#include "relay/delivery.h"
+#include "relay/dispatch.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/throttle.h"
+
+#define SPENT_MS 10000 /* mail waits for a slot so long, not longer */
+
+/* --- the settings ----------------------------------------------------------
+ */
+
+static const struct relay_limit *
+limit_of(const struct relay_settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->nlimits; i++) {
+		if (strcmp(s->limits[i].name, name) == 0)
+			return &s->limits[i];
+	}
+	return NULL;
+}
+
+static void
+add(struct provider *p, const struct allowance_settings *s)
+{
+	struct flow *f = &p->flow;
+
+	if (f->n < sizeof f->allowance / sizeof f->allowance[0])
+		f->allowance[f->n++] = allowance_of(p->relay->book, s);
+}
+
+void
+flow_init(struct provider *p)
+{
+	const struct relay_provider *set = p->set;
+	struct allowance_settings own = { .kind = "provider",
+		.name = set->name,
+		.rates = set->rates,
+		.nrates = set->nrates };
+
+	add(p, &own);
+	for (size_t i = 0; i < set->nlimits; i++) {
+		const struct relay_limit *l =
+		    limit_of(p->gen->set, set->limits[i]);
+		struct allowance_settings shared = { .kind = "limit",
+			.name = set->limits[i] };
+
+		if (!l)
+			continue;
+		shared.rates = l->rates;
+		shared.nrates = l->nrates;
+		shared.conns_max = l->max_connections;
+		add(p, &shared);
+	}
+}
+
+/* --- slots -----------------------------------------------------------------
+ */
+
+/* 0: it may start now. */
+static uint64_t
+when(struct provider *p, uint32_t nrcpts)
+{
+	struct flow *f = &p->flow;
+	uint64_t now_ms = relay_now_ms(p->relay);
+	uint64_t at = 0, full = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		uint64_t one = allowance_when(f->allowance[i], nrcpts);
+
+		if (one > 0)
+			full = allowance_full_until(f->allowance[i], nrcpts);
+		if (full > now_ms + SPENT_MS && full > f->spent_ms)
+			f->spent_ms = full;
+		at = one > at ? one : at;
+	}
+	f->wake_ms = at;
+	return at;
+}
+
+/* As many recipients as its next transaction may have. */
+static uint32_t
+rcpts_of(const struct delivery *d, struct provider *p)
+{
+	uint32_t n = delivery_count(d, DELIVERY_TODO);
+	uint32_t max = provider_rcpts(p);
+
+	return max > 0 && max < n ? max : n;
+}
+
+struct delivery *
+flow_next(struct provider *p)
+{
+	struct delivery *d;
+
+	if (when(p, 1) > 0)
+		return NULL;
+	d = dispatch_next(p);
+	if (d && when(p, rcpts_of(d, p)) > 0) {
+		dispatch_put_back(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+flow_begin(struct delivery *d, struct provider *p)
+{
+	struct flow *f = &p->flow;
+	struct flow_lease *l = &d->lease;
+
+	l->n = f->n;
+	for (size_t i = 0; i < f->n; i++)
+		l->slot[i] = allowance_take(f->allowance[i], d->txn.nrcpts);
+	f->wake_ms = 0;
+}
+
+/* Nothing of it can have been counted: no content had left. */
+static bool
+is_uncounted(const struct outcome *o)
+{
+	return o->io != OUTCOME_REPLY && o->stage < OUTCOME_DATA;
+}
+
+void
+flow_end(struct delivery *d, const struct outcome *o)
+{
+	struct flow_lease *l = &d->lease;
+	uint64_t now_ms = allowance_clock_ms(d->provider->flow.allowance[0]);
+	bool replied = o->io == OUTCOME_REPLY && o->stage == OUTCOME_DOT;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (is_uncounted(o))
+			throttle_give_back(&l->slot[i]);
+		else if (replied)
+			throttle_replied(&l->slot[i], now_ms);
+		else
+			throttle_ended(&l->slot[i], now_ms);
+	}
+	l->n = 0;
+}
+
+/* --- what the provider is asked --------------------------------------------
+ */
+
+bool
+flow_is_spent(const struct provider *p, uint64_t now_ms)
+{
+	return p->flow.spent_ms > now_ms;
+}
+
+uint64_t
+flow_wake_ms(const struct provider *p)
+{
+	const struct flow *f = &p->flow;
+
+	return f->wake_ms > f->spent_ms ? f->wake_ms : f->spent_ms;
+}
+
+uint32_t
+flow_rcpts(const struct provider *p)
+{
+	uint32_t max = 0;
+
+	for (size_t i = 0; i < p->flow.n; i++) {
+		uint32_t one = allowance_rcpts(p->flow.allowance[i]);
+
+		if (one > 0 && (max == 0 || one < max))
+			max = one;
+	}
+	return max;
+}
+
+static bool
+shares(const struct provider *p, const struct allowance *a)
+{
+	for (size_t i = 1; i < p->flow.n; i++) {
+		if (p->flow.allowance[i] == a)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+conns_of(const struct provider *p, const struct allowance *a)
+{
+	size_t n = 0;
+
+	for (int i = 0; shares(p, a) && i < POOL_PHASES; i++)
+		n += p->pool.n[i];
+	return n;
+}
+
+/* Of all providers that share it, also of older generations. */
+static size_t
+conns_at(const struct relay *r, const struct allowance *a)
+{
+	const struct list *l;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nproviders; i++)
+		n += conns_of(r->providers[i], a);
+	for (l = r->retired.next; l != &r->retired; l = l->next)
+		n += conns_of(LIST_OF(l, struct provider, node), a);
+	return n;
+}
+
+size_t
+flow_conns_left(const struct provider *p)
+{
+	size_t left = SIZE_MAX;
+
+	for (size_t i = 1; i < p->flow.n; i++) {
+		const struct allowance *a = p->flow.allowance[i];
+		size_t max = allowance_conns(a);
+		size_t open = max > 0 ? conns_at(p->relay, a) : 0;
+
+		if (max > 0 && (open >= max ? 0 : max - open) < left)
+			left = open >= max ? 0 : max - open;
+	}
+	return left;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/flow - at what pace a provider is used: its own windows and those of
+ * the limits that it shares.  A delivery is taken for a session only with a
+ * slot of each, right before MAIL leaves.
+ */
+#ifndef RELAY_FLOW_H
+#define RELAY_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/relay/relay.h"
+
+struct allowance;
+struct delivery;
+struct outcome;
+struct provider;
+struct throttle_slot;
+
+struct flow {
+	size_t n;
+	struct allowance *allowance[1 + RELAY_LIMITS_MAX]; /* its own first */
+	uint64_t wake_ms;  /* the next slot; 0: not known to be missing */
+	uint64_t spent_ms; /* a window is full until then, for a while */
+};
+
+/* What a transaction holds. */
+struct flow_lease {
+	size_t n;
+	struct throttle_slot *slot[1 + RELAY_LIMITS_MAX];
+};
+
+void flow_init(struct provider *p); /* by its settings */
+/* The next delivery of p that may start now; NULL: none waits, or there is no
+ * slot for it. */
+struct delivery *flow_next(struct provider *p);
+/* A transaction starts, and ends. */
+void flow_begin(struct delivery *d, struct provider *p);
+void flow_end(struct delivery *d, const struct outcome *o);
+/* Is a window full for so long that its mail goes elsewhere? */
+bool flow_is_spent(const struct provider *p, uint64_t now_ms);
+uint64_t flow_wake_ms(const struct provider *p);
+uint32_t flow_rcpts(const struct provider *p); /* 0: no bound */
+/* How many more sessions its limits allow. */
+size_t flow_conns_left(const struct provider *p);
+
+#endif
