@@ -298,6 +298,18 @@ check_tls(struct conf_read *r, const struct conf_entry *e,
 }
 
 static void
+check_warm(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p)
+{
+	if (p->warm > p->max_connections)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.warm"), "providers.warm",
+		    "is more than max_connections, which is %u; write at most "
+		    "that",
+		    p->max_connections);
+}
+
+static void
 check_timing(struct conf_read *r, const struct conf_entry *e,
     const struct relay_provider *p)
 {
@@ -337,6 +349,7 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 		check_login(r, e, c);
 		check_tls(r, e, &c->p);
 		check_timing(r, e, &c->p);
+		check_warm(r, e, &c->p);
 		check_notices(r, e, &c->p);
 	}
 }

@@ -113,6 +113,7 @@ const struct conf_key conf_table[] = {
 { "providers.max_size", CONF_SIZE, PROVIDER(p.max_size), .def = "\"off\"", .range = "off|1K..2G", .unit = "bytes" },
 { "providers.idle_timeout", CONF_DURATION, PROVIDER(p.idle_timeout_ms), .def = "\"8s\"", .range = "0s..1h", .unit = "time" },
 { "providers.max_age", CONF_DURATION, PROVIDER(p.max_age_ms), .def = "\"5m\"", .range = "1s..1d", .unit = "time" },
+{ "providers.warm", CONF_COUNT, PROVIDER(p.warm), .def = "0", .range = "0..10000", .unit = "connections" },
 { "providers.source_address", CONF_IP, PROVIDER(p.source_address), .told = "the system chooses" },
 { "providers.prefer", CONF_WORD, PROVIDER(p.prefer), .def = "\"any\"", .range = "any|ipv4|ipv6" },
 { "providers.helo", CONF_HOST, PROVIDER(p.helo), .told = "hostname" },

@@ -66,6 +66,20 @@ breaker_trip(struct breaker *b, const struct breaker_settings *s,
 	b->window_ms = from_ms;
 }
 
+void
+breaker_restore(struct breaker *b, const struct breaker_settings *s,
+    uint64_t now_ms, uint64_t left_ms, uint64_t length_ms)
+{
+	if (length_ms > s->open_max_ms)
+		length_ms = s->open_max_ms;
+	if (left_ms > length_ms + length_ms / 5)
+		left_ms = length_ms + length_ms / 5;
+	b->state = BREAKER_OPEN;
+	b->is_hard = s->is_hard;
+	b->length_ms = length_ms;
+	b->until_ms = now_ms + left_ms;
+}
+
 bool
 breaker_fail(struct breaker *b, const struct breaker_settings *s,
     uint64_t now_ms, uint64_t rnd)

@@ -46,6 +46,10 @@ bool breaker_fail(struct breaker *b, const struct breaker_settings *s,
  * open_max_ms, counted from from_ms, where the attempt began that failed. */
 void breaker_trip(struct breaker *b, const struct breaker_settings *s,
     uint64_t from_ms, uint64_t rnd);
+/* As it was before a restart: open for left_ms more, of an opening of
+ * length_ms.  Neither is more than such an opening may have. */
+void breaker_restore(struct breaker *b, const struct breaker_settings *s,
+    uint64_t now_ms, uint64_t left_ms, uint64_t length_ms);
 /* May mail go there? */
 bool breaker_allows(const struct breaker *b);
 /* An open one whose time is over becomes half-open; true: it is. */

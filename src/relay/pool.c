@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "postern/io/loop.h"
 #include "postern/relay/relay.h"
 
 #include "relay/delivery.h"
@@ -13,12 +14,48 @@
 
 #define PER_SESSION 4 /* as much waiting is worth one more session */
 
+/* Those that have been idle for their time; the least recently used is last. */
+static void
+on_keeper(void *arg)
+{
+	struct provider *p = arg;
+	struct list *idle = &p->pool.in[POOL_IDLE];
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	while (!list_empty(idle)) {
+		struct relay_session *s =
+		    LIST_OF(idle->prev, struct relay_session, node);
+		uint64_t end_ms = s->idle_ms + p->set->idle_timeout_ms;
+
+		if (end_ms > now_ms) {
+			timer_set(p->pool.keeper, end_ms - now_ms);
+			return;
+		}
+		relay_session_idled(s);
+	}
+}
+
 void
-pool_init(struct pool *pool)
+pool_watch_idle(struct provider *p)
+{
+	if (p->set->warm > 0 && p->set->idle_timeout_ms > 0 &&
+	    !timer_is_set(p->pool.keeper))
+		timer_set(p->pool.keeper, p->set->idle_timeout_ms);
+}
+
+void
+pool_done(struct pool *pool)
+{
+	timer_free(&pool->keeper);
+}
+
+void
+pool_init(struct pool *pool, struct provider *p)
 {
 	for (int i = 0; i < POOL_PHASES; i++)
 		list_init(&pool->in[i]);
 	pool->ramp = 1;
+	pool->keeper = timer_new(p->relay->loop, on_keeper, p);
 }
 
 const char *

@@ -17,6 +17,7 @@
 struct delivery;
 struct provider;
 struct relay_session;
+struct timer;
 
 enum pool_phase {
 	POOL_CONNECTING, /* up to the login's end */
@@ -34,9 +35,13 @@ struct pool {
 	/* After an opening: so many sessions at a time, twice as many after as
 	 * many messages that went well.  0: no such bound. */
 	uint32_t most, good;
+	struct timer *keeper; /* owned; runs where some are to be warm */
 };
 
-void pool_init(struct pool *pool);
+void pool_init(struct pool *pool, struct provider *p);
+void pool_done(struct pool *pool);
+/* One has become idle. */
+void pool_watch_idle(struct provider *p);
 const char *pool_word(enum pool_phase phase);     /* for the log */
 void pool_distrust(struct pool *pool);            /* begins anew with one */
 void pool_trust(struct pool *pool, uint32_t max); /* a message went well */

@@ -16,6 +16,7 @@
 #include "relay/park.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
+#include "relay/remember.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
 
@@ -60,7 +61,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	list_init(&p->node);
 	waiting_init(p);
 	breaker_init(&p->health);
-	pool_init(&p->pool);
+	pool_init(&p->pool, p);
 	stall_init(&p->stall, p);
 	make_tls(p);
 	flow_init(p);
@@ -76,6 +77,7 @@ provider_free(struct provider **pp)
 		return;
 	assert(p->nwaiting == 0 && pool_live(&p->pool) == 0);
 	list_remove(&p->node);
+	pool_done(&p->pool);
 	stall_done(&p->stall);
 	tls_free(&p->tls);
 	relay_generation_free(&p->gen);
@@ -110,6 +112,7 @@ provider_inherit(struct provider *p, const struct provider *old)
 	if (!same(p->set->host, old->set->host) ||
 	    p->set->port != old->set->port)
 		return;
+	memcpy(p->stall.slow_x8, old->stall.slow_x8, sizeof p->stall.slow_x8);
 	p->is_known = old->is_known;
 	p->caps = old->caps;
 	p->size_max = old->size_max;
@@ -126,6 +129,7 @@ provider_inherit(struct provider *p, const struct provider *old)
 	    same_password(p->set->password, old->set->password))
 		memcpy(
 		    p->bad_login_ms, old->bad_login_ms, sizeof p->bad_login_ms);
+	remember_put(p, false);
 }
 
 uint32_t
@@ -163,6 +167,7 @@ bad_login(struct provider *p, uint64_t now_ms)
 			oldest = i;
 	}
 	p->bad_login_ms[oldest] = now_ms > 0 ? now_ms : 1;
+	remember_put(p, true); /* accounts get locked for too many */
 }
 
 static bool
@@ -229,6 +234,7 @@ crowded(struct provider *p, uint64_t now_ms)
 
 	p->conns_max = live > 1 ? (uint32_t)live - 1 : 1;
 	p->conns_at_ms = now_ms + CONNS_GROW_MS;
+	remember_put(p, false);
 	if (live <= 1) /* others hold the account's sessions: wait a little */
 		pause_begin(&p->rate, &rate_pause, now_ms, 0);
 }
@@ -241,6 +247,7 @@ recycled(struct provider *p, uint32_t messages)
 	    (p->messages_max == 0 || messages < p->messages_max)) {
 		p->messages_max = messages;
 		p->messages_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+		remember_put(p, false);
 	}
 	p->recycle_at = messages;
 }
@@ -268,6 +275,7 @@ opened(struct provider *p, enum verdict_class why)
 	p->why = why;
 	p->tripped_ms = relay_now_ms(p->relay);
 	pool_distrust(&p->pool);
+	remember_put(p, false);
 }
 
 /* A probe that failed late was no reason to wait longer for the next. */
@@ -310,6 +318,32 @@ tell_down(struct provider *p, uint64_t now_ms)
 }
 
 void
+provider_recall(struct provider *p, const struct provider_learned *l)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	p->conns_max = l->conns;
+	p->conns_at_ms = now_ms + CONNS_GROW_MS;
+	p->rcpts_max = l->rcpts;
+	p->messages_max = l->messages;
+	p->rcpts_until_ms = p->messages_until_ms = now_ms + LEARNED_MS;
+}
+
+void
+provider_reopen(struct provider *p, enum verdict_class why, uint64_t left_ms,
+    uint64_t length_ms)
+{
+	struct breaker_settings s = breaker_of(p, why);
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	breaker_restore(&p->health, &s, now_ms, left_ms, length_ms);
+	p->why = why;
+	p->tripped_ms = now_ms;
+	pool_distrust(&p->pool);
+	tell_down(p, now_ms);
+}
+
+void
 provider_judge(struct provider *p, const struct verdict *v,
     const struct outcome *o, uint32_t on_session)
 {
@@ -318,7 +352,8 @@ provider_judge(struct provider *p, const struct verdict *v,
 	switch (verdict_row(v->class)->provider) {
 	case VERDICT_HEALTHY:
 		p->delivered++;
-		breaker_ok(&p->health, now_ms);
+		if (breaker_ok(&p->health, now_ms))
+			remember_put(p, false);
 		pool_trust(&p->pool, p->set->max_connections);
 		if (p->was_down)
 			park_look(p->relay);
@@ -451,6 +486,7 @@ provider_learn_rcpts(struct provider *p, uint32_t max)
 		return;
 	p->rcpts_max = max;
 	p->rcpts_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+	remember_put(p, false);
 }
 
 uint32_t

@@ -85,6 +85,14 @@ void provider_free(struct provider **p); /* no session, nothing waiting */
 bool provider_is_same(const struct provider *a, const struct provider *b);
 /* What another provider of the same account has learned. */
 void provider_inherit(struct provider *p, const struct provider *old);
+/* At the start: what a run before this one had learned, ... */
+struct provider_learned {
+	uint32_t conns, rcpts, messages; /* 0: nothing */
+};
+void provider_recall(struct provider *p, const struct provider_learned *l);
+/* ... and that it was not usable, for so long. */
+void provider_reopen(struct provider *p, enum verdict_class why,
+    uint64_t left_ms, uint64_t length_ms);
 bool provider_is_usable(struct provider *p, uint64_t now_ms);
 /* Its time out is over: a session without a message is to tell whether it is
  * back. */

@@ -28,6 +28,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
+#include "relay/remember.h"
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
@@ -227,7 +228,10 @@ set_generation(struct relay *r, struct relay_generation *g)
 	r->providers = mem_array(r->nproviders, sizeof *r->providers);
 	for (size_t i = 0; i < r->nproviders; i++) {
 		r->providers[i] = provider_new(r, g, &g->set->providers[i]);
-		inherit(r->providers[i], old, nold);
+		if (old)
+			inherit(r->providers[i], old, nold);
+		else
+			remember_get(r->providers[i]);
 	}
 	r->ways = way_all(g->set, r->providers);
 	agenda_change(r->agenda, r->ways);

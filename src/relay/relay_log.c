@@ -232,11 +232,30 @@ relay_log_stalled(const struct provider *p)
 	log_end(&l);
 }
 
+/* What the person who reads it can do. */
+static const char *advice(enum verdict_class class)
+{
+	if (class == VERDICT_AUTH)
+		return "check this provider's user and password, mend them in "
+		       "the configuration and reload";
+	if (class == VERDICT_TLS)
+		return "check host, port, tls, tls_name and ca_file of this "
+		       "provider, or ask it about its certificate; reload "
+		       "when it is mended";
+	if (class == VERDICT_SUSPENDED)
+		return "ask the provider what it holds against this account; "
+		       "reload when it is settled";
+	return "ask the provider what it means; an entry in replies can say "
+	       "it; reload then";
+}
+
 void
 relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o)
 {
-	bool alert = verdict_row(v->class)->is_alert;
+	/* Once an opening: others that meet it meanwhile are no news. */
+	bool alert = verdict_row(v->class)->is_alert &&
+	             s->provider->health.state != BREAKER_OPEN;
 	struct log_line l;
 
 	log_begin(&l, alert ? &event_provider_alert : &event_provider_trouble,
@@ -247,6 +266,8 @@ relay_log_trouble(const struct relay_session *s, const struct delivery *d,
 	log_cstr(&l, "stage", outcome_stage_word(o->stage));
 	log_cstr(&l, "class", verdict_row(v->class)->name);
 	put_reply(&l, o->code, o->enhanced, o->text);
+	if (alert)
+		log_cstr(&l, "advice", advice(v->class));
 	log_end(&l);
 }
 
@@ -261,6 +282,8 @@ relay_log_provider_state(const struct provider *p)
 	    &l, p->told_down ? &event_provider_down : &event_provider_up, 0, 0);
 	log_cstr(&l, "provider", p->set->name);
 	log_cstr(&l, "breaker", breaker_word(&p->health));
+	if (p->health.state == BREAKER_OPEN)
+		log_cstr(&l, "class", verdict_row(p->why)->name);
 	if (p->told_down)
 		log_num(&l, "for_ms",
 		    at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0);

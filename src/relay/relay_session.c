@@ -251,6 +251,16 @@ relay_session_abort(struct relay_session *s, const char *why)
 /* --- waiting ---------------------------------------------------------------
  */
 
+/* After a connection's timeout nothing is read from it any more: where some are
+ * kept warm it is the pool that looks for the time (relay_session_idled()). */
+static uint64_t
+idle_timeout(const struct relay_session *s)
+{
+	const struct relay_provider *set = s->provider->set;
+
+	return set->warm > 0 ? 0 : set->idle_timeout_ms;
+}
+
 static uint64_t
 patience(const struct relay_session *s, enum outcome_stage stage)
 {
@@ -273,7 +283,7 @@ patience(const struct relay_session *s, enum outcome_stage stage)
 	case OUTCOME_QUIT:
 		return t->quit;
 	case OUTCOME_IDLE:
-		return s->provider->set->idle_timeout_ms;
+		return idle_timeout(s);
 	default:
 		return t->command;
 	}
@@ -303,7 +313,8 @@ become_idle(struct relay_session *s)
 {
 	pool_move(s, POOL_IDLE);
 	s->idle_ms = relay_now_ms(s->relay);
-	conn_timeout(s->conn, s->provider->set->idle_timeout_ms);
+	conn_timeout(s->conn, idle_timeout(s));
+	pool_watch_idle(s->provider);
 }
 
 /* The transactions are over: it becomes idle, or ends. */
@@ -329,10 +340,15 @@ rest(struct relay_session *s)
 	relay_kick(s->relay);
 }
 
-/* Nothing came for the idle time.  One of those that are to be warm says NOOP
- * instead of QUIT, until it is too old. */
-static void
-idle_is_over(struct relay_session *s)
+void
+relay_session_after(struct relay_session *s)
+{
+	rest(s);
+	arm(s);
+}
+
+void
+relay_session_idled(struct relay_session *s)
 {
 	struct provider *p = s->provider;
 	const char *why = pool_ripe(s);
@@ -344,13 +360,7 @@ idle_is_over(struct relay_session *s)
 	}
 	pool_move(s, POOL_BUSY);
 	smtp_client_noop(s->client);
-}
-
-void
-relay_session_after(struct relay_session *s)
-{
-	rest(s);
-	arm(s);
+	relay_session_after(s);
 }
 
 /* --- transactions ----------------------------------------------------------
@@ -653,7 +663,7 @@ on_timeout(struct relay_session *s)
 	if (!s->client)
 		dial_failed(s, OUTCOME_TIMED_OUT, "connecting took too long");
 	else if (s->phase == POOL_IDLE)
-		idle_is_over(s);
+		relay_session_quit(s, "idle");
 	else
 		smtp_client_fail(s->client, OUTCOME_TIMED_OUT, text);
 }

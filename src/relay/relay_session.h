@@ -67,6 +67,9 @@ void relay_session_open(struct provider *p, bool is_probe);
 void relay_session_send(struct relay_session *s, struct delivery *d);
 /* Nothing may be in hand.  why: a word for the log. */
 void relay_session_quit(struct relay_session *s, const char *why);
+/* Idle for its time: one of those that are to be warm says NOOP instead of
+ * QUIT, until it is too old. */
+void relay_session_idled(struct relay_session *s);
 /* At once; what is in hand comes back as provider trouble, or as unsure. */
 void relay_session_abort(struct relay_session *s, const char *why);
 /* It could not be opened. */

@@ -453,6 +453,14 @@ spool_health_put(
 }
 
 void
+spool_health_keep(
+    struct spool *sp, const char *provider, const void *p, size_t n)
+{
+	health_put(writer_health(sp->writer), provider, p, n);
+	writer_keep(sp->writer);
+}
+
+void
 spool_flight_add(struct spool *sp, uint64_t mid)
 {
 	flight_add(sp->flight, mid);

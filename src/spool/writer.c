@@ -41,7 +41,8 @@ struct writer {
 	/* under the lock */
 	struct spool_op *in, **in_last; /* submitted, in order */
 	bool urgent;                    /* one of them does not wait */
-	uint64_t lazy_since_us;         /* the first that does; 0: none */
+	bool keep;              /* what rides with a commit is to ride now */
+	uint64_t lazy_since_us; /* the first that does; 0: none */
 	bool sleeping, stop;
 	/* any thread */
 	_Atomic size_t queued_ops, queued_bytes;
@@ -56,7 +57,7 @@ struct writer {
 	uint64_t retry_us; /* of settlings that could not be kept; 0: none */
 	unsigned tries;
 	bool purge_left; /* dead letters beyond the page */
-	bool stopping;
+	bool stopping, keeping;
 };
 
 /* The condition waits by this clock, which no test makes faster. */
@@ -202,6 +203,16 @@ writer_submit(struct writer *w, struct spool_op *op)
 		too_late(w, op);
 }
 
+void
+writer_keep(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->keep = w->urgent = true;
+	if (w->sleeping)
+		pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
 /* --- waiting --- */
 
 static bool
@@ -246,6 +257,8 @@ gather(struct writer *w)
 	w->in = NULL;
 	w->in_last = &w->in;
 	w->urgent = false;
+	w->keeping = w->keep;
+	w->keep = false;
 	w->lazy_since_us = 0;
 	w->stopping = w->stop;
 	pthread_mutex_unlock(&w->lock);
@@ -463,6 +476,12 @@ refuse_comers(struct writer *w)
 	w->queue.n = n;
 }
 
+static bool
+has_cause(const struct writer *w)
+{
+	return w->queue.n || w->sp->gc_left || w->keeping;
+}
+
 static void
 work(struct writer *w)
 {
@@ -472,7 +491,7 @@ work(struct writer *w)
 	queue_choose(&w->queue, without);
 	if (w->sp->space.hit)
 		refuse_comers(w);
-	if (w->broken || ((w->queue.n || w->sp->gc_left) && together(w))) {
+	if (w->broken || (has_cause(w) && together(w))) {
 		judge(w, store_fault(&w->b.x));
 		w->gc_us = real_us() + RETRY_US;
 		kept = apart(w);

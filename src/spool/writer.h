@@ -26,5 +26,7 @@ void writer_pace(struct writer *w, uint64_t *recent_us, uint64_t *under_way_us);
 bool writer_is_busy(const struct writer *w);  /* any thread */
 bool writer_is_stuck(const struct writer *w); /* any thread */
 struct health *writer_health(struct writer *w);
+/* Any thread: a commit soon, though nothing may have been submitted. */
+void writer_keep(struct writer *w);
 
 #endif

@@ -410,6 +410,8 @@ command(struct talk *t, const char *line)
 		forget(t);
 		return say(t, answer(t, "RSET", line, "250 2.0.0 ok"));
 	}
+	if (strcmp(line, "NOOP") == 0)
+		return say(t, answer(t, "NOOP", line, "250 2.0.0 ok"));
 	if (strcmp(line, "QUIT") == 0) {
 		say(t, answer(t, "QUIT", line, "221 2.0.0 bye"));
 		return false;

@@ -613,6 +613,9 @@ static const struct {
 	  "\"2m\"; }; } );",
 	    "main.conf:1: providers.breaker.open: is longer than "
 	    "breaker.open_max; write it shorter" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; warm = 11; } );",
+	    "main.conf:1: providers.warm: is more than max_connections, which "
+	    "is 10; write at most that" },
 	{ "providers = \"a\";",
 	    "main.conf:1: providers: has to be a list of groups; write "
 	    "providers = ( { ... } );" },

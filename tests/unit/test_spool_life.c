@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 #include <lmdb.h>
+#include <poll.h>
 #include <pthread.h>
 
 #include "postern/base/clock.h"
@@ -482,6 +483,26 @@ health_rides_along_and_the_last_one_wins(void **state)
 	assert_int_equal(n, 11);
 }
 
+static void
+health_that_must_be_kept_does_not_wait(void **state)
+{
+	struct kit *k = *state;
+	struct spool_stats st;
+	char got[16];
+	size_t n = 0;
+
+	kit_open(k);
+	spool_health_keep(k->sp, "ses", "bad login", 9);
+	for (int t = 0; t < 1000; t++) {
+		if (spool_health_get(k->r, "ses", got, sizeof got, &n) == 0)
+			break;
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(n, 9);
+	spool_stats(k->sp, &st);
+	assert_int_equal(st.operations, 0);
+}
+
 /* --- journal --- */
 
 static void
@@ -740,6 +761,7 @@ main(void)
 		T(allowances_add_up_and_old_windows_go),
 		T(allowances_can_be_read),
 		T(health_rides_along_and_the_last_one_wins),
+		T(health_that_must_be_kept_does_not_wait),
 		T(events_can_be_read_page_by_page),
 		T(the_journal_drops_its_oldest),
 		T(old_dead_letters_are_purged),

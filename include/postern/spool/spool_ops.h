@@ -125,6 +125,10 @@ void spool_reserve(struct spool *sp, struct spool_reserve *r);
  * next, the last one wins. */
 void spool_health_put(
     struct spool *sp, const char *provider, const void *p, size_t n);
+/* The same, and what is there of all providers is committed soon, with or
+ * without anything else. */
+void spool_health_keep(
+    struct spool *sp, const char *provider, const void *p, size_t n);
 /* 0 and the bytes (at most max); -1: none. */
 MUST_CHECK int spool_health_get(struct spool_reader *r, const char *provider,
     void *p, size_t max, size_t *n);

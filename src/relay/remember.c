@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record: version, state of the breaker, two bytes of a digest of the
+ * account's settings (too little to tell a password by), the class of the last
+ * opening, then numbers of 8 bytes, the highest byte first.  Times are the wall
+ * clock's there and the monotonic clock's in struct provider; a wall clock that
+ * was set makes no opening longer than it was to be.
+ */
+#include "relay/remember.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+#include "postern/relay/relay.h"
+#include "postern/smtp/digest.h"
+#include "postern/spool/spool.h"
+
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/verdict.h"
+
+#define VERSION 1
+#define CLASS_MAX 16
+
+enum number {
+	UNTIL,
+	LENGTH,
+	CONNS,
+	RCPTS,
+	MESSAGES,
+	LOGIN,
+	LOGIN_LAST = LOGIN + PROVIDER_BAD_LOGINS - 1,
+	SLOW,
+	SLOW_LAST = SLOW + STALL_KINDS - 1,
+	NUMBERS
+};
+
+struct record {
+	uint8_t version, is_open, account[2];
+	char class[CLASS_MAX];
+	uint8_t number[NUMBERS][8];
+};
+
+static const char *
+or_none(const char *text)
+{
+	return text ? text : "";
+}
+
+/* What a person may have mended. */
+static void
+account(const struct provider *p, uint8_t out[2])
+{
+	const struct relay_provider *set = p->set;
+	char *text = mem_printf("%u %d %d\n%s\n%s\n%s\n%s\n%s", set->port,
+	    set->tls, set->implicit_tls, set->host, or_none(set->tls_name),
+	    or_none(set->ca_file), or_none(set->auth), or_none(set->user));
+	unsigned char digest[DIGEST_LEN];
+
+	digest_sha256(digest, str_of(text));
+	if (set->password)
+		digest_hmac(digest, (struct str){ (char *)digest, DIGEST_LEN },
+		    secret_str(set->password));
+	memcpy(out, digest, 2);
+	free(text);
+}
+
+static void
+put_number(struct record *r, int i, uint64_t v)
+{
+	for (int k = 8; k-- > 0; v >>= 8)
+		r->number[i][k] = (uint8_t)v;
+}
+
+static uint64_t
+get_number(const struct record *r, int i)
+{
+	uint64_t v = 0;
+
+	for (int k = 0; k < 8; k++)
+		v = v << 8 | r->number[i][k];
+	return v;
+}
+
+/* 0 is never in both. */
+static uint64_t
+to_wall(const struct provider *p, uint64_t ms)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	return ms ? (uint64_t)clock_wall_ms() + ms - now_ms : 0;
+}
+
+void
+remember_put(const struct provider *p, bool now)
+{
+	struct record r = { .version = VERSION };
+
+	if (p->retired)
+		return; /* what is known is its successor's */
+	r.is_open = p->health.state != BREAKER_CLOSED;
+	account(p, r.account);
+	strncpy(r.class, verdict_row(p->why)->name, CLASS_MAX - 1);
+	put_number(&r, UNTIL, to_wall(p, p->health.until_ms));
+	put_number(&r, LENGTH, p->health.length_ms);
+	put_number(&r, CONNS, p->conns_max);
+	put_number(&r, RCPTS, p->rcpts_max);
+	put_number(&r, MESSAGES, p->messages_max);
+	for (int i = 0; i < PROVIDER_BAD_LOGINS; i++)
+		put_number(&r, LOGIN + i, to_wall(p, p->bad_login_ms[i]));
+	for (int i = 0; i < STALL_KINDS; i++)
+		put_number(&r, SLOW + i, p->stall.slow_x8[i]);
+	(now ? spool_health_keep : spool_health_put)(
+	    p->relay->spool, p->set->name, &r, sizeof r);
+}
+
+/* Of a time that is over; 0: so long ago that it does not matter. */
+static uint64_t
+past_ms(const struct provider *p, uint64_t wall_ms)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+	uint64_t wall_now = (uint64_t)clock_wall_ms();
+	uint64_t ago = wall_now > wall_ms ? wall_now - wall_ms : 0;
+
+	if (wall_ms == 0 || ago >= PROVIDER_BAD_LOGINS_MS)
+		return 0;
+	return now_ms > ago ? now_ms - ago : 1;
+}
+
+static uint32_t
+bound(uint64_t v)
+{
+	return v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+static enum verdict_class
+class_of(const char *name)
+{
+	for (int i = 0; i < VERDICT_CLASSES; i++) {
+		const char *known = verdict_row((enum verdict_class)i)->name;
+
+		if (strncmp(known, name, CLASS_MAX - 1) == 0)
+			return (enum verdict_class)i;
+	}
+	return VERDICT_NET;
+}
+
+static void
+learn(struct provider *p, const struct record *r)
+{
+	struct provider_learned had = {
+		.conns = bound(get_number(r, CONNS)),
+		.rcpts = bound(get_number(r, RCPTS)),
+		.messages = bound(get_number(r, MESSAGES)),
+	};
+	uint64_t slow;
+
+	provider_recall(p, &had);
+	for (int i = 0; i < PROVIDER_BAD_LOGINS; i++)
+		p->bad_login_ms[i] = past_ms(p, get_number(r, LOGIN + i));
+	for (int i = 0; i < STALL_KINDS; i++) {
+		slow = get_number(r, SLOW + i);
+		p->stall.slow_x8[i] = slow <= UINT32_MAX ? slow : 0;
+	}
+}
+
+void
+remember_get(struct provider *p)
+{
+	uint64_t wall_now = (uint64_t)clock_wall_ms();
+	uint64_t until, left;
+	struct record r;
+	uint8_t mine[2];
+	size_t n = 0;
+
+	if (spool_health_get(p->relay->reader, p->set->name, &r, sizeof r, &n) <
+	        0 ||
+	    n != sizeof r || r.version != VERSION)
+		return;
+	account(p, mine);
+	if (memcmp(mine, r.account, sizeof mine) != 0)
+		return;
+	learn(p, &r);
+	if (!r.is_open)
+		return;
+	until = get_number(&r, UNTIL);
+	left = until > wall_now ? until - wall_now : 0;
+	provider_reopen(p, class_of(r.class), left, get_number(&r, LENGTH));
+}
