@@ -3,6 +3,7 @@
 together tell, and the provider's own id of a message."""
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -128,6 +129,82 @@ def test_a_provider_is_left_alone_as_long_as_it_says(reply, seconds, sink, poste
     harness.send_raw(p.port, mails.plain())
     good.wait_messages(1)
     assert seconds - 60 < int(p.wait_event("provider.down", provider="bad")["for_ms"]) / 1000 <= seconds
+    p.stop()
+
+
+# --- each known reply ---------------------------------------------------------------
+
+ROW = re.compile(r'^\{ "([^"]+)", (BANNER|AUTH|MAIL|RCPT|DATA|DOT), (\d+), "([^"]*)", '
+                 r'"((?:[^"\\]|\\.)*)", VERDICT_(\w+) \},', re.M)
+# What a reply may not do to a message while another provider is healthy.
+PROVIDERS = {"RATE", "QUOTA", "CONNS", "BACKOFF", "AUTH", "AUTH_TEMP", "SUSPENDED", "TLS", "IDENTITY", "STALE",
+             "RECYCLE"}
+
+
+def known_replies():
+    """The rows of the unit test that are a provider's affair (after a refused EHLO
+    HELO is tried, which is another story)."""
+    text = (harness.HERE / ".." / "unit" / "test_verdict.c").read_text()
+    rows = [m.groups() for m in ROW.finditer(text)]
+    return [(why, stage, "%s %s%s" % (code, enhanced + " " if enhanced else "", words.replace('\\"', '"')), cls)
+            for why, stage, code, enhanced, words, cls in rows if cls in PROVIDERS]
+
+
+def refuses(stage, reply):
+    """A provider that is fine but for one stage."""
+    def talk(s):
+        def answer(at, good):
+            s.say((reply if at == stage else good) + "\r\n")
+            if at == stage and (reply.startswith("421") or at == "BANNER"):
+                raise EOFError
+            return at != stage
+        answer("BANNER", "220 rude.test")
+        while True:
+            verb = s.line().strip().upper().split(b" ")[0].decode("latin-1")
+            if verb == "DATA":
+                if answer("DATA", "354 go on"):
+                    s.until_dot()
+                    answer("DOT", "250 2.0.0 ok")
+            elif verb == "EHLO":
+                answer("EHLO", "250-rude.test\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN")
+            elif verb == "QUIT":
+                s.say("221 2.0.0 bye\r\n")
+                return
+            else:
+                answer(verb, "235 2.7.0 ok" if verb == "AUTH" else "250 2.0.0 ok")
+    return talk
+
+
+def test_no_trouble_of_a_provider_bounces_while_another_is_healthy(rude, sink, postern, tmp_path):
+    """Each row has a provider, and a route by its own sender."""
+    rows, good = known_replies(), sink()
+    assert len(rows) > 80
+    secret = tmp_path / "pass"
+    secret.write_text("secret\n")
+    secret.chmod(0o600)
+    providers = [harness.provider(rude(refuses(stage, reply)).port, name="row%d" % i, user="u",
+                                  password_file=str(secret), allow_clear_auth=True)
+                 for i, (_, stage, reply, _) in enumerate(rows)]
+    routes = [{"name": "r%d" % i, "match": {"sender": ["*@d%d.example.com" % i]}, "use": ["row%d" % i, "good"]}
+              for i in range(len(rows))] + [{"name": "default", "use": ["good"]}]
+    p = postern(*providers, harness.provider(good.port, name="good"), routes=routes)
+    with harness.Client(p.port) as c:
+        c.open()
+        for i in range(len(rows)):
+            for word in ("MAIL FROM:<s@d%d.example.com>" % i, "RCPT TO:<r%d@example.net>" % i):
+                assert c.cmd(word)[0] == 250
+            assert c.cmd("DATA")[0] == 354
+            assert c.cmd("Subject: x\r\n\r\nx\r\n.")[0] == 250
+    good.wait_messages(len(rows))
+    p.wait_event("delivered", n=len(rows))
+    assert all(e["provider"] == "good" for e in p.events("delivered"))
+    assert not p.events("bounced") and not p.events("dead") and not p.events("deferred")
+    told = {e["provider"]: e for e in p.events("provider.trouble") + p.events("provider.alert")}
+    for i, (why, _, reply, cls) in enumerate(rows):
+        e = told.get("row%d" % i)
+        # an identity is no trouble; nothing has been on these sessions yet
+        want = {"IDENTITY": None, "STALE": "backoff", "RECYCLE": "rate"}.get(cls, cls.lower().replace("_", "-"))
+        assert (e and e["class"]) == want, (why, reply, e)
     p.stop()
 
 
