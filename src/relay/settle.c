@@ -222,6 +222,8 @@ settle_park(struct delivery *d, enum spool_hold why)
 		d->child = notices_make(d);
 	relay_log_results(d, d->key.due_ms);
 	relay_log_parked(d, why);
+	if (why == SPOOL_HOLD_POISON) /* whoever looks sees the last reply */
+		delivery_set_todo(d, DELIVERY_LATER, &d->reply);
 	op = make(d, false);
 	op->hold = why;
 	delivery_set_phase(d, DELIVERY_SETTLING);
