@@ -17,6 +17,7 @@
 
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/base/thread.h"
 
 #include "base/events.h"
 #include "base/log_line.h"
@@ -362,7 +363,6 @@ run(void *arg)
 int
 log_writer_start(int fd, struct err *err)
 {
-	sigset_t all, old;
 	int rc;
 
 	w.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -375,10 +375,7 @@ log_writer_start(int fd, struct err *err)
 	atomic_store(&w.stop, false);
 	atomic_store(&w.sleeping, false);
 	w.gave_up = false;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w.thread, NULL, run, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rc = thread_start(&w.thread, "logger", run, NULL);
 	if (rc == 0)
 		return 0;
 	close(w.wake);

@@ -8,6 +8,7 @@
 
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/base/thread.h"
 #include "postern/io/loop.h"
 #include "postern/io/mailbox.h"
 
@@ -230,9 +231,8 @@ inlet_start(struct inlet *in, const char *thread_name)
 	int rc;
 
 	snprintf(in->thread_name, sizeof in->thread_name, "%s", thread_name);
-	rc = pthread_create(&in->thread, NULL, run, in);
+	rc = thread_start(&in->thread, in->thread_name, run, in);
 	assert(rc == 0);
-	pthread_setname_np(in->thread, in->thread_name);
 	in->is_started = true;
 }
 

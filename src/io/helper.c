@@ -9,6 +9,7 @@
 
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/base/thread.h"
 
 struct helper {
 	pthread_mutex_t lock; /* guards what follows */
@@ -58,7 +59,6 @@ struct helper *
 helper_new(const char *name, unsigned threads, size_t queue_max)
 {
 	struct helper *h;
-	sigset_t all, old;
 
 	assert(threads > 0 && queue_max > 0);
 	h = mem_new(sizeof *h + threads * sizeof h->thread[0]);
@@ -68,15 +68,11 @@ helper_new(const char *name, unsigned threads, size_t queue_max)
 	h->max = queue_max;
 	h->name = mem_str(name);
 	h->nthreads = threads;
-	sigfillset(&all); /* signals are the main thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (unsigned i = 0; i < threads; i++) {
-		int rc = pthread_create(&h->thread[i], NULL, work, h);
+		int rc = thread_start(&h->thread[i], h->name, work, h);
 
 		assert(rc == 0); /* at start: as good as out of memory */
-		pthread_setname_np(h->thread[i], h->name);
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return h;
 }
 

@@ -200,7 +200,8 @@ int
 loop_new(struct loop **loop, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct ev_loop *ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	struct ev_loop *ev =
+	    ev_loop_new(EVFLAG_NOENV | EVFLAG_SIGNALFD | EVBACKEND_EPOLL);
 	struct loop *l;
 
 	if (!ev)

@@ -8,6 +8,7 @@
 
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/base/thread.h"
 #include "postern/io/dns.h"
 #include "postern/io/loop.h"
 #include "postern/io/mailbox.h"
@@ -425,10 +426,9 @@ run(void *arg)
 void
 relay_start(struct relay *r)
 {
-	int rc = pthread_create(&handle(r)->thread, NULL, run, r);
+	int rc = thread_start(&handle(r)->thread, "relay", run, r);
 
 	assert(rc == 0); /* as out of memory */
-	(void)pthread_setname_np(handle(r)->thread, "relay");
 	handle(r)->started = true;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "postern/base/mem.h"
+#include "postern/base/thread.h"
 #include "postern/io/mailbox.h"
 #include "postern/spool/spool.h"
 
@@ -572,17 +573,9 @@ run(void *arg)
 void
 writer_start(struct writer *w)
 {
-	sigset_t all, old;
-	int rc;
-
 	w->readers_us = real_us() + READERS_US;
-	sigfillset(&all); /* signals are for the main thread */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
+	if (thread_start(&w->thread, "spool", run, w) != 0)
 		abort(); /* no thread, no spool: nothing was promised yet */
-	(void)pthread_setname_np(w->thread, "spool");
 	w->running = true;
 }
 

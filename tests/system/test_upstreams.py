@@ -44,7 +44,7 @@ def test_small_content(chain):
 def test_25_mib(chain):
     s, p = chain
     harness.send_raw(p.port, mails.big())
-    assert s.wait_messages(1, harness.LONG * 2)[0]["sha256_rest"] == digest(mails.big())
+    assert s.wait_messages(1, harness.LONG * 5)[0]["sha256_rest"] == digest(mails.big())
     p.stop()
 
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "postern/base/crash.h"
+#include "postern/base/thread.h"
 
 static void
 by_abort(void)
@@ -48,6 +50,43 @@ by_running_out_of_stack(void)
 
 	setrlimit(RLIMIT_STACK, &small);
 	deeper(0);
+}
+
+static void *
+fault(void *arg)
+{
+	volatile int *page =
+	    mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)arg;
+	*page = 1;
+	return NULL;
+}
+
+static void
+by_fault_of_a_thread(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(thread_start(&thread, "one", fault, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+static void *
+run_over(void *arg)
+{
+	(void)arg;
+	deeper(0);
+	return NULL;
+}
+
+static void
+by_a_thread_out_of_stack(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(thread_start(&thread, "one", run_over, NULL), 0);
+	pthread_join(thread, NULL);
 }
 
 /* The signal the child ends with; what it wrote to stderr and to the extra
@@ -121,6 +160,19 @@ a_stack_that_ran_over_is_told_too(void **state)
 #endif
 	assert_int_equal(crash(by_running_out_of_stack, out, extra), SIGSEGV);
 	assert_told(out, "SIGSEGV at address ");
+	assert_int_equal(crash(by_a_thread_out_of_stack, out, extra), SIGSEGV);
+	assert_told(out, "SIGSEGV at address ");
+}
+
+/* Whatever else it leaves to the main thread. */
+static void
+a_thread_that_crashes_tells_where(void **state)
+{
+	char out[4096], extra[4096];
+
+	(void)state;
+	assert_int_equal(crash(by_fault_of_a_thread, out, extra), SIGSEGV);
+	assert_told(out, "SIGSEGV at address ");
 }
 
 static void
@@ -137,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_crash_tells_where),
 		cmocka_unit_test(a_stack_that_ran_over_is_told_too),
+		cmocka_unit_test(a_thread_that_crashes_tells_where),
 		cmocka_unit_test(the_build_has_an_id),
 	};
 
