@@ -404,6 +404,12 @@ conf_needs_restart(const struct settings *old, const struct settings *new,
 	}
 }
 
+int
+conf_size(const char *text, uint64_t *bytes, struct err *err)
+{
+	return conf_value_size(str_of(text), bytes, err);
+}
+
 void
 conf_keys(FILE *out)
 {

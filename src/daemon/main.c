@@ -22,6 +22,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
+#include "daemon/explain.h"
 #include "daemon/inherit.h"
 #include "daemon/privileges.h"
 
@@ -30,6 +31,7 @@
 struct options {
 	const char *file;
 	bool foreground, check;
+	struct explain explain;
 };
 
 struct start {
@@ -84,6 +86,11 @@ usage(void)
 {
 	(void)fputs("usage: posternd [-f] [-c file]\n"
 	            "       posternd -t [-c file]\n"
+	            "       posternd -t [-c file] --route --from address\n"
+	            "           --to address ... [--user name] [--listener "
+	            "name]\n"
+	            "           [--client address] [--header field] ...\n"
+	            "           [--size size]\n"
 	            "       posternd -T | -V\n",
 	    stderr);
 	exit(EX_USAGE);
@@ -92,9 +99,11 @@ usage(void)
 static void
 parse(struct options *o, int argc, char **argv)
 {
+	struct err err;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:ftTV")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:ftTV", explain_options, NULL)) !=
+	       -1) {
 		switch (c) {
 		case 'c':
 			o->file = optarg;
@@ -111,11 +120,16 @@ parse(struct options *o, int argc, char **argv)
 		case 'V':
 			print_version();
 			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
-		default:
+		case '?':
 			usage();
+		default:
+			if (explain_take(&o->explain, c, optarg, &err) == 0)
+				continue;
+			complain("%s", err.text);
+			exit(EX_USAGE);
 		}
 	}
-	if (optind < argc)
+	if (optind < argc || (o->explain.is_asked && !o->check))
 		usage();
 }
 
@@ -290,6 +304,19 @@ tell_checked(const char *file, const struct conf_report *r)
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
+/* -t --route: the same, but for the answer. */
+static int
+tell_route(const struct explain *e, const struct settings *s)
+{
+	struct err err;
+
+	if (explain_print(e, s, stdout, &err) != 0) {
+		complain("%s", err.text);
+		return EX_USAGE;
+	}
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
 static int
 start(struct settings *s, const struct privileges *p, struct start *st)
 {
@@ -322,7 +349,8 @@ main(int argc, char **argv)
 		o.file = absolute(o.file, path);
 	rc = configure(&s, o.file, &p, &st.report);
 	if (rc == 0 && o.check) {
-		rc = tell_checked(o.file, &st.report);
+		rc = o.explain.is_asked ? tell_route(&o.explain, s)
+		                        : tell_checked(o.file, &st.report);
 		conf_free(&s);
 	} else if (rc == 0) {
 		rc = start(s, &p, &st);

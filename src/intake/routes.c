@@ -417,8 +417,14 @@ is_open(const struct rule *rule, const struct routes_mail *m, bool held)
 size_t
 routes_open(const struct routes *r, const struct routes_mail *m, size_t *at)
 {
-	size_t n = 0;
+	size_t named = ROUTES_NONE, n = 0;
 
+	if (m->named != NULL)
+		named = routes_find(r, m->named);
+	if (named != ROUTES_NONE) {
+		at[0] = named;
+		return 1;
+	}
 	for (size_t i = 0; i < r->n; i++) {
 		if (!is_open(&r->rules[i], m, m->held[i]))
 			continue;

@@ -134,7 +134,6 @@ priority_for(
 	return wishes_priority(ask->wishes, (uint8_t)priority);
 }
 
-/* The routes that are open; one alone where user or listener names it. */
 static size_t
 open_routes(const struct routing *g, const struct draft *d,
     const struct routing_ask *ask, size_t *at)
@@ -144,15 +143,10 @@ open_routes(const struct routing *g, const struct draft *d,
 		.user = draft_word(d, DRAFT_USER),
 		.client = g->client.len > 0 ? &g->client : NULL,
 		.size = ask->size,
-		.held = g->held };
-	size_t named = ROUTES_NONE;
+		.held = g->held,
+		.named = ask->policy->route };
 
-	if (ask->policy->route != NULL)
-		named = routes_find(g->routes, ask->policy->route);
-	if (named == ROUTES_NONE)
-		return routes_open(g->routes, &mail, at);
-	at[0] = named;
-	return 1;
+	return routes_open(g->routes, &mail, at);
 }
 
 /* Gives the route its delivery, if it has none yet. */

@@ -58,6 +58,9 @@ void conf_set_route(struct settings *s, size_t i, uint32_t id);
 void conf_needs_restart(const struct settings *old, const struct settings *new,
     void (*fn)(void *arg, const char *key), void *arg);
 
+/* A size as the file has it.  -1: "what is wrong; what to write". */
+MUST_CHECK int conf_size(const char *text, uint64_t *bytes, struct err *err);
+
 /* The table, a key a line: name, type, default, range, unit, reload or
  * restart, separated by tabs. */
 void conf_keys(FILE *out);

@@ -75,6 +75,8 @@ struct routes_mail {
 	const struct addr *client; /* or NULL */
 	uint64_t size;
 	const bool *held; /* by routes_see(): routes_count() of them */
+	/* The route of user or listener: where it is there, it is the one. */
+	const char *named; /* or NULL */
 };
 /* The routes that its recipients may take, in order, the last one being open to
  * all of them: into at, with room for routes_count(). */
