@@ -22,14 +22,17 @@ RATE = re.compile(r"(\d+)\s*(msg|rcpt)\s*/\s*(\d*)(s|min|m|hour|h|day|d)$")
 Window = collections.namedtuple("Window", "most at_us allowed use")
 
 
-def read(path):
-    """The rows of a log; a line that is cut (the sink was killed) is left out."""
-    rows = []
+def rows(path):
+    """The rows of a log, one by one; a line that is cut (the sink was killed) is
+    left out."""
     with open(path, encoding="utf-8") as f:
         for line in f:
             if line.startswith("{") and line.endswith("}\n"):
-                rows.append(json.loads(line))
-    return rows
+                yield json.loads(line)
+
+
+def read(path):
+    return list(rows(path))
 
 
 def messages(rows):

@@ -27,15 +27,15 @@ LONG = float(os.environ.get("POSTERN_TEST_TIMEOUT", "60"))
 
 
 
-def is_sanitized():
-    """Was it built with --enable-sanitizers?"""
+def is_built_with(pattern):
     try:
-        return re.search(rb"__[at]san_init", open(POSTERND, "rb").read()) is not None
+        return re.search(pattern, open(POSTERND, "rb").read()) is not None
     except OSError:
         return False
 
 
-SANITIZED = is_sanitized()
+SANITIZED = is_built_with(rb"__[at]san_init")  # --enable-sanitizers
+TEST_CLOCK = is_built_with(rb"POSTERN_TEST_CLOCK")  # --enable-test-clock
 REPORT = re.compile(
     r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
     r"Assertion .* failed|LeakSanitizer: detected")
@@ -129,7 +129,7 @@ class Program:
         assert not m, "%s:\n%s" % (self.argv[0], self.err.text()[-8000:])
 
 
-def test_clock(factor):
+def shared_clock(factor):
     """The environment of programs that share a clock which runs so fast from now
     on; they have to be built with --enable-test-clock."""
     return {"POSTERN_TEST_CLOCK": "%g@%d" % (factor, time.monotonic_ns() // 1000)}

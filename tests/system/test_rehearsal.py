@@ -20,13 +20,13 @@ def displays():
     return [x.replace("\\e", "\\") for x in re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed$", section, re.M | re.S)]
 
 
-@pytest.mark.skipif(not harness.SANITIZED, reason="built without the test clock")
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
 def test_an_outage_as_in_the_manual(made, tmp_path):
     script, conf, commands, limits = displays()
     (tmp_path / "outage.sink").write_text(script + limits)  # they may stand together
     harness.Sink(script=str(tmp_path / "outage.sink")).stop()
     (tmp_path / "outage.sink").write_text(script)
-    clock = harness.test_clock(FASTER)
+    clock = harness.shared_clock(FASTER)
     logs = {name: str(tmp_path / (name + ".log")) for name in ("primary", "backup")}
     backup = harness.Sink(log=logs["backup"], env=clock)
     made.append(backup)

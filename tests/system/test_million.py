@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small day of "make million": three providers with limits, quotas, outages
+and a ban, two kill -9."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+import harness
+
+COUNT = 3000
+MILLION = harness.HERE.parent / "bench" / "million.py"
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+def test_a_day(tmp_path):
+    p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", "120",
+                        "--directory", tmp_path, "--json", tmp_path / "figures"], capture_output=True, text=True,
+                       timeout=4 * harness.LONG, env={**harness.os.environ, "POSTERN_BUILD": str(harness.BUILD)})
+    print(p.stdout + p.stderr)
+    assert p.returncode == 0
+    f = json.loads((tmp_path / "figures").read_text())
+    assert f["lost"] == f["damaged"] == 0 and f["acked"] + f["unknown"] + f["unsent"] >= COUNT - 24
+    assert all(w["most"] <= w["allowed"] for w in f["windows"])
+    # what was in hand at a kill may come twice: three providers of eight sessions
+    # each, and what they had just finished
+    assert f["duplicates"] <= 2 * 3 * 8 * 2
+    assert all(sum(f["delivered"].values()) / 10 < n for n in f["delivered"].values())
