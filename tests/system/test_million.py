@@ -9,13 +9,14 @@ import pytest
 
 import harness
 
-COUNT = 3000
+LONG = harness.os.environ.get("POSTERN_LONG")
+COUNT, SPEED = (20000, 30) if LONG else (3000, 150)
 MILLION = harness.HERE.parent / "bench" / "million.py"
 
 
 @pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
 def test_a_day(tmp_path):
-    p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", "120",
+    p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", str(SPEED),
                         "--directory", tmp_path, "--json", tmp_path / "figures"], capture_output=True, text=True,
                        timeout=4 * harness.LONG, env={**harness.os.environ, "POSTERN_BUILD": str(harness.BUILD)})
     print(p.stdout + p.stderr)

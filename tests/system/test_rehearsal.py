@@ -9,7 +9,7 @@ import checker
 import harness
 
 MANUAL = harness.HERE.parent.parent / "man" / "postern-sink.1"
-FASTER = 30
+FASTER = 45
 
 
 def displays():
