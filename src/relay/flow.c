@@ -99,16 +99,17 @@ rcpts_of(const struct delivery *d, struct provider *p)
 struct delivery *
 flow_next(struct provider *p)
 {
+	struct flow *f = &p->flow;
 	struct delivery *d;
 
-	if (when(p, 1) > 0)
+	if (f->block_ms > relay_now_ms(p->relay) || when(p, 1) > 0)
 		return NULL;
 	d = dispatch_next(p);
-	if (d && when(p, rcpts_of(d, p)) > 0) {
-		dispatch_put_back(d);
-		return NULL;
-	}
-	return d;
+	f->block_ms = d ? when(p, rcpts_of(d, p)) : 0;
+	if (f->block_ms == 0)
+		return d;
+	dispatch_put_back(d);
+	return NULL;
 }
 
 void
@@ -146,6 +147,7 @@ flow_end(struct delivery *d, const struct outcome *o)
 			throttle_ended(&l->slot[i], now_ms);
 	}
 	l->n = 0;
+	d->provider->flow.block_ms = 0;
 }
 
 /* --- what the provider is asked --------------------------------------------

@@ -23,6 +23,8 @@ struct flow {
 	size_t n;
 	struct allowance *allowance[1 + RELAY_LIMITS_MAX]; /* its own first */
 	uint64_t wake_ms;  /* the next slot; 0: not known to be missing */
+	uint64_t block_ms; /* the next delivery, with its recipients, has none
+	                    * before; 0: not known */
 	uint64_t spent_ms; /* a window is full until then, for a while */
 };
 

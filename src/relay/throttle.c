@@ -46,6 +46,8 @@ struct window {
 	struct count *ring;       /* owned */
 	struct cursor in, recent; /* the window; its last quarter */
 	uint64_t late;            /* not answered in time: always in */
+	uint64_t due_ms, due_until_ms; /* the longest that "in time" was for
+	                                * anything that is in */
 };
 
 struct throttle_slot {
@@ -246,29 +248,35 @@ throttle_guard_ms(const struct throttle *t)
 	return t->spread_ms > GUARD_MIN_MS ? t->spread_ms : GUARD_MIN_MS;
 }
 
-static uint64_t
-guard_of(const struct throttle *t, const struct window *w)
-{
-	uint64_t g = throttle_guard_ms(t);
-	uint64_t max = w->rate.period_ms / GUARD_SHARE;
-
-	return g < max ? g : max;
-}
-
-/* So long after its start a slot is answered at the latest, or it is late.
- * The least guard of all windows is right for each of them. */
+/* So long after its start a slot is answered at the latest, or it is late. */
 static uint64_t
 due_after(const struct throttle *t)
 {
 	uint64_t g = throttle_guard_ms(t);
 
 	for (size_t i = 0; i < t->n; i++) {
-		uint64_t own = guard_of(t, &t->windows[i]);
+		uint64_t max = t->windows[i].rate.period_ms / GUARD_SHARE;
 
-		if (own < g)
-			g = own;
+		if (max < g)
+			g = max;
 	}
 	return t->least_ms + g;
+}
+
+/* What was in time by a longer measure than today's is still in the log. */
+static void
+remember_due(struct window *w, uint64_t due_ms, uint64_t now_ms)
+{
+	if (due_ms < w->due_ms && now_ms < w->due_until_ms)
+		return;
+	w->due_ms = due_ms;
+	w->due_until_ms = now_ms + w->rate.period_ms + due_ms;
+}
+
+static uint64_t
+guard_of(const struct throttle *t, const struct window *w)
+{
+	return w->due_ms > t->least_ms ? w->due_ms - t->least_ms : 0;
 }
 
 /* --- slots -----------------------------------------------------------------
@@ -306,6 +314,7 @@ settle(struct throttle *t, uint64_t now_ms)
 		struct window *w = &t->windows[i];
 		uint64_t quarter = now_ms - w->rate.period_ms / 4;
 
+		remember_due(w, due_ms, now_ms);
 		advance(w, now_ms);
 		cursor_move(w, &w->in,
 		    window_start(w, now_ms, guard_of(t, w), t->ahead_ms));
@@ -560,6 +569,8 @@ throttle_change(
 		    source(old, nold, rates[i].period_ms);
 
 		window_init(&t->windows[i], &rates[i], now_ms);
+		for (size_t k = 0; k < nold; k++)
+			remember_due(&t->windows[i], old[k].due_ms, now_ms);
 		if (from)
 			replay(&t->windows[i], from);
 	}

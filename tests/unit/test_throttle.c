@@ -250,6 +250,29 @@ the_time_to_ask_again_is_exact(void **state)
 	throttle_free(&t); /* twice is harmless */
 }
 
+/* One is counted late, and by the time that matters the guard is small. */
+static void
+a_smaller_guard_does_not_forget_slow_replies(void **state)
+{
+	static const struct rate r = MSG(26, 3000);
+	struct throttle *t = throttle_new(&r, 1, START);
+	struct throttle_slot *slow = throttle_take(t, START, 1);
+	uint64_t now = START + 220;
+
+	(void)state;
+	throttle_replied(&slow, now);
+	for (int i = 0; i < 25; i++) {
+		struct throttle_slot *s = throttle_take(t, now++, 1);
+
+		throttle_replied(&s, now + 1);
+	}
+	assert_int_equal(throttle_guard_ms(t), 5);
+	assert_true(throttle_when(t, now, 1) >= START + 220 + 3000 - 2);
+	throttle_change(t, &r, 1, now);
+	assert_true(throttle_when(t, now, 1) >= START + 220 + 3000 - 2);
+	throttle_free(&t);
+}
+
 static void
 what_is_given_back_may_be_used_again(void **state)
 {
@@ -409,6 +432,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_window_is_ever_exceeded),
 		cmocka_unit_test(the_time_to_ask_again_is_exact),
+		cmocka_unit_test(a_smaller_guard_does_not_forget_slow_replies),
 		cmocka_unit_test(what_is_given_back_may_be_used_again),
 		cmocka_unit_test(one_that_is_not_answered_counts_until_it_is),
 		cmocka_unit_test(a_full_window_is_not_fired_at_once),

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No window of a provider's rate is ever exceeded, as the provider counts, and
+what it allows is used.  The runs of a test are under way together."""
+import os
+
+import pytest
+
+import checker
+import harness
+
+LEARNED_US = 2500000  # until enough replies have told how steady a provider is
+
+
+class Run:
+    """A daemon with its providers, and mail for them."""
+
+    def __init__(self, start, number, *providers, rcpts=1, clock=1, **settings):
+        sink, postern, load = start
+        env = harness.test_clock(clock) if clock != 1 else None
+        self.number, self.env = number, env
+        self.sinks = [sink("--delay", "dot=%d" % delay, env=env) for delay, _ in providers]
+        rows = [harness.provider(s.port, name="p%d" % i, **more)
+                for i, (s, (_, more)) in enumerate(zip(self.sinks, providers))]
+        self.postern = postern(*rows, start=False, **settings)
+        self.postern.start(env=env)
+        self.load = load(self.postern.port, number, 4, "-R", str(rcpts))
+
+    def rows(self):
+        return [r for s in self.sinks for r in s.events()]
+
+    def wait(self, number=None):
+        for s in self.sinks:
+            s.out.wait(lambda _: len(checker.messages(self.rows())) >= (number or self.number),
+                       what="message %d" % (number or self.number))
+
+    def check(self, *rates):
+        checker.assert_never_over(self.rows(), *rates)
+
+    def check_use(self, rate, least=None):
+        """From when the spread of replies is known.  least: in place of what
+        that spread allows, on a machine that does nothing else."""
+        rows = self.rows()
+        begin = checker.messages(rows)[0]["us"] + LEARNED_US
+        late = [r for r in rows if r["event"] == "message" and r["us"] >= begin]
+        count, of, period = checker.parse_rate(rate)
+        bound = least or period / (period + max(checker.reply_spread_us(rows), 5000)) - 0.02
+        hits = checker.counted(late, of)
+        used = sum(n for _, n in hits[:-1]) / (count * (hits[-1][0] - hits[0][0]) / period)
+        assert used >= bound, "%s: %.3f used, not %.3f" % (rate, used, bound)
+
+
+@pytest.fixture
+def start(sink, postern, load):
+    return sink, postern, load
+
+
+def test_no_window_is_exceeded_and_all_of_it_is_used(start):
+    one = dict(max_connections=1)
+    quick = Run(start, 70, (20, dict(rate=["14 msg/s"])))
+    slow = Run(start, 70, (200, dict(rate=["14 msg/s"])))
+    single = Run(start, 40, (20, dict(rate=["9 msg/s"], **one)))
+    two = Run(start, 60, (20, dict(rate=["10 msg/s", "24 msg/3s"])))
+    rcpts = Run(start, 30, (20, dict(rate=["20 rcpt/s"], max_connections=3)), rcpts=5)
+    for run in (quick, slow, single, two, rcpts):
+        run.wait()
+    quick.check("14 msg/s")
+    slow.check("14 msg/s")
+    single.check("9 msg/s")
+    two.check("10 msg/s", "24 msg/3s")
+    rcpts.check("20 rcpt/s")
+    alone = os.environ.get("POSTERN_LONG")
+    quick.check_use("14 msg/s", None if alone else 0.8)
+    slow.check_use("14 msg/s", None if alone else 0.8)
+    two.check_use("24 msg/3s", 0.95 if alone else 0.8)
+
+
+def test_recipients_are_never_more_than_a_window_takes(start):
+    run = Run(start, 2, (20, dict(rate=["6 rcpt/s"])), rcpts=10)
+    run.wait(4)  # each leaves in parts
+    run.check("6 rcpt/s")
+    assert max(m["nrcpts"] for m in checker.messages(run.rows())) == 6
+
+
+def test_providers_share_a_limit(start):
+    limits = [{"name": "tenant", "rate": ["12 msg/s"], "max_connections": 3}]
+    shared = dict(limits=["tenant"])
+    run = Run(start, 36, (20, dict(rate=["8 msg/s"], **shared)), (20, shared), limits=limits,
+              groups=[{"name": "both", "members": ["p0", "p1"], "balance": "weighted"}],
+              routes=[{"name": "default", "use": ["both"]}])
+    run.wait()
+    run.check("12 msg/s")
+    checker.assert_never_over(run.sinks[0].events(), "8 msg/s")
+    assert all(checker.messages(s.events()) for s in run.sinks)
+    together = sorted((r for r in run.rows() if r["event"] in ("connected", "closed")), key=lambda r: r["us"])
+    assert checker.most_open(together) <= 3
+
+
+def on_the_way(start, rate, number, at, do):
+    """Something happens to the daemon when so many have arrived."""
+    run = Run(start, number, (20, dict(rate=rate)))
+    run.load.wait()
+    for n in at:
+        run.wait(n)
+        do(run)
+    return run
+
+
+def change(run):
+    rates = run.postern.settings["providers"][0]["rate"]
+    rates[0] = "10 msg/2s" if rates[0] != "10 msg/2s" else "12 msg/2s"
+    mark = run.postern.reload()
+    run.postern.wait_event("reloaded", since=mark)
+
+
+def restart(run):
+    run.postern.stop()
+    run.postern.start(env=run.env)
+
+
+def kill(run):
+    run.postern.kill9()
+    run.postern.start(env=run.env)
+
+
+def test_neither_a_reload_nor_a_stop_nor_a_crash_forgets(start):
+    rate = ["12 msg/2s"]
+    runs = [on_the_way(start, rate[:], 28, (5, 14), change), on_the_way(start, rate, 28, (5, 14), restart),
+            on_the_way(start, rate, 28, (5, 14), kill)]
+    for run in runs:
+        run.wait(28)
+        run.check("12 msg/2s")
