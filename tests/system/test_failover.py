@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider fails and the next takes over: at default settings, whatever it
+fails with, soon, without a duplicate; and it gets its mail again when it is
+back."""
+import datetime
+import os
+import time
+
+import pytest
+
+import certs
+import harness
+import mails
+
+MESSAGES = 20
+SESSIONS = 10  # max_connections, the default
+QUEUED = 100000 if "POSTERN_LONG" in os.environ else 10000
+
+
+def secret(directory, name, text):
+    path = directory / name
+    path.write_text(text + "\n")
+    path.chmod(0o600)
+    return str(path)
+
+
+# what goes wrong: options of the sink, settings of the provider
+# Nobody can know what became of a message whose end is out: left to the timeout,
+# which is shorter here than it is by default; then it goes out again.
+DOUBTFUL = {
+    "no-mail-to-a-flight": (["--reply", "mail=hang"], {"timeouts": {"command": "8s"}}),
+    "no-dot": (["--reply", "dot=hang", "--disable", "CHUNKING"], {"timeouts": {"dot": "8s"}}),
+}
+FAULTS = {
+    **DOUBTFUL,
+    "refused": (None, {}),
+    "reset": (["--reply", "banner=reset"], {}),
+    "no-banner": (["--reply", "banner=hang"], {}),
+    "no-ehlo": (["--reply", "ehlo=hang"], {}),
+    "no-mail": (["--reply", "mail=hang", "--disable", "CHUNKING"], {}),
+    "no-rcpt": (["--reply", "rcpt=hang", "--disable", "CHUNKING"], {}),
+    "no-data": (["--reply", "data=hang", "--disable", "CHUNKING"], {}),
+    "no-mail-one-by-one": (["--reply", "mail=hang", "--disable", "CHUNKING,PIPELINING"], {}),
+    "lost": (["--reply", "rcpt=drop", "--disable", "CHUNKING"], {}),
+    "throttled": (["--reply", "dot=454:4.7.0:Throttling failure: Maximum sending rate exceeded"], {}),
+    "busy": (["--reply", "mail=421:4.3.2:busy"], {}),
+    "login": (["--auth", "me:right"], {"user": "me", "allow_clear_auth": True}),
+    "certificate": ("tls", {"tls": "verify", "tls_name": "postern.test"}),
+    "suspended": (["--reply", "mail=550:5.7.1:Your account has been suspended"], {}),
+    "suspended-at-the-dot": (["--reply", "dot=554:5.7.1:Account suspended"], {}),
+}
+
+
+def start_faults(sink, tmp_path):
+    """{fault: (sink or None, provider)}"""
+    made = {}
+    cert = certs.make(tmp_path, "stranger", names=("other.example",))
+    for name, (options, settings) in FAULTS.items():
+        more = dict(settings)
+        if "user" in more:
+            more["password_file"] = secret(tmp_path, "secret", "wrong")
+        if options == "tls":
+            options = ["--tls", "starttls", "--certificate", cert.certificate, "--key", cert.key]
+            more["ca_file"] = cert.certificate
+        s = sink(*options, maildir=None) if options is not None else None
+        port = s.port if s else harness.free_port()
+        made[name] = (s, harness.provider(port, name=name, **more))
+    return made
+
+
+class Clock:
+    """That of the programs that are started with it."""
+
+    def __init__(self, factor):
+        self.factor, self.real, self.wall = factor, time.monotonic(), time.time()
+        self.env = harness.test_clock(factor)
+
+    def now(self):
+        """Wall clock, s."""
+        return self.wall + (time.monotonic() - self.real) * self.factor
+
+    @staticmethod
+    def times(p, *words):
+        """When each line with all the words was written."""
+        return [datetime.datetime.fromisoformat(x.split()[0].replace("Z", "+00:00")).timestamp()
+                for x in list(p.log.lines) if all(w in x for w in words)]
+
+
+def routes(names):
+    """Mail for NAME@example.net goes to NAME, else to good."""
+    return [{"name": f, "match": {"recipient": [f + "@example.net"]}, "use": [f, "good"]}
+            for f in names] + [{"name": "default", "use": ["good"]}]
+
+
+def delivered(p, fault):
+    """When each of its messages was, in ms after it came."""
+    return [int(e["delay_ms"]) for e in p.events("delivered")
+            if e["rcpt"].startswith(fault + "@") and e["provider"] == "good"]
+
+
+def test_the_next_takes_over_whatever_goes_wrong(sink, postern, tmp_path):
+    """Within 6 s, and at once for all that had not got to their final dot."""
+    faults = start_faults(sink, tmp_path)
+    good = sink(maildir=None)
+    p = postern(*[x[1] for x in faults.values()], harness.provider(good.port, name="good", max_connections=50),
+                routes=routes(faults))
+    for i in range(MESSAGES):
+        harness.send_raw(p.port, mails.plain(), recipients=["%s@example.net" % f for f in faults])
+    good.wait_messages(MESSAGES * len(faults))
+    p.wait_event("delivered", n=MESSAGES * len(faults))
+    late = {f: delivered(p, f) for f in faults}
+    touched = {f: s.stop()["rules"] for f, (s, _) in faults.items()
+               if s and FAULTS[f][0][1].split("=")[0] in ("mail", "rcpt", "data", "dot")}
+    logins = len([1 for e in p.events("provider.alert") if e["class"] == "auth"])
+    alerts = {e["provider"]: e for e in p.events("provider.alert")}
+    stalled = {e["provider"] for e in p.events("provider.stalled")}
+    probes = {f: s.stop()["connections"] for f, (s, _) in faults.items() if s}
+    unsure = {e["provider"] for e in p.events("unsure")}
+    p.stop()
+    n = good.stop()
+    assert n["messages"] == MESSAGES * len(faults), "a duplicate, or a bounce"
+    for f in faults:
+        assert len(late[f]) == MESSAGES, f
+        doubtful = SESSIONS if f in DOUBTFUL else 0
+        assert min(late[f]) < 6000, (f, sorted(late[f]))
+        # the others no later than this machine can carry them
+        assert sorted(late[f])[-1 - doubtful] < 9900, (f, sorted(late[f]))
+    assert unsure == set(DOUBTFUL)
+    assert all(x <= SESSIONS for x in touched.values()), touched
+    assert all(x <= SESSIONS + 6 for x in probes.values()), probes
+    assert set(alerts) == {"login", "certificate", "suspended", "suspended-at-the-dot"}
+    assert all("reload" in e["advice"] for e in alerts.values())
+    assert logins == 1 and probes["login"] <= 3
+    assert stalled == {f for f in faults if f.startswith("no-")}
+
+
+@pytest.mark.skipif(not harness.SANITIZED, reason="built without the test clock")
+def test_it_gets_its_mail_again(sink, postern):
+    """After refusals and after silence, within 75 s of its return."""
+    good, hung = sink(maildir=None), sink("--reply", "banner=hang", maildir=None)
+    port = {"refused": harness.free_port(), "hung": hung.port}
+    clock = Clock(20)
+    p = postern(*[harness.provider(port[f], name=f) for f in port],
+                harness.provider(good.port, name="good", max_connections=50),
+                routes=routes(port), start=False)
+    p.start(env=clock.env)
+    for i in range(5):  # refusals that open it
+        harness.send_raw(p.port, mails.plain(), recipients=[f + "@example.net" for f in port])
+        good.wait_messages(2 * i + 2)
+    for f, n in (("refused", 9), ("hung", 4)):  # by then it is open for a minute
+        p.wait_event("provider.trouble", n=n, provider=f)
+    assert len(p.events("provider.trouble")) < 20, "a handful of probes"
+    hung.stop()
+    mark, since = p.log.mark(), clock.now()
+    back = {f: sink(maildir=None, port=port[f]) for f in port}
+    for f in port:
+        p.wait_event("provider.up", provider=f, since=mark)
+        harness.send_raw(p.port, mails.plain(), recipients=[f + "@example.net"])
+        back[f].wait_messages(1)
+        assert clock.times(p, "event=provider.up", "provider=" + f)[-1] - since < 75, f
+    p.stop()
+    assert good.stop()["messages"] == 10
+
+
+
+def commits(p):
+    """The store's two meta pages: each commit changes one of them."""
+    with open(p.spool / "data.mdb", "rb") as f:
+        return f.read(2 * 4096)
+
+
+@pytest.mark.skipif(not harness.SANITIZED, reason="built without the test clock")
+def test_an_hour_without_any_provider(sink, postern, load):
+    """Memory, spool and attempts stay as they are; then all leaves, in order."""
+    port, clock = harness.free_port(), Clock(900)
+    # a second of the real clock is a quarter of an hour of this one
+    p = postern(harness.provider(port, max_connections=1, timeouts={"dot": "1h"}), start=False)
+    p.start(env=clock.env)
+    assert load(p.port, QUEUED, 10, "-s", "1000").result()["acked"] == QUEUED
+    at = clock.now()
+    p.wait_event("provider.down")
+    before, rss, spent = commits(p), p.rss_anon_kib(), len(p.events("provider.trouble"))
+    harness.wait_until(lambda: clock.now() - at > 3600, what="an hour")
+    assert commits(p) == before, "something was written meanwhile"
+    assert p.rss_anon_kib() - rss < 8192
+    tried = len(p.events("provider.trouble")) - spent
+    assert 40 <= tried <= 90, "once a minute"
+    s = sink("--disable", "CHUNKING", port=port, maildir=None)
+    got = [m["number"] for m in s.wait_messages(QUEUED, timeout=harness.LONG * 10)]
+    p.stop()
+    n = s.stop()
+    # no more out of order than ten clients were when they sent
+    assert max(abs(i - x) for i, x in enumerate(got)) < 100
+    assert (n["different"], n["duplicates"], n["damaged"], n["most_open"]) == (QUEUED, 0, 0, 1)
