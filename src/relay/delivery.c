@@ -16,6 +16,7 @@
 
 #include "relay/agenda.h"
 #include "relay/domains.h"
+#include "relay/doubt.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/way.h"
@@ -137,6 +138,7 @@ delivery_free(struct delivery **dp)
 	assert(d->magic == DELIVERY_MAGIC && d->nsettles == 0);
 	count(d, (size_t)-1);
 	d->line->nheld--;
+	doubt_forget(d);
 	list_remove(&d->node);
 	heap_del(&d->relay->quick, &d->wake);
 	keyset_del(d->relay->inhand, &d->inhand);
@@ -345,7 +347,8 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		.require_tls = says_require_tls(d, p),
 		.auth_unknown = (e->flags & ENVELOPE_AUTH) != 0,
 		.mt_priority = e->mt_priority,
-		.size = e->size };
+		.size = e->size,
+		.hold_end = delivery_route(d)->on_doubt == RELAY_DOUBT_HOLD };
 	if (e->by_ms != 0)
 		say_by(d);
 	if (delivery_is_in_memory(d))
@@ -448,6 +451,19 @@ end_rcpt(struct delivery *d, struct delivery_rcpt *rcpt,
 	delivery_reply_set(&rcpt->reply, o->code, o->enhanced, o->text);
 }
 
+static void
+doubt_rcpt(struct delivery_rcpt *rcpt, const struct outcome *o)
+{
+	char text[600];
+
+	if (rcpt->state != DELIVERY_ACCEPTED && rcpt->state != DELIVERY_IN_TXN)
+		return;
+	snprintf(text, sizeof text, "nobody knows whether it was delivered: %s",
+	    o->text);
+	rcpt->state = DELIVERY_DOUBT;
+	delivery_reply_set(&rcpt->reply, 0, "4.4.2", text);
+}
+
 void
 delivery_end(
     struct delivery *d, const struct outcome *o, const struct verdict *v)
@@ -458,8 +474,12 @@ delivery_end(
 	note_wait(d, v);
 	if (v->class == VERDICT_OK)
 		receipt_read(d->receipt, o->text);
-	for (uint32_t i = 0; i < d->txn.nrcpts; i++)
-		end_rcpt(d, &d->rcpts[d->slot[i]], o, row);
+	for (uint32_t i = 0; i < d->txn.nrcpts; i++) {
+		if (doubt_is(d, o))
+			doubt_rcpt(&d->rcpts[d->slot[i]], o);
+		else
+			end_rcpt(d, &d->rcpts[d->slot[i]], o, row);
+	}
 	if (v->class != VERDICT_OK)
 		delivery_reply_set(&d->reply, o->code, o->enhanced, o->text);
 	txn_done(d);

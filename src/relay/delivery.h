@@ -22,6 +22,7 @@
 
 struct agenda_line;
 struct domains;
+struct doubt;
 struct envelope;
 struct provider;
 struct relay;
@@ -54,6 +55,8 @@ enum delivery_rcpt_state {
 	DELIVERY_DONE,
 	DELIVERY_LATER, /* stays queued, by the schedule */
 	DELIVERY_DEAD,
+	DELIVERY_HANDED, /* dead here; another route takes it over */
+	DELIVERY_DOUBT,  /* perhaps done: held for an operator */
 };
 
 struct delivery_reply {
@@ -105,6 +108,9 @@ struct delivery {
 	uint64_t why_provider, why_delivered; /* id; its count at the first */
 	bool later;            /* somebody said 4xx about the message */
 	bool cost_session;     /* one was lost with it in hand */
+	struct doubt *doubt;   /* operation under way, or NULL */
+	bool doubted;          /* the spool has it in doubt */
+	bool handed;           /* it came over from another route */
 	bool unsure;           /* may have been delivered already */
 	bool corrupt;          /* what the store has is not what was accepted */
 	enum spool_hold lacks; /* what a provider did not offer */

@@ -22,6 +22,7 @@
 #include "relay/backoff.h"
 #include "relay/balance.h"
 #include "relay/delivery.h"
+#include "relay/doubt.h"
 #include "relay/identity.h"
 #include "relay/overdue.h"
 #include "relay/park.h"
@@ -301,7 +302,7 @@ split(struct provider *p, const struct delivery *d, uint32_t nrcpts)
 static void
 same(struct delivery *d, struct provider *p, enum verdict_class class)
 {
-	if (class == VERDICT_UNSURE) {
+	if (class == VERDICT_UNSURE && !d->txn.hold_end) {
 		d->prefer = p->id;
 		note_trouble(d, p, class);
 		if (p->relay->draining)
@@ -399,7 +400,7 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 	struct provider *p = s->provider;
 	struct relay *r = d->relay;
 
-	if (is_unsure(v, o)) {
+	if (is_unsure(v, o) && !doubt_is(d, o)) {
 		d->unsure = true;
 		relay_log_unsure(d, o);
 	}
@@ -413,6 +414,7 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 		settle_final(d);
 	} else {
 		settle_interim(d);
+		doubt_over(d);
 		go_on(d, p, v->class);
 	}
 	if (p->nwaiting > 0 && !provider_is_usable(p, relay_now_ms(r)))

@@ -21,10 +21,16 @@ static const struct log_event event_parked =
 	{ "parked", LOG_LEVEL_WARN };
 static const struct log_event event_poison =
 	{ "message.poison", LOG_LEVEL_ERROR };
+static const struct log_event event_handed =
+	{ "handed", LOG_LEVEL_INFO };
+static const struct log_event event_doubt =
+	{ "doubt", LOG_LEVEL_WARN };
 static const struct log_event event_unsure =
 	{ "unsure", LOG_LEVEL_WARN };
 static const struct log_event event_notice =
 	{ "notice", LOG_LEVEL_INFO };
+static const struct log_event event_notice_capped =
+	{ "notice.capped", LOG_LEVEL_WARN };
 static const struct log_event event_corrupt =
 	{ "content.corrupt", LOG_LEVEL_ERROR };
 static const struct log_event event_unreadable =

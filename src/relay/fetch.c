@@ -128,6 +128,7 @@ loaded(struct delivery *d, int result, struct spool_loaded *l,
 		return;
 	}
 	d->attempts = l->attempts;
+	d->handed = l->handed;
 	if (d->purpose == DELIVERY_OVERDUE)
 		delivery_set_key(d, &l->key);
 	if (!delivery_open(d, l->env)) {

@@ -18,6 +18,7 @@
 #include "postern/spool/spool.h"
 
 #include "relay/delivery.h"
+#include "relay/ration.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 
@@ -123,7 +124,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 		.now_ms = clock_wall_ms(),
 		.arrival_ms = e->arrival_ms,
 		.envid = str_of(e->envid),
-		.release_ms = e->release_ms,
+		.release_ms = e->flags & ENVELOPE_REVIVED ? 0 : e->release_ms,
 		.by_ms = e->by_ms,
 		.nrcpts = n->nrcpts,
 		.rcpts = n->rcpts };
@@ -227,12 +228,48 @@ begin(struct notice *n, const struct delivery *d)
 	return true;
 }
 
+/* Beyond the cap nobody is told: the message is kept, with a cause of its own.
+ */
+static bool
+is_capped(struct notice *n)
+{
+	struct relay *r = n->d->relay;
+
+	if (n->nrcpts == 0 || !r->set->bounce_rate ||
+	    ration_take(&r->notices, r->set->bounce_rate, relay_now_ms(r)))
+		return false;
+	relay_log_notice_capped(n->d);
+	free(n->rcpts);
+	return true;
+}
+
+static void
+keep_quiet(struct delivery *d)
+{
+	for (uint32_t i = 0; i < d->nrcpts; i++)
+		d->rcpts[i].quiet |= d->rcpts[i].state == DELIVERY_DEAD;
+	d->cause = "bounce capped";
+}
+
+uint32_t
+notices_route(const struct delivery *d)
+{
+	const struct relay_settings *set = d->relay->set;
+
+	for (size_t i = 0; set->bounce_route && i < set->nroutes; i++) {
+		if (strcmp(set->routes[i].name, set->bounce_route) == 0)
+			return set->routes[i].id;
+	}
+	return d->key.route;
+}
+
 struct envelope *
-notices_make(const struct delivery *d)
+notices_make(struct delivery *d)
 {
 	const struct relay_settings *set = d->relay->set;
 	uint32_t dead = delivery_count(d, DELIVERY_DEAD);
 	bool relayed = false;
+	size_t failures;
 	struct notice n;
 
 	for (uint32_t i = 0; i < d->nrcpts && !relayed; i++)
@@ -242,12 +279,17 @@ notices_make(const struct delivery *d)
 	n.rcpts = mem_array(d->nrcpts, sizeof *n.rcpts);
 	if (set->bounce_to != RELAY_BOUNCE_NONE)
 		add_failures(&n);
-	if (n.nrcpts > 0 && set->bounce_to == RELAY_BOUNCE_ADDRESS)
+	failures = n.nrcpts;
+	if (failures > 0 && set->bounce_to == RELAY_BOUNCE_ADDRESS)
 		n.to = set->bounce_address; /* failures only: success is the
 		                               sender's affair */
 	else
 		add_relayed(&n);
-	return make(&n);
+	if (!is_capped(&n))
+		return make(&n);
+	if (failures > 0)
+		keep_quiet(d);
+	return NULL;
 }
 
 struct envelope *
@@ -277,5 +319,5 @@ notices_delay(const struct delivery *d)
 		to->last_attempt_ms = 0;
 		to->retry_until_ms = delivery_since_ms(d) + give_up_ms;
 	}
-	return make(&n);
+	return is_capped(&n) ? NULL : make(&n);
 }

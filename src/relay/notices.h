@@ -8,11 +8,15 @@
 #ifndef RELAY_NOTICES_H
 #define RELAY_NOTICES_H
 
+#include <stdint.h>
+
 struct delivery;
 struct envelope;
 
 /* What the recipients' states call for; NULL: nothing. */
-struct envelope *notices_make(const struct delivery *d);
+struct envelope *notices_make(struct delivery *d);
+/* The id of the route that a notice about it leaves by. */
+uint32_t notices_route(const struct delivery *d);
 /* For those still to do; NULL: nobody wants to know. */
 struct envelope *notices_delay(const struct delivery *d);
 

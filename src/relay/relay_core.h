@@ -15,6 +15,8 @@
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
+#include "relay/ration.h"
+
 #define RELAY_MAGIC 0x7265616cu
 
 struct agenda;
@@ -70,11 +72,12 @@ struct relay {
 	struct list unsettled; /* deliveries whose settling must be repeated */
 	size_t nheld; /* keys in hand before they are sent or settled */
 	size_t nheld_of[SPOOL_PRIORITIES];
-	size_t nsending;  /* deliveries in a transaction */
-	size_t nsettling; /* settlings not yet answered */
-	size_t nswept;    /* deliveries that the sweeper took */
-	size_t nsessions; /* of all providers */
-	uint64_t next_id; /* of providers, sessions */
+	size_t nsending;       /* deliveries in a transaction */
+	size_t nsettling;      /* settlings not yet answered */
+	size_t nswept;         /* deliveries that the sweeper took */
+	size_t nsessions;      /* of all providers */
+	uint64_t next_id;      /* of providers, sessions */
+	struct ration notices; /* made lately */
 	struct timer *wake;
 	struct timer *tick; /* once a second while there is something to do */
 	bool pump_due;

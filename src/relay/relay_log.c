@@ -53,6 +53,8 @@ event_of(const struct delivery_rcpt *rcpt)
 {
 	if (rcpt->state == DELIVERY_DONE)
 		return &event_delivered;
+	if (rcpt->state == DELIVERY_DOUBT)
+		return &event_doubt;
 	if (rcpt->state == DELIVERY_DEAD)
 		return rcpt->quiet ? &event_dead : &event_bounced;
 	return &event_deferred;
@@ -92,6 +94,7 @@ relay_log_results(const struct delivery *d, int64_t due_ms)
 		const struct delivery_rcpt *rcpt = &d->rcpts[i];
 
 		if (!rcpt->settled && (rcpt->state == DELIVERY_DONE ||
+		                          rcpt->state == DELIVERY_DOUBT ||
 		                          rcpt->state == DELIVERY_DEAD ||
 		                          rcpt->state == DELIVERY_LATER))
 			log_rcpt(d, rcpt, due_ms);
@@ -102,7 +105,9 @@ void
 relay_log_delivered_so_far(const struct delivery *d)
 {
 	for (uint32_t i = 0; i < d->nrcpts; i++) {
-		if (d->rcpts[i].state == DELIVERY_DONE && !d->rcpts[i].settled)
+		if ((d->rcpts[i].state == DELIVERY_DONE ||
+		        d->rcpts[i].state == DELIVERY_DOUBT) &&
+		    !d->rcpts[i].settled)
 			log_rcpt(d, &d->rcpts[i], 0);
 	}
 }
@@ -122,6 +127,7 @@ relay_log_parked(const struct delivery *d, enum spool_hold why)
 		[SPOOL_HOLD_DAMAGED] = "damaged",
 		[SPOOL_HOLD_BINARY] = "binary",
 		[SPOOL_HOLD_DELIVERBY] = "deliverby",
+		[SPOOL_HOLD_DOUBT] = "doubt",
 	};
 	bool poison = why == SPOOL_HOLD_POISON;
 	struct log_line l;
@@ -133,6 +139,26 @@ relay_log_parked(const struct delivery *d, enum spool_hold why)
 		put_reply(&l, d->reply.code, d->reply.enhanced, d->reply.text);
 	}
 	log_end(&l);
+}
+
+void
+relay_log_handed(const struct delivery *d, const char *route)
+{
+	for (uint32_t i = 0; i < d->nrcpts; i++) {
+		const struct delivery_rcpt *rcpt = &d->rcpts[i];
+		struct log_line l;
+
+		if (rcpt->state != DELIVERY_HANDED)
+			continue;
+		log_begin(&l, &event_handed, d->key.mid, 0);
+		log_cstr(&l, "route", route);
+		log_cstr(&l, "rcpt", d->env->rcpts[rcpt->index].address);
+		if (d->cause)
+			log_cstr(&l, "cause", d->cause);
+		put_reply(&l, rcpt->reply.code, rcpt->reply.enhanced,
+		    rcpt->reply.text);
+		log_end(&l);
+	}
 }
 
 void
@@ -168,6 +194,12 @@ say(const struct log_event *ev, const struct delivery *d, const char *text)
 	log_begin(&l, ev, d->key.mid, 0);
 	log_cstr(&l, "text", text);
 	log_end(&l);
+}
+
+void
+relay_log_notice_capped(const struct delivery *d)
+{
+	say(&event_notice_capped, d, "bounce.rate allows no other one now");
 }
 
 void

@@ -21,7 +21,10 @@ struct verdict;
 void relay_log_results(const struct delivery *d, int64_t due_ms);
 void relay_log_delivered_so_far(const struct delivery *d);
 void relay_log_parked(const struct delivery *d, enum spool_hold why);
+/* Its recipients that another route takes over. */
+void relay_log_handed(const struct delivery *d, const char *route);
 void relay_log_unsure(const struct delivery *d, const struct outcome *o);
+void relay_log_notice_capped(const struct delivery *d);
 void relay_log_notice(const struct delivery *d, const struct envelope *notice);
 void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);

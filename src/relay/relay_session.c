@@ -26,6 +26,7 @@
 #include "relay/delivery.h"
 #include "relay/dial.h"
 #include "relay/dispatch.h"
+#include "relay/doubt.h"
 #include "relay/fetch.h"
 #include "relay/outflow.h"
 #include "relay/provider.h"
@@ -471,10 +472,13 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	learn_pace(s, STALL_MESSAGE, o->io == OUTCOME_REPLY);
 	s->wants = false;
 	fetch_forget(&s->job);
+	doubt_forget(d);
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
 	own = v.class;
 	review_verdict(&v, d, s, o);
+	if (doubt_is(d, o))
+		v.class = VERDICT_UNSURE;
 	if (v.class == VERDICT_UNFIT && !is_as_known(s)) {
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;
@@ -580,7 +584,8 @@ make_client(struct relay_session *s)
 		.done = on_done,
 		.next = on_next,
 		.content = outflow_want,
-		.lost = on_lost };
+		.lost = on_lost,
+		.hold = doubt_begin };
 	const struct relay_provider *set = s->provider->set;
 	bool verified = set->tls == RELAY_TLS_VERIFY;
 	struct smtp_client_settings settings = {
@@ -734,6 +739,8 @@ relay_session_waits(const struct relay_session *s)
 {
 	if (s->phase == POOL_CONNECTING)
 		return true;
+	if (s->nin_hand > 0 && s->in_hand[0]->doubt)
+		return false; /* for our own spool */
 	return (s->phase == POOL_BUSY || s->phase == POOL_DRAINING) && !s->job;
 }
 

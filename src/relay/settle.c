@@ -16,6 +16,7 @@
 #include "relay/backoff.h"
 #include "relay/delivery.h"
 #include "relay/notices.h"
+#include "relay/overdue.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 
@@ -33,8 +34,10 @@ result(struct spool_rcpt_result *out, const struct delivery_rcpt *rcpt)
 	out->state = ENVELOPE_QUEUED;
 	if (rcpt->state == DELIVERY_DONE)
 		out->state = ENVELOPE_DELIVERED;
-	else if (rcpt->state == DELIVERY_DEAD)
+	else if (rcpt->state == DELIVERY_DEAD || rcpt->state == DELIVERY_HANDED)
 		out->state = ENVELOPE_DEAD;
+	else if (rcpt->state == DELIVERY_DOUBT)
+		out->state = ENVELOPE_DOUBT;
 	out->code = reply->code;
 	memcpy(out->enhanced, reply->enhanced, sizeof out->enhanced);
 	snprintf(
@@ -46,10 +49,11 @@ is_told(const struct delivery_rcpt *rcpt, bool only_done)
 {
 	if (rcpt->settled)
 		return false;
-	if (only_done)
-		return rcpt->state == DELIVERY_DONE;
-	return rcpt->state == DELIVERY_DONE || rcpt->state == DELIVERY_DEAD ||
-	       rcpt->state == DELIVERY_LATER;
+	if (rcpt->state == DELIVERY_DONE || rcpt->state == DELIVERY_DOUBT)
+		return true;
+	return !only_done && (rcpt->state == DELIVERY_DEAD ||
+	                         rcpt->state == DELIVERY_HANDED ||
+	                         rcpt->state == DELIVERY_LATER);
 }
 
 static struct spool_settle *
@@ -65,7 +69,7 @@ make(struct delivery *d, bool only_done)
 		if (!is_told(&d->rcpts[i], only_done))
 			continue;
 		result(&op->results[op->nresults++], &d->rcpts[i]);
-		d->rcpts[i].settled = d->rcpts[i].state == DELIVERY_DONE;
+		d->rcpts[i].settled = is_told(&d->rcpts[i], true);
 	}
 	op->key = d->key;
 	op->next_due_ms = d->key.due_ms;
@@ -127,10 +131,11 @@ submit(struct delivery *d, struct spool_settle *op)
 	op->op.reply_to = d->relay->box;
 	op->op.done = on_settled;
 	op->op.arg = d;
+	d->doubted = false;
 	if (d->child && d->phase == DELIVERY_SETTLING) {
 		op->child = envelope_ref(d->child);
 		op->child_delivery =
-		    (struct spool_delivery){ .route = d->key.route,
+		    (struct spool_delivery){ .route = notices_route(d),
 			    .priority = d->key.priority,
 			    .lane = d->key.lane,
 			    .due_ms = clock_wall_ms() };
@@ -154,17 +159,62 @@ apply_attempts(struct delivery *d)
 	}
 }
 
+/* The route that takes over what is dead on d's, or NULL.  Never one after the
+ * other, nor what no time is left for or what cannot be sent at all. */
+static const struct relay_route *
+heir_of(const struct delivery *d)
+{
+	const struct relay_settings *set = d->relay->set;
+	const char *name = delivery_route(d)->on_dead;
+
+	if (!name || d->handed || d->corrupt || overdue_is(d))
+		return NULL;
+	for (size_t i = 0; i < set->nroutes; i++) {
+		if (strcmp(set->routes[i].name, name) == 0)
+			return &set->routes[i];
+	}
+	return NULL;
+}
+
+static const struct relay_route *
+hand_over(struct delivery *d)
+{
+	const struct relay_route *to = heir_of(d);
+
+	for (uint32_t i = 0; to && i < d->nrcpts; i++) {
+		if (d->rcpts[i].state == DELIVERY_DEAD)
+			d->rcpts[i].state = DELIVERY_HANDED;
+	}
+	return delivery_count(d, DELIVERY_HANDED) > 0 ? to : NULL;
+}
+
+static void
+put_heir(struct spool_settle *op, const struct relay_route *to)
+{
+	op->hands_over = true;
+	op->over_to = (struct spool_delivery){ .route = to->id,
+		.priority = op->key.priority,
+		.lane = op->key.lane,
+		.due_ms = clock_wall_ms() };
+}
+
 static void
 finish(struct delivery *d, int64_t due_ms, bool count)
 {
+	const struct relay_route *heir;
 	struct spool_settle *op;
 
 	if (count)
 		apply_attempts(d);
+	heir = hand_over(d);
 	if (!d->child)
 		d->child = notices_make(d);
 	relay_log_results(d, due_ms);
+	if (heir)
+		relay_log_handed(d, heir->name);
 	op = make(d, false);
+	if (heir)
+		put_heir(op, heir);
 	op->next_due_ms = due_ms;
 	op->count_attempt = count;
 	delivery_set_phase(d, DELIVERY_SETTLING);

@@ -7,9 +7,9 @@
  *   C RCPT TO:<b@y>  the client has written this line (c: without its CRLF)
  *   E ready          the owner was told this
  *   send NAME, next NAME, content TEXT, last TEXT, unread, secured, quit,
- * release, release, noop, rested, unchain (take_back), lost TEXT, late TEXT,
- * awaits STAGE, dot yes|no     the owner acts or asks (in content and last "~"
- * is CRLF)
+ *   release, noop, rested, unchain (take_back), lost TEXT, late TEXT,
+ *   awaits STAGE, dot yes|no     the owner acts or asks
+ *   (in content and last "~" is CRLF)
  *
  * A block of S lines is fed as one piece, byte by byte, or cut at random; then
  * all C and E lines up to the next act must be exactly what happened.
