@@ -73,7 +73,7 @@ class Clock:
 
     def __init__(self, factor):
         self.factor, self.real, self.wall = factor, time.monotonic(), time.time()
-        self.env = harness.test_clock(factor)
+        self.env = harness.shared_clock(factor)
 
     def now(self):
         """Wall clock, s."""
@@ -134,7 +134,7 @@ def test_the_next_takes_over_whatever_goes_wrong(sink, postern, tmp_path):
     assert stalled == {f for f in faults if f.startswith("no-")}
 
 
-@pytest.mark.skipif(not harness.SANITIZED, reason="built without the test clock")
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
 def test_it_gets_its_mail_again(sink, postern):
     """After refusals and after silence, within 75 s of its return."""
     good, hung = sink(maildir=None), sink("--reply", "banner=hang", maildir=None)
@@ -169,7 +169,7 @@ def commits(p):
         return f.read(2 * 4096)
 
 
-@pytest.mark.skipif(not harness.SANITIZED, reason="built without the test clock")
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
 def test_an_hour_without_any_provider(sink, postern, load):
     """Memory, spool and attempts stay as they are; then all leaves, in order."""
     port, clock = harness.free_port(), Clock(900)
