@@ -25,10 +25,17 @@ struct proof {
 	unsigned char mac[DIGEST_LEN];
 };
 
+struct known {
+	struct list in_table; /* the oldest is the first */
+	uint64_t client, until_ms;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list failures = { &failures, &failures };
 static struct list proofs = { &proofs, &proofs };
-static struct map *failures_by_key, *proofs_by_key; /* NULL: nothing yet */
+static struct list known = { &known, &known };
+/* NULL: nothing yet */
+static struct map *failures_by_key, *proofs_by_key, *known_by_client;
 static unsigned char secret[DIGEST_LEN];
 
 static void
@@ -38,6 +45,7 @@ open_table(void)
 		return;
 	failures_by_key = map_new();
 	proofs_by_key = map_new();
+	known_by_client = map_new();
 	rand_bytes(secret, sizeof secret);
 }
 
@@ -204,6 +212,49 @@ keep_proof(const struct login *l, uint64_t now_ms)
 	(void)map_put(proofs_by_key, front_of(p->mac), p);
 }
 
+/* --- clients that are known --------------------------------------------------
+ */
+
+static void
+drop_known(struct known *k)
+{
+	list_remove(&k->in_table);
+	(void)map_del(known_by_client, k->client);
+	free(k);
+}
+
+static void
+keep_known(uint64_t client, uint64_t now_ms)
+{
+	struct known *k = map_get(known_by_client, client);
+
+	if (k == NULL) {
+		if (map_count(known_by_client) >= LOGINS_KNOWN_MAX)
+			drop_known(LIST_OF(known.next, struct known, in_table));
+		k = mem_new(sizeof *k);
+		k->client = client;
+		list_init(&k->in_table);
+		(void)map_put(known_by_client, client, k);
+	}
+	k->until_ms = now_ms + LOGINS_KNOWN_MS;
+	list_remove(&k->in_table);
+	list_push(&known, &k->in_table);
+}
+
+bool
+logins_is_known(uint64_t client, uint64_t now_ms)
+{
+	const struct known *k;
+	bool is_known;
+
+	pthread_mutex_lock(&lock);
+	open_table();
+	k = map_get(known_by_client, client);
+	is_known = k != NULL && k->until_ms > now_ms;
+	pthread_mutex_unlock(&lock);
+	return is_known;
+}
+
 /* --- the door ----------------------------------------------------------------
  */
 
@@ -245,6 +296,7 @@ logins_right(const struct login *l, uint64_t now_ms)
 	f = map_get(failures_by_key, failures_key(l->client, l->user));
 	if (f != NULL)
 		drop_failures(f);
+	keep_known(l->client, now_ms);
 	if (l->password.len > 0)
 		keep_proof(l, now_ms);
 	pthread_mutex_unlock(&lock);
@@ -273,8 +325,11 @@ logins_forget(void)
 		    LIST_OF(failures.next, struct failures, in_table));
 	while (!list_empty(&proofs))
 		drop_proof(LIST_OF(proofs.next, struct proof, in_table));
+	while (!list_empty(&known))
+		drop_known(LIST_OF(known.next, struct known, in_table));
 	map_free(&failures_by_key);
 	map_free(&proofs_by_key);
+	map_free(&known_by_client);
 	mem_wipe(secret, sizeof secret);
 	pthread_mutex_unlock(&lock);
 }

@@ -11,6 +11,9 @@
  * limits: as many failures as its rates count may come at once, and over their
  * time as many are forgotten, one by one.
  *
+ * Whose login was right lately is known for a while: such a client need not
+ * wait behind those who guess.
+ *
  * A login that was right is remembered by an HMAC under a key of this process,
  * so that a busy client pays the hash once.  Such a login is taken from a
  * client that is stopped for its other names: somebody else may share its
@@ -32,6 +35,8 @@ enum {
 	LOGINS_FAILURES_MAX = 65536,
 	LOGINS_PROOFS_MAX = 16384, /* the same of logins that were right */
 	LOGINS_PROOF_MS = 600000,  /* then the hash is due again */
+	LOGINS_KNOWN_MAX = 16384,  /* the same of clients */
+	LOGINS_KNOWN_MS = 86400000,
 };
 
 struct logins_limits {
@@ -51,6 +56,8 @@ enum logins_answer { LOGINS_PROVEN, LOGINS_TRY, LOGINS_LIMITED };
 
 MUST_CHECK enum logins_answer logins_ask(
     const struct login *l, uint64_t now_ms);
+/* Had this client a login that was right, whoever's? */
+bool logins_is_known(uint64_t client, uint64_t now_ms);
 void logins_right(const struct login *l, uint64_t now_ms);
 /* true: with this one a limit is reached. */
 bool logins_wrong(const struct login *l, uint64_t now_ms);

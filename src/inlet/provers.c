@@ -2,6 +2,7 @@
 #include "inlet/provers.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "postern/base/clock.h"
+#include "postern/base/list.h"
 #include "postern/base/map.h"
 #include "postern/base/mem.h"
 #include "postern/inlet/password.h"
@@ -16,27 +18,42 @@
 #include "postern/io/helper.h"
 #include "postern/smtp/scram.h"
 
-#define GIVE_WAY 15 /* nice(2) of a thread that hashes */
+#define GIVE_WAY 15     /* nice(2) of a thread that hashes soon */
+#define GIVE_ALL_WAY 19 /* of the others, where they cannot be idle */
+
+enum which { QUEUE_SOON, QUEUE_IDLE, QUEUES };
+
+struct queue {
+	struct list waiting; /* questions */
+	size_t nwaiting;
+	unsigned running;       /* handed to the threads, not back yet */
+	struct helper *threads; /* made for the first question */
+};
 
 struct provers {
 	struct mailbox *answers; /* borrowed */
-	struct helper *threads;  /* made for the first question */
-	struct map *asked;       /* session -> its question, while it waits */
-	struct map *clients;     /* client -> questions as a pointer */
-	size_t open;             /* not delivered yet */
+	struct queue queue[QUEUES];
+	unsigned nthreads;     /* of a queue */
+	uint32_t strangers;    /* of late, in QUEUE_SOON */
+	uint64_t strangers_ms; /* the count is of then */
+	struct map *asked;     /* session -> its question, while it waits */
+	struct map *clients;   /* client -> questions as a pointer */
+	size_t open;           /* not delivered yet */
 	_Atomic bool is_ending;
 };
 
 struct question {
 	struct helper_job job; /* first */
+	struct list node;
 	struct provers *provers;
+	enum which queue;
 	uint64_t session, client, serial;
 	struct logins_limits limits;
 	void (*answer)(void *arg, enum provers_answer a); /* NULL: forgotten */
 	void *arg;
-	enum provers_answer said;
-	bool is_known;
-	char *hash; /* owned; NULL: verifier */
+	bool is_known, is_hashed, fits;
+	enum provers_answer said; /* without is_hashed */
+	char *hash;               /* owned; NULL: verifier */
 	struct scram_verifier verifier;
 	size_t nuser, npassword;
 	char text[]; /* user, password */
@@ -46,27 +63,22 @@ struct question {
  * ----------------------------------------------------
  */
 
-static struct login
-login_of(const struct question *q)
-{
-	return (struct login){
-		.client = q->client,
-		.serial = q->serial,
-		.user = { q->text, q->nuser },
-		.password = { q->text + q->nuser, q->npassword },
-		.limits = q->limits,
-	};
-}
-
-/* On Linux it is the thread that is nice, not the process. */
+/* On Linux it is the thread that is nice, not the process.  A thread that is
+ * merely nice runs on for some ms when one that moves mail is woken on its
+ * processor; an idle one is off at once. */
 static void
-give_way(void)
+give_way(enum which q)
 {
 	static _Thread_local bool is_done;
+	const struct sched_param none = { 0 };
 
-	if (!is_done)
-		(void)setpriority(PRIO_PROCESS, 0, GIVE_WAY);
+	if (is_done)
+		return;
 	is_done = true;
+	if (q == QUEUE_SOON)
+		(void)setpriority(PRIO_PROCESS, 0, GIVE_WAY);
+	else if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+		(void)setpriority(PRIO_PROCESS, 0, GIVE_ALL_WAY);
 }
 
 static bool
@@ -78,35 +90,16 @@ fits(const struct question *q, struct str password)
 	return same && q->is_known;
 }
 
-static enum provers_answer
-prove(const struct question *q)
-{
-	struct login l = login_of(q);
-
-	if (atomic_load(&q->provers->is_ending))
-		return PROVERS_LIMITED;
-	switch (logins_ask(&l, clock_mono_ms())) {
-	case LOGINS_PROVEN:
-		return PROVERS_RIGHT;
-	case LOGINS_LIMITED:
-		return PROVERS_LIMITED;
-	case LOGINS_TRY:
-		break;
-	}
-	if (fits(q, l.password)) {
-		logins_right(&l, clock_mono_ms());
-		return PROVERS_RIGHT;
-	}
-	return logins_wrong(&l, clock_mono_ms()) ? PROVERS_LAST : PROVERS_WRONG;
-}
-
+/* Takes no lock that others wait for: it may be off its processor for long. */
 static void
 run(struct helper_job *job)
 {
 	struct question *q = (struct question *)(void *)job;
 
-	give_way();
-	q->said = prove(q);
+	give_way(q->queue);
+	if (!atomic_load(&q->provers->is_ending))
+		q->fits =
+		    fits(q, (struct str){ q->text + q->nuser, q->npassword });
 }
 
 /* --- the inlet's thread
@@ -139,6 +132,62 @@ set_count(struct provers *p, uint64_t client, uint32_t n)
 		(void)map_put(p->clients, client, (void *)(uintptr_t)n);
 }
 
+static struct login
+login_of(const struct question *q)
+{
+	return (struct login){
+		.client = q->client,
+		.serial = q->serial,
+		.user = { q->text, q->nuser },
+		.password = { q->text + q->nuser, q->npassword },
+		.limits = q->limits,
+	};
+}
+
+static enum provers_answer
+conclude(const struct question *q)
+{
+	struct login l = login_of(q);
+
+	if (q->fits) {
+		logins_right(&l, clock_mono_ms());
+		return PROVERS_RIGHT;
+	}
+	return logins_wrong(&l, clock_mono_ms()) ? PROVERS_LAST : PROVERS_WRONG;
+}
+
+/* Its turn has come. */
+static void
+start(struct question *q)
+{
+	struct provers *p = q->provers;
+	struct login l = login_of(q);
+	enum logins_answer a = logins_ask(&l, clock_mono_ms());
+
+	q->is_hashed = a == LOGINS_TRY;
+	if (q->is_hashed) {
+		int rc = helper_submit(p->queue[q->queue].threads, &q->job);
+
+		assert(rc == 0); /* no more than there are threads */
+		p->queue[q->queue].running++;
+		return;
+	}
+	q->said = a == LOGINS_PROVEN ? PROVERS_RIGHT : PROVERS_LIMITED;
+	mailbox_put(p->answers, &q->job.item);
+}
+
+static void
+pump(struct provers *p, struct queue *from)
+{
+	while (from->running < p->nthreads && from->nwaiting > 0 &&
+	       !atomic_load(&p->is_ending)) {
+		struct list *node = list_pop(&from->waiting);
+
+		from->nwaiting--;
+		start(LIST_OF(node, struct question, node));
+	}
+}
+
 static void
 deliver(struct mailbox_item *item, void *owner)
 {
@@ -149,6 +198,12 @@ deliver(struct mailbox_item *item, void *owner)
 	enum provers_answer said = q->said;
 
 	(void)owner;
+	if (q->is_hashed) {
+		p->queue[q->queue].running--;
+		said =
+		    atomic_load(&p->is_ending) ? PROVERS_LIMITED : conclude(q);
+		pump(p, &p->queue[q->queue]);
+	}
 	if (answer != NULL)
 		(void)map_del(p->asked, q->session);
 	set_count(p, q->client, count_of(p, q->client) - 1);
@@ -175,9 +230,50 @@ provers_new(struct mailbox *answers)
 	struct provers *p = mem_new(sizeof *p);
 
 	p->answers = answers;
+	p->nthreads = threads();
+	for (int i = 0; i < QUEUES; i++)
+		list_init(&p->queue[i].waiting);
+	p->strangers_ms = clock_mono_ms();
 	p->asked = map_new();
 	p->clients = map_new();
 	return p;
+}
+
+static bool
+is_one_of_few(struct provers *p, uint64_t now_ms)
+{
+	uint64_t gone = (now_ms - p->strangers_ms) / PROVERS_SOON_MS;
+
+	p->strangers -= gone < p->strangers ? (uint32_t)gone : p->strangers;
+	p->strangers_ms += gone * PROVERS_SOON_MS;
+	if (p->strangers >= PROVERS_SOON_MAX)
+		return false;
+	p->strangers++;
+	return true;
+}
+
+static enum which
+queue_for(struct provers *p, uint64_t client)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	return logins_is_known(client, now_ms) || is_one_of_few(p, now_ms)
+	           ? QUEUE_SOON
+	           : QUEUE_IDLE;
+}
+
+static void
+submit(struct provers *p, struct question *q)
+{
+	static const char *const names[QUEUES] = { "hash", "hash-idle" };
+	struct queue *to = &p->queue[q->queue];
+
+	if (to->threads == NULL)
+		to->threads =
+		    helper_new(names[q->queue], p->nthreads, p->nthreads);
+	list_push(&to->waiting, &q->node);
+	to->nwaiting++;
+	pump(p, to);
 }
 
 static struct question *
@@ -186,6 +282,7 @@ question_new(struct provers *p, const struct provers_question *from)
 	const struct login *l = &from->login;
 	struct question *q = mem_new(sizeof *q + l->user.len + l->password.len);
 
+	list_init(&q->node);
 	q->job.item.deliver = deliver;
 	q->job.reply_to = p->answers;
 	q->job.run = run;
@@ -211,23 +308,21 @@ provers_ask(struct provers *p, const struct provers_question *from,
     void (*answer)(void *arg, enum provers_answer a), void *arg)
 {
 	uint32_t mine = count_of(p, from->login.client);
+	enum which queue = queue_for(p, from->login.client);
 	struct question *q;
 
-	if (mine >= PROVERS_CLIENT_MAX)
+	if (mine >= PROVERS_CLIENT_MAX ||
+	    p->queue[queue].nwaiting >= PROVERS_QUEUE_MAX)
 		return -1;
-	if (p->threads == NULL)
-		p->threads = helper_new("hash", threads(), PROVERS_QUEUE_MAX);
 	q = question_new(p, from);
+	q->queue = queue;
 	q->answer = answer;
 	q->arg = arg;
-	if (helper_submit(p->threads, &q->job) != 0) {
-		question_free(q);
-		return -1;
-	}
 	assert(map_get(p->asked, from->session) == NULL);
 	(void)map_put(p->asked, from->session, q);
 	set_count(p, from->login.client, mine + 1);
 	p->open++;
+	submit(p, q);
 	return 0;
 }
 
@@ -244,7 +339,20 @@ void
 provers_stop(struct provers *p)
 {
 	atomic_store(&p->is_ending, true);
-	helper_free(&p->threads);
+	for (int i = 0; i < QUEUES; i++)
+		helper_free(&p->queue[i].threads);
+}
+
+static void
+drop_waiting(struct provers *p, struct queue *from)
+{
+	struct list *node;
+
+	assert(from->threads == NULL);
+	while ((node = list_pop(&from->waiting)) != NULL) {
+		question_free(LIST_OF(node, struct question, node));
+		p->open--;
+	}
 }
 
 void
@@ -255,7 +363,9 @@ provers_free(struct provers **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	assert(p->threads == NULL && p->open == 0);
+	for (int i = 0; i < QUEUES; i++)
+		drop_waiting(p, &p->queue[i]);
+	assert(p->open == 0);
 	map_free(&p->asked);
 	map_free(&p->clients);
 	free(p);

@@ -2,10 +2,18 @@
 /*
  * inlet/provers - the threads of one inlet that hash passwords: tens of
  * milliseconds each, which would hold up a loop.  They give way to the threads
- * that move mail.  The queue is bounded, and a client's share of it.
+ * that move mail.  A queue is bounded, and a client's share of it.
+ *
+ * There are two queues with threads of their own.  A client whose login was
+ * right before, and a few of those that nobody knows, are looked at soon; while
+ * more of the others come than that, they wait for each other, for processors
+ * that nothing else wants.  So whoever guesses from however many addresses
+ * holds up neither mail nor those that are known.
  *
  * A password that waited is judged by logins again when its turn comes: what
- * was proven or stopped meanwhile costs no hash.
+ * was proven or stopped meanwhile costs no hash.  A thread only hashes: what it
+ * has found is written down by the inlet's thread, which must not wait for a
+ * lock of one that is off its processor.
  */
 #ifndef INLET_PROVERS_H
 #define INLET_PROVERS_H
@@ -23,8 +31,13 @@ struct user;
 
 enum {
 	PROVERS_THREADS_MAX = 4,  /* half of the processors, at least one */
-	PROVERS_QUEUE_MAX = 1024, /* some 1.5 KiB each */
+	PROVERS_QUEUE_MAX = 1024, /* each; some 1.5 KiB a question */
 	PROVERS_CLIENT_MAX = 512,
+	/* Of clients that nobody knows: so many soon, as when all applications
+	 * of a site begin at once, and then one in so long, some 5 % of a
+	 * processor. */
+	PROVERS_SOON_MAX = 20,
+	PROVERS_SOON_MS = 500,
 };
 
 enum provers_answer {

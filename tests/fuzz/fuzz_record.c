@@ -131,6 +131,10 @@ key(struct str v)
 		keys_park(&out, hold, &k);
 		assert(str_eq(keys_str(&out), v));
 	}
+	if (keys_read_timer(v, &k.due_ms, &k.mid, &k.n) == 0 && k.due_ms > 0) {
+		keys_timer(&out, k.due_ms, k.mid, k.n);
+		assert(str_eq(keys_str(&out), v));
+	}
 }
 
 static void

@@ -228,6 +228,33 @@ a_stopped_client_keeps_those_who_were_right(void **state)
 }
 
 static void
+a_client_is_known_for_a_day(void **state)
+{
+	(void)state;
+	assert_false(logins_is_known(1, 0));
+	(void)wrong(1, "ann", 0);
+	assert_false(logins_is_known(1, 0));
+	right(1, "ann", "", 5); /* SCRAM counts, too */
+	assert_true(logins_is_known(1, 5));
+	assert_false(logins_is_known(2, 5));
+	assert_true(logins_is_known(1, 4 + LOGINS_KNOWN_MS));
+	assert_false(logins_is_known(1, 5 + LOGINS_KNOWN_MS));
+}
+
+static void
+only_so_many_clients_are_known(void **state)
+{
+	(void)state;
+	for (uint64_t c = 1; c <= LOGINS_KNOWN_MAX; c++)
+		right(c, "ann", "pw", 0);
+	right(1, "ann", "pw", 1); /* the newest again */
+	right(LOGINS_KNOWN_MAX + 1, "ann", "pw", 1);
+	assert_true(logins_is_known(1, 1));
+	assert_false(logins_is_known(2, 1));
+	assert_true(logins_is_known(3, 1));
+}
+
+static void
 only_so_many_failures_are_remembered(void **state)
 {
 	(void)state;
@@ -257,6 +284,8 @@ main(void)
 		TEST(a_right_one_forgives_the_name),
 		TEST(a_client_is_stopped_for_all_names),
 		TEST(a_stopped_client_keeps_those_who_were_right),
+		TEST(a_client_is_known_for_a_day),
+		TEST(only_so_many_clients_are_known),
 		TEST(only_so_many_failures_are_remembered),
 	};
 

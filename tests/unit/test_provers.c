@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "inlet/provers.h"
+#include "postern/base/clock.h"
 #include "postern/inlet/users.h"
 #include "postern/io/loop.h"
 #include "postern/io/mailbox.h"
@@ -26,6 +27,7 @@ struct world {
 	struct provers *provers;
 	struct users *users;
 	unsigned seen[PROVERS_LIMITED + 1], left;
+	unsigned left_then; /* when one was right */
 };
 
 static void
@@ -71,17 +73,20 @@ on_answer(void *arg, enum provers_answer a)
 	struct world *w = arg;
 
 	w->seen[a]++;
+	if (a == PROVERS_RIGHT)
+		w->left_then = w->left;
 	if (--w->left == 0)
 		loop_stop(w->loop);
 }
 
 static int
-ask(struct world *w, uint64_t session, const char *user, const char *password)
+ask_from(struct world *w, uint64_t client, uint64_t session, const char *user,
+    const char *password)
 {
 	struct str name = str_of(user);
 	const struct user *u = users_find(w->users, name);
 	struct provers_question q = { .session = session,
-		.login = { .client = 1,
+		.login = { .client = client,
 		    .serial = 1,
 		    .user = name,
 		    .password = str_of(password),
@@ -93,6 +98,12 @@ ask(struct world *w, uint64_t session, const char *user, const char *password)
 
 	w->left += rc == 0;
 	return rc;
+}
+
+static int
+ask(struct world *w, uint64_t session, const char *user, const char *password)
+{
+	return ask_from(w, 1, session, user, password);
 }
 
 static enum provers_answer
@@ -153,8 +164,26 @@ many_at_once_are_stopped_at_the_same_count(void **state)
 	assert_int_equal(w->seen[PROVERS_LAST], 1);
 	/* each thread may have looked at one more */
 	assert_in_range(w->seen[PROVERS_WRONG], NAME_MAX - 1,
-	    NAME_MAX - 1 + PROVERS_THREADS_MAX);
+	    NAME_MAX - 1 + 2 * PROVERS_THREADS_MAX);
 	assert_true(w->seen[PROVERS_LIMITED] > 0);
+}
+
+#define GUESSES 300
+
+static void
+who_is_known_does_not_wait_behind_those_who_guess(void **state)
+{
+	struct world *w = *state;
+	struct login l = { .client = 5, .user = STR("bob") };
+
+	logins_right(&l, clock_mono_ms());
+	for (uint64_t i = 0; i < GUESSES; i++)
+		assert_int_equal(
+		    ask_from(w, 1000 + i, 100 + i, "eve", "guess"), 0);
+	assert_int_equal(ask_from(w, 5, 1, "ann", "secret"), 0);
+	loop_run(w->loop);
+	assert_int_equal(w->seen[PROVERS_RIGHT], 1);
+	assert_in_range(w->left_then, GUESSES / 2, GUESSES);
 }
 
 static void
@@ -206,6 +235,7 @@ main(void)
 		TEST(who_is_not_there_is_wrong_with_any_password),
 		TEST(guesses_are_counted_and_stopped),
 		TEST(many_at_once_are_stopped_at_the_same_count),
+		TEST(who_is_known_does_not_wait_behind_those_who_guess),
 		TEST(a_client_has_its_share_of_the_queue),
 		TEST(a_question_that_was_forgotten_is_not_answered),
 		TEST(questions_may_be_open_at_the_end),
