@@ -194,6 +194,18 @@ limited(struct sink_session *s, enum sink_stage stage, struct smtp_reply *reply)
 	return true;
 }
 
+/* From now on it is idle, unless it has work, or its fate, or waits for what is
+ * still on the line. */
+static void
+wait_for_client(struct sink_session *s)
+{
+	uint64_t ms = s->sink->opt.plan.idle_ms;
+
+	if (!s->doomed && !timer_is_set(s->work) &&
+	    sink_line_is_empty(&s->line))
+		conn_timeout(s->conn, ms > 0 ? ms : IDLE_MS);
+}
+
 /* Does this stage take time before *reply holds (code 0: before the command is
  * handled)?  Then the next ones wait. */
 static bool
@@ -207,6 +219,7 @@ is_working(struct sink_session *s, enum sink_stage stage,
 		return false;
 	s->answer = *reply;
 	timer_set(s->work, (us + 999) / 1000);
+	conn_timeout(s->conn, 0); /* it is not idle */
 	return true;
 }
 
@@ -340,10 +353,13 @@ on_write(void *arg, const char *p, size_t n)
 {
 	struct sink_session *s = session_of(arg);
 
-	if (s->is_last_word)
+	if (s->is_last_word) {
 		conn_write(s->conn, p, n);
-	else
-		sink_line_write(&s->line, p, n, s->due_us);
+		return;
+	}
+	sink_line_write(&s->line, p, n, s->due_us);
+	if (!sink_line_is_empty(&s->line))
+		conn_timeout(s->conn, 0);
 }
 
 static void
@@ -553,7 +569,7 @@ secure(struct sink_session *s)
 	if (!ruled(s, SINK_HANDSHAKE, NULL, &none) && tls_now(s) != NULL)
 		conn_secure_server(s->conn, tls_now(s));
 	else if (!s->doomed) /* no certificate holds any more */
-		s->doomed = true, s->doom = SINK_DROP;
+		carry_out(s, &(struct sink_deed){ .action = SINK_DROP }, &none);
 }
 
 static void
@@ -609,20 +625,12 @@ pump(struct sink_session *s)
 	settle(s);
 }
 
-static uint64_t
-idle_ms(const struct sink_session *s)
-{
-	uint64_t ms = s->sink->opt.plan.idle_ms;
-
-	return ms > 0 ? ms : IDLE_MS;
-}
-
 static void
 on_drained(void *arg)
 {
 	struct sink_session *s = session_of(arg);
 
-	conn_timeout(s->conn, idle_ms(s));
+	wait_for_client(s);
 	pump(s);
 }
 
@@ -655,6 +663,7 @@ on_work(void *arg)
 {
 	struct sink_session *s = session_of(arg);
 
+	wait_for_client(s);
 	if (!s->greeted) {
 		greet(s);
 		return;
@@ -707,12 +716,11 @@ on_event(struct conn *c, enum conn_event ev, void *arg)
 	(void)c;
 	switch (ev) {
 	case CONN_SECURED:
-		conn_timeout(s->conn, idle_ms(s));
+		wait_for_client(s);
 		on_secured(s);
 		break;
 	case CONN_DATA:
-		if (!s->doomed)
-			conn_timeout(s->conn, idle_ms(s));
+		wait_for_client(s);
 		pump(s);
 		break;
 	case CONN_CONNECTED:
@@ -746,7 +754,7 @@ sink_session_open(struct sink *sink, int fd)
 	s->work = timer_new(sink->loop, on_work, s);
 	sink_line_init(&s->line, sink->loop, on_drained, s);
 	s->conn = s->line.conn = conn_adopt(sink->loop, fd, &set);
-	conn_timeout(s->conn, idle_ms(s));
+	wait_for_client(s);
 	delay_acks(s);
 	new_server(s);
 	if (sink->opt.tls != SINK_TLS_IMPLICIT) {

@@ -247,6 +247,15 @@ def test_a_hanging_session_is_not_idle(sink):
     s.stop()
 
 
+def test_a_working_session_is_not_idle(sink):
+    s = sink(script="""idle = { after = "100ms"; action = "421:4.4.2:Timeout"; };
+        delays = ( { stage = "dot"; work = "300ms"; }, { stage = "mail"; delay = "300ms"; } );""")
+    with opened(s.port) as c:
+        assert talk(c, *MAIL) == FINE
+        assert c.reply()[0] == 421  # now it is
+    s.stop()
+
+
 def test_capabilities_change(sink):
     s = sink("--auth", "me:right", script="""ehlo = (
         { disable = [ "PIPELINING" ]; },
