@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "postern/mail/rate.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 
@@ -13,6 +14,7 @@
 #include "relay/relay_core.h"
 #include "relay/throttle.h"
 
+#define SHORT_MS 60000 /* a window that says how fast, not how much */
 #define SPENT_MS 10000 /* mail waits for a slot so long, not longer */
 
 /* --- the settings ----------------------------------------------------------
@@ -29,10 +31,21 @@ limit_of(const struct relay_settings *s, const char *name)
 }
 
 static void
+note_pace(struct flow *f, const struct rate *rate)
+{
+	double per_s = rate->count * 1000.0 / (double)rate->period_ms;
+
+	if (rate->period_ms <= SHORT_MS && (f->per_s == 0 || per_s < f->per_s))
+		f->per_s = per_s;
+}
+
+static void
 add(struct provider *p, const struct allowance_settings *s)
 {
 	struct flow *f = &p->flow;
 
+	for (size_t i = 0; i < s->nrates; i++)
+		note_pace(f, &s->rates[i]);
 	if (f->n < sizeof f->allowance / sizeof f->allowance[0])
 		f->allowance[f->n++] = allowance_of(p->relay->book, s);
 }

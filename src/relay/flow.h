@@ -22,6 +22,9 @@ struct throttle_slot;
 struct flow {
 	size_t n;
 	struct allowance *allowance[1 + RELAY_LIMITS_MAX]; /* its own first */
+	/* What the slowest of its short windows lets through; 0: it has none.
+	 * A longer one is a quota: what there is of it may go at once. */
+	double per_s;
 	uint64_t wake_ms;  /* the next slot; 0: not known to be missing */
 	uint64_t block_ms; /* the next delivery, with its recipients, has none
 	                    * before; 0: not known */

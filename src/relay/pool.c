@@ -13,6 +13,8 @@
 #include "relay/waiting.h"
 
 #define PER_SESSION 4 /* as much waiting is worth one more session */
+#define SPARE 1.3
+#define MANY 100000.0 /* more than may be configured */
 
 /* Those that have been idle for their time; the least recently used is last. */
 static void
@@ -190,12 +192,26 @@ room(struct provider *p)
 	return pool->most > live ? least(max, pool->most - live) : 0;
 }
 
+/* Little: more sessions than rate x time of a transaction are never in use at
+ * once; a little more, because neither is even.  While no time is known one
+ * session finds out. */
+static size_t
+enough(const struct provider *p)
+{
+	double busy = p->flow.per_s * (double)provider_txn_us(p) / 1e6 * SPARE;
+
+	if (p->flow.per_s <= 0)
+		return SIZE_MAX; /* what waits decides */
+	return (size_t)(busy < MANY ? busy : MANY) + 1;
+}
+
 static void
 open_more(struct provider *p)
 {
 	size_t useful = (p->nwaiting + PER_SESSION - 1) / PER_SESSION;
 
-	while (useful > p->pool.n[POOL_CONNECTING] && room(p) > 0 &&
+	while (useful > p->pool.n[POOL_CONNECTING] &&
+	       pool_live(&p->pool) < enough(p) && room(p) > 0 &&
 	       provider_is_usable(p, relay_now_ms(p->relay)))
 		relay_session_open(p, false);
 }
@@ -209,7 +225,8 @@ open_spare(struct provider *p)
 
 	if (provider_wants_probe(p, now_ms)) {
 		if (p->pool.n[POOL_CONNECTING] == 0 &&
-		    open_at(p) < provider_conns(p, now_ms)) {
+		    open_at(p) < provider_conns(p, now_ms) &&
+		    flow_conns_left(p) > 0) {
 			p->probe_ms = now_ms;
 			relay_session_open(p, true);
 		}

@@ -141,3 +141,16 @@ def test_lost_at_rcpt_the_next_provider_is_asked_at_once(what, sink, postern):
     good.wait_messages(1)
     p.stop()
     assert bad.stop()["connections"] == 1
+
+
+def test_as_many_sessions_as_the_rate_can_use(sink, postern, load):
+    """10 a second of 200 ms each are two or three at a time, and not the ten that
+    would be allowed for all that waits."""
+    s = sink("--delay", "dot=200", maildir=None)
+    p = postern(harness.provider(s.port, max_connections=10, rate=["10 msg/s"]))
+    assert load(p.port, 40, 10).result()["acked"] == 40
+    s.wait_messages(40)
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"]) == (40, 0)
+    assert 2 <= n["most_open"] <= 6, n
