@@ -187,7 +187,7 @@ what_a_crash_leaves_in_doubt_is_held(void **state)
 	assert_int_equal(
 	    spool_due(k->r, 0, 1, 0, NULL, INT64_MAX, keys, 2, &next), 0);
 	assert_int_equal(
-	    spool_parked(k->r, SPOOL_HOLD_DOUBT, 0, NULL, keys, 2), 1);
+	    spool_parked(k->r, SPOOL_HOLD_DOUBT, NULL, keys, 2), 1);
 	l = load(k, mid, 0);
 	assert_int_equal(l.hold, SPOOL_HOLD_DOUBT);
 	assert_string_equal(l.provider, "ses");
