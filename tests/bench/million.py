@@ -18,8 +18,9 @@ usage: million.py [--count N] [--speed N] [--hour SECONDS] [--directory DIR]
 --json       the figures, to a file
 
 The programs are found in POSTERN_BUILD (or the current directory).  Exit: 1
-where a message was lost or damaged or a limit was passed, 2 where the day could
-not be played.
+where a message was lost, damaged or bounced or a limit was passed (the sinks
+refuse one too many; a few of these are let where the clock is fast), 2 where
+the day could not be played.
 """
 import argparse
 import array
@@ -40,6 +41,7 @@ CLASSES = {"high": 0.05, "normal": 0.75, "low": 0.20}
 KILLS = (9.4, 15.5)  # hours
 DRAIN_HOURS = 12  # after the day, at most
 CONNECTIONS = 4  # of each class
+SESSIONS = 8  # with each provider
 
 # name: (an hour in shares of the average, a day in shares of the count, what
 # happens to it: hours)
@@ -101,7 +103,7 @@ closed = ( %s );
         return {
             "listeners": [{"name": c, "address": ["127.0.0.1:%d" % p], "priority": c}
                           for c, p in self.ports.items()],
-            "providers": [{"name": n, "host": "127.0.0.1", "port": p, "tls": "off", "max_connections": 8,
+            "providers": [{"name": n, "host": "127.0.0.1", "port": p, "tls": "off", "max_connections": SESSIONS,
                            "rate": self.rates(n)} for n, p in ports.items()],
             "groups": [{"name": "pool", "members": list(ports)}],
             "routes": [{"name": "default", "use": ["pool"]}],
@@ -166,7 +168,7 @@ closed = ( %s );
         """One pass over each log."""
         first, times, self.windows, self.refused = {}, {}, {}, {}
         self.by_hour = {n: [0] * (24 + DRAIN_HOURS + 1) for n in PROVIDERS}
-        self.damaged, extra = 0, []
+        self.damaged, self.bounced, extra = 0, 0, []
         for name in PROVIDERS:
             hits, refused = array.array("Q"), 0
             for r in checker.rows(self.log_of(name)):
@@ -174,6 +176,9 @@ closed = ( %s );
                 if r["event"] != "message":
                     continue
                 hits.append(r["us"])
+                if "number" not in r:  # ours are all numbered: it is a notice
+                    self.bounced += 1
+                    continue
                 k = r["number"]
                 times[k] = times.get(k, 0) + 1
                 if times[k] > 1:
@@ -196,7 +201,11 @@ closed = ( %s );
             self.sent_by_hour[min(23, max(0, int(self.hour_of(us))))] += 1
 
     def is_well(self):
-        return not self.lost and not self.damaged and all(m <= n for m, n in self.windows.values())
+        # A provider that stands still for a moment counts what came meanwhile all at
+        # once, and each millisecond of it is so many here: at real speed none is let.
+        let = 0 if self.opt.speed == 1 else max(len(PROVIDERS) * SESSIONS, self.opt.count // 10000)
+        return (not self.lost and not self.damaged and not self.bounced and sum(self.refused.values()) <= let and
+                all(m <= n for m, n in self.windows.values()))
 
     def tell(self):
         o = self.opt
@@ -216,17 +225,17 @@ closed = ( %s );
         print("\nlimit                             most in any window")
         for (name, rate), (most, allowed) in self.windows.items():
             print("%-8s %-24s %8d of %d%s" % (name, rate, most, allowed, "" if most <= allowed else "  OVER"))
-        print("\nrefused over a limit: %s" % ", ".join("%s %d" % x for x in self.refused.items()))
+        print("\none too many was tried: %s" % ", ".join("%s %d" % x for x in self.refused.items()))
         print("killed at %s; posternd took %.1f s of CPU, %.1f MiB at most" % (
             " and ".join("%.1f h" % h for h in KILLS), self.cpu, self.peak_kib / 1024))
         print("acknowledged %d, unknown to the sender %d, not handed in %d" % (len(self.acked), self.unknown, self.unsent))
-        print("lost %d, damaged %d, duplicates %d%s" % (
-            len(self.lost), self.damaged, self.duplicates,
+        print("lost %d, damaged %d, bounced %d, duplicates %d%s" % (
+            len(self.lost), self.damaged, self.bounced, self.duplicates,
             " (at %s h)" % ", ".join(sorted({"%.1f" % h for h in self.extra})) if self.extra else ""))
 
     def figures(self):
         return dict(count=self.opt.count, speed=self.opt.speed, hour=self.opt.hour, acked=len(self.acked),
-                    unknown=self.unknown, unsent=self.unsent, lost=len(self.lost), damaged=self.damaged,
+                    unknown=self.unknown, unsent=self.unsent, lost=len(self.lost), damaged=self.damaged, bounced=self.bounced,
                     duplicates=self.duplicates, duplicate_hours=self.extra, refused=self.refused,
                     cpu_s=self.cpu, peak_kib=self.peak_kib,
                     windows=[dict(provider=n, rate=r, most=m, allowed=a) for (n, r), (m, a) in self.windows.items()],

@@ -22,7 +22,7 @@ def test_a_day(tmp_path):
     print(p.stdout + p.stderr)
     assert p.returncode == 0
     f = json.loads((tmp_path / "figures").read_text())
-    assert f["lost"] == f["damaged"] == 0 and f["acked"] + f["unknown"] + f["unsent"] >= COUNT - 24
+    assert f["lost"] == f["damaged"] == f["bounced"] == 0 and f["acked"] + f["unknown"] + f["unsent"] >= COUNT - 24
     assert all(w["most"] <= w["allowed"] for w in f["windows"])
     # what was in hand at a kill may come twice: three providers of eight sessions
     # each, and what they had just finished
