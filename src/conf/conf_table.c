@@ -110,6 +110,8 @@ const struct conf_key conf_table[] = {
 { "providers.max_recipients", CONF_COUNT, PROVIDER(p.max_recipients), .def = "100", .range = "1..50000", .unit = "recipients" },
 { "providers.rate", CONF_QUOTAS, PROVIDER(p.rates), COUNTED(conf_provider, p.nrates), .def = "[ ]" },
 { "providers.limits", CONF_NAMES, PROVIDER(p.limits), COUNTED(conf_provider, p.nlimits), .told = "none" },
+{ "providers.soft_rate", CONF_RATE, PROVIDER(p.soft_rate), .told = "none" },
+{ "providers.slow_factor", CONF_FACTOR, PROVIDER(p.slow_factor), .def = "0.5", .range = "0..1" },
 { "providers.max_size", CONF_SIZE, PROVIDER(p.max_size), .def = "\"off\"", .range = "off|1K..2G", .unit = "bytes" },
 { "providers.idle_timeout", CONF_DURATION, PROVIDER(p.idle_timeout_ms), .def = "\"8s\"", .range = "0s..1h", .unit = "time" },
 { "providers.max_age", CONF_DURATION, PROVIDER(p.max_age_ms), .def = "\"5m\"", .range = "1s..1d", .unit = "time" },

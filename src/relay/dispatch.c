@@ -320,7 +320,9 @@ static void
 next(struct delivery *d, struct provider *p, enum verdict_class class)
 {
 	note_trouble(d, p, class);
-	if (class == VERDICT_CONNS && pool_live(&p->pool) > 0) {
+	if ((class == VERDICT_CONNS && pool_live(&p->pool) > 0) ||
+	    (class == VERDICT_RATE &&
+	        provider_is_usable(p, relay_now_ms(p->relay)))) {
 		again_at(p, d);
 		return;
 	}
@@ -577,6 +579,7 @@ look_at_providers(struct relay *r)
 	uint64_t now_ms = relay_now_ms(r);
 
 	for (size_t i = 0; i < r->nproviders; i++) {
+		tempo_look(r->providers[i]);
 		if (r->providers[i]->told_down)
 			(void)provider_is_usable(r->providers[i], now_ms);
 		if (provider_forgets(r->providers[i], now_ms))

@@ -51,6 +51,8 @@ static const struct log_event event_provider_down =
 	{ "provider.down", LOG_LEVEL_WARN };
 static const struct log_event event_provider_up =
 	{ "provider.up", LOG_LEVEL_INFO };
+static const struct log_event event_provider_level =
+	{ "provider.level", LOG_LEVEL_INFO };
 /* clang-format on */
 
 #endif

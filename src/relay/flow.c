@@ -84,7 +84,7 @@ when(struct provider *p, uint32_t nrcpts)
 {
 	struct flow *f = &p->flow;
 	uint64_t now_ms = relay_now_ms(p->relay);
-	uint64_t at = 0, full = 0;
+	uint64_t at = tempo_when(p), full = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
 		uint64_t one = allowance_when(f->allowance[i], nrcpts);
@@ -134,6 +134,7 @@ flow_begin(struct delivery *d, struct provider *p)
 	l->n = f->n;
 	for (size_t i = 0; i < f->n; i++)
 		l->slot[i] = allowance_take(f->allowance[i], d->txn.nrcpts);
+	tempo_sent(p, d->txn.nrcpts);
 	f->wake_ms = 0;
 }
 

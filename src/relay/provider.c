@@ -65,6 +65,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	stall_init(&p->stall, p);
 	make_tls(p);
 	flow_init(p);
+	tempo_init(p);
 	return p;
 }
 
@@ -80,6 +81,7 @@ provider_free(struct provider **pp)
 	pool_done(&p->pool);
 	stall_done(&p->stall);
 	tls_free(&p->tls);
+	tempo_done(p);
 	relay_generation_free(&p->gen);
 	free(p);
 	*pp = NULL;
@@ -107,7 +109,7 @@ provider_is_same(const struct provider *a, const struct provider *b)
 /* A reload is the operator's word that it may be tried again, so what was in
  * the way is forgotten; what protects the account is not. */
 void
-provider_inherit(struct provider *p, const struct provider *old)
+provider_inherit(struct provider *p, struct provider *old)
 {
 	if (!same(p->set->host, old->set->host) ||
 	    p->set->port != old->set->port)
@@ -123,6 +125,7 @@ provider_inherit(struct provider *p, const struct provider *old)
 	p->rcpts_until_ms = old->rcpts_until_ms;
 	p->messages_max = old->messages_max;
 	p->messages_until_ms = old->messages_until_ms;
+	tempo_inherit(p, old);
 	p->txn_us = old->txn_us;
 	p->txn_at_ms = old->txn_at_ms;
 	if (same(p->set->user, old->set->user) &&
@@ -352,6 +355,7 @@ provider_judge(struct provider *p, const struct verdict *v,
 	switch (verdict_row(v->class)->provider) {
 	case VERDICT_HEALTHY:
 		p->delivered++;
+		tempo_took(p);
 		if (breaker_ok(&p->health, now_ms))
 			remember_put(p, false);
 		pool_trust(&p->pool, p->set->max_connections);
@@ -371,7 +375,8 @@ provider_judge(struct provider *p, const struct verdict *v,
 			    v->wait_ms); /* it says itself how long */
 		break;
 	case VERDICT_SLOWS:
-		pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);
+		if (tempo_refused(p) || v->wait_ms > 0)
+			pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);
 		break;
 	case VERDICT_CLOSES:
 		pause_begin(&p->quota, &quota_pause, now_ms, v->wait_ms);

@@ -21,6 +21,7 @@
 #include "relay/shares.h"
 #include "relay/stall.h"
 #include "relay/strange.h"
+#include "relay/tempo.h"
 #include "relay/verdict.h"
 
 struct outcome;
@@ -50,6 +51,7 @@ struct provider {
 	struct pool pool;
 	struct stall stall;
 	struct flow flow;
+	struct tempo tempo;
 	struct list waiting[SPOOL_PRIORITIES]; /* deliveries (waiting.h) */
 	size_t nwaiting_of[SPOOL_PRIORITIES];
 	size_t nwaiting;      /* of all priorities */
@@ -84,7 +86,7 @@ void provider_free(struct provider **p); /* no session, nothing waiting */
 /* Are they the same account? */
 bool provider_is_same(const struct provider *a, const struct provider *b);
 /* What another provider of the same account has learned. */
-void provider_inherit(struct provider *p, const struct provider *old);
+void provider_inherit(struct provider *p, struct provider *old);
 /* At the start: what a run before this one had learned, ... */
 struct provider_learned {
 	uint32_t conns, rcpts, messages; /* 0: nothing */

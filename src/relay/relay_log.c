@@ -321,3 +321,20 @@ relay_log_provider_state(const struct provider *p)
 		    at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0);
 	log_end(&l);
 }
+
+void
+relay_log_provider_level(const struct provider *p, enum level_state was)
+{
+	const struct tempo *t = &p->tempo;
+	struct log_line l;
+
+	log_begin(&l, &event_provider_level, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_cstr(&l, "level", level_word(t->level.state));
+	log_cstr(&l, "was", level_word(was));
+	if (t->level.why)
+		log_cstr(&l, "reason", t->level.why);
+	if (t->adapt.is_on)
+		log_num(&l, "per_minute", (int64_t)(t->adapt.rate * 60));
+	log_end(&l);
+}

@@ -10,6 +10,8 @@
 
 #include "postern/spool/spool.h"
 
+#include "relay/level.h"
+
 struct delivery;
 struct envelope;
 struct outcome;
@@ -39,5 +41,7 @@ void relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o);
 /* It cannot be used any more, or again. */
 void relay_log_provider_state(const struct provider *p);
+/* Its level is another one than it was. */
+void relay_log_provider_level(const struct provider *p, enum level_state was);
 
 #endif

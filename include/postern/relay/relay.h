@@ -66,6 +66,8 @@ struct relay_provider {    /* one account */
 	size_t nrates;
 	const char **limits; /* names of those that it shares */
 	size_t nlimits;
+	const struct rate *soft_rate; /* NULL: none */
+	double slow_factor;           /* of the rate, once that was passed */
 	uint32_t breaker_failures;
 	uint64_t breaker_open_ms, breaker_open_max_ms;
 	size_t nreplies;
