@@ -82,14 +82,17 @@ last_word(struct str s)
 	return (struct str){ s.p + at, s.len - at };
 }
 
+/* For each message that is delivered: most octets are not where it begins. */
 static bool
 find(struct str hay, const char *mark, size_t *at)
 {
 	struct str word = str_of(mark);
+	char first = (char)(mark[0] | 0x20);
 
 	for (*at = 0; *at + word.len <= hay.len; ++*at) {
-		if (str_starts_case(
-		        (struct str){ hay.p + *at, hay.len - *at }, word))
+		struct str rest = { hay.p + *at, hay.len - *at };
+
+		if ((rest.p[0] | 0x20) == first && str_starts_case(rest, word))
 			return true;
 	}
 	return false;

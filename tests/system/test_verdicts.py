@@ -330,3 +330,24 @@ def test_a_provider_that_wants_nobody_now_is_left(sink, postern):
     strangers(p, 5)
     good.wait_messages(5)
     p.stop()
+
+
+@pytest.mark.parametrize("without", ["", "CHUNKING"], ids=["bdat", "data"])
+def test_those_chained_behind_it_are_no_suspects(without, sink, postern):
+    """One session for all: each time others are in hand when it is lost."""
+    s = sink("--reply", "mail<poison@example.org>=drop", *(["--disable", without] if without else []))
+    p = postern(harness.provider(s.port, max_connections=1, breaker={"failures": 5, "open": "100ms",
+                                                                     "open_max": "200ms"}), retry=QUICK)
+    harness.send_raw(p.port, mails.plain(), sender="poison@example.org")
+    sent = 0
+    while not p.events("message.poison"):
+        assert sent < 5000
+        strangers(p, 10)
+        sent += 10
+        s.wait_messages(sent)
+    p.wait_event("delivered", n=sent)
+    assert len(p.events("message.poison")) == 1
+    assert not p.events("bounced") and not p.events("dead")
+    p.stop()
+    assert p.start().wait_event("spool.opened", held=1, queued=0)
+    p.stop()
