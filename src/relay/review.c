@@ -3,11 +3,11 @@
 
 #include "postern/base/crc32c.h"
 #include "postern/base/str.h"
-#include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 #include "postern/spool/envelope.h"
 
 #include "relay/delivery.h"
+#include "relay/doubt.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
@@ -20,14 +20,6 @@ review_is_loss(const struct verdict *v, const struct outcome *o)
 	return o->stage >= OUTCOME_MAIL && o->stage <= OUTCOME_DOT &&
 	       (v->class == VERDICT_NET || v->class == VERDICT_BACKOFF ||
 	           v->class == VERDICT_UNSURE);
-}
-
-/* It may have been delivered, and where that is so it waits for an operator. */
-static bool
-is_doubt(const struct verdict *v, const struct delivery *d)
-{
-	return v->class == VERDICT_UNSURE &&
-	       delivery_route(d)->on_doubt == RELAY_DOUBT_HOLD;
 }
 
 /* A message was refused for good, by stage and digit alone. */
@@ -67,7 +59,7 @@ review_verdict(struct verdict *v, const struct delivery *d,
 		p->ok_ms = relay_now_ms(r);
 	} else if (review_is_loss(v, o)) {
 		/* Judged already: it was lost under the message before. */
-		if (!s->judged && !is_doubt(v, d) &&
+		if (!s->judged && !doubt_is(d, o) &&
 		    suspect_lost(r->suspect, d->key.mid, d->key.n,
 		        relay_now_ms(r), p->ok_ms))
 			v->class = VERDICT_POISON;
