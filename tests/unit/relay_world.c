@@ -74,14 +74,14 @@ world_init(struct world *w)
 	w->settings = (struct relay_settings){ .hostname = "relay.example.com",
 		.providers = w->provider,
 		.nroutes = 1,
-		.routes = &w->route,
+		.routes = w->route,
 		.retry = { .nquick = 3,
 		    .quick_ms = { 20, 40, 80 },
 		    .min_ms = 100,
 		    .max_ms = 400,
 		    .factor = 2.0,
 		    .give_up_ms = 3600000 } };
-	w->route = (struct relay_route){
+	w->route[0] = (struct relay_route){
 		.name = "default", .use = w->use, .shares = { 8, 4, 1 }
 	};
 }
@@ -94,7 +94,7 @@ world_provider_with(struct world *w, const struct fake_settings *s)
 	struct relay_provider *p = &w->provider[i];
 
 	w->fake[i] = fake_new(s);
-	w->use[w->route.nuse++] = names[i];
+	w->use[w->route[0].nuse++] = names[i];
 	*p = (struct relay_provider){ .name = names[i],
 		.host = "127.0.0.1",
 		.port = fake_port(w->fake[i]),
@@ -112,6 +112,17 @@ world_provider_with(struct world *w, const struct fake_settings *s)
 		.breaker_open_ms = 300,
 		.breaker_open_max_ms = 1000 };
 	return p;
+}
+
+struct relay_route *
+world_route(struct world *w, const char *name, size_t nuse, const char **use)
+{
+	struct relay_route *r = &w->route[w->settings.nroutes++];
+
+	*r = (struct relay_route){
+		.name = name, .nuse = nuse, .use = use, .shares = { 8, 4, 1 }
+	};
+	return r;
 }
 
 struct relay_provider *
@@ -138,10 +149,14 @@ world_open(struct world *w)
 	assert_int_equal(log_start(&ls, &err), 0);
 	if (spool_open(&w->sp, &s, &err) < 0)
 		fail_msg("spool_open: %s", err.text);
-	assert_int_equal(
-	    spool_route(w->sp, "default", &w->settings.route, &err), 0);
-	w->route.id = w->settings.route;
-	w->route.retry = w->settings.retry;
+	for (size_t i = 0; i < w->settings.nroutes; i++) {
+		struct relay_route *r = &w->route[i];
+
+		assert_int_equal(spool_route(w->sp, r->name, &r->id, &err), 0);
+		if (r->retry.min_ms == 0)
+			r->retry = w->settings.retry;
+	}
+	w->settings.route = w->route[0].id;
 	assert_int_equal(relay_new(&w->relay, w->sp, &w->settings, &err), 0);
 	spool_start(w->sp);
 	w->reader = spool_reader_new(w->sp);
@@ -283,9 +298,12 @@ world_send(struct world *w, const struct world_mail *m)
 	a->env = envelope_new(&e);
 	body_free(&e.body);
 	a->ndeliveries = 1;
-	a->first = (struct spool_delivery){ .route = w->settings.route,
-		.priority = (uint8_t)m->priority,
-		.due_ms = now + m->held_ms };
+	a->first =
+	    (struct spool_delivery){ .route = m->route ? m->route->id
+		                                       : w->settings.route,
+		    .priority = (uint8_t)m->priority,
+		    .lane = m->lane,
+		    .due_ms = now + m->held_ms };
 	spool_accept(w->sp, a);
 	free(words);
 	free(content);

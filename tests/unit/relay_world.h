@@ -16,6 +16,7 @@
 #include "fake_provider.h"
 
 #define WORLD_PROVIDERS 4
+#define WORLD_ROUTES 4
 
 struct world {
 	char *dir, *log;
@@ -24,8 +25,8 @@ struct world {
 	struct relay *relay;
 	struct relay_settings settings; /* may be changed before world_start */
 	struct relay_provider provider[WORLD_PROVIDERS];
-	const char *use[WORLD_PROVIDERS];
-	struct relay_route route; /* the default: all, in their order */
+	const char *use[WORLD_PROVIDERS];       /* all, in their order */
+	struct relay_route route[WORLD_ROUTES]; /* the first is the default */
 	struct fake *fake[WORLD_PROVIDERS];
 };
 
@@ -35,6 +36,9 @@ struct relay_provider *world_provider(
     struct world *w, const struct fake_rule *rules);
 struct relay_provider *world_provider_with(
     struct world *w, const struct fake_settings *s);
+/* Another route, which uses so many of these. */
+struct relay_route *world_route(
+    struct world *w, const char *name, size_t nuse, const char **use);
 void world_start(struct world *w);
 void world_open(struct world *w); /* as that, but the relay is not started */
 void world_stop(struct world *w); /* the relay and the spool; files stay */
@@ -53,6 +57,8 @@ struct world_mail {
 	bool on_disk;    /* not handed over in memory */
 	bool wrong_sum;
 	enum spool_priority priority;
+	uint8_t lane;
+	const struct relay_route *route; /* NULL: the default */
 };
 uint64_t world_send(struct world *w, const struct world_mail *m);
 /* Waits (10 s) until the spool has done so many operations. */

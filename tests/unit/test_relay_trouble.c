@@ -675,7 +675,7 @@ new_settings_take_hold_of_queued_mail(void **state)
 	world_init(&w);
 	world_provider(&w, NULL);
 	world_provider(&w, NULL);
-	w.settings.nproviders = w.route.nuse = 1;
+	w.settings.nproviders = w.route[0].nuse = 1;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
 	for (int i = 0; i < 20; i++)
@@ -684,7 +684,7 @@ new_settings_take_hold_of_queued_mail(void **state)
 	next = w.settings;
 	p = w.provider[1];
 	next.providers = &p;
-	route = w.route;
+	route = w.route[0];
 	route.use = &w.use[1];
 	next.routes = &route;
 	relay_change(w.relay, &next, on_old, &old_gone);
