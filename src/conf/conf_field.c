@@ -528,6 +528,28 @@ set_array(const struct conf_key *k, void *base, const config_setting_t *v,
 	return 0;
 }
 
+/* A number for each priority, all of them. */
+static int
+set_shares(const struct conf_key *k, void *to, const config_setting_t *v,
+    struct err *err)
+{
+	uint32_t share[SPOOL_PRIORITIES];
+
+	if (config_setting_is_array(v) == CONFIG_FALSE ||
+	    config_setting_length(v) != SPOOL_PRIORITIES)
+		return err_set(err, ERR_CONFIG,
+		    "has to be an array of three numbers, for high, normal and "
+		    "low; write %s = %s;",
+		    conf_table_leaf(k), k->def);
+	for (unsigned i = 0; i < SPOOL_PRIORITIES; i++) {
+		if (set_number(
+		        k, &share[i], config_setting_get_elem(v, i), err) != 0)
+			return -1;
+	}
+	memcpy(to, share, sizeof share);
+	return 0;
+}
+
 /* --- the door ---------------------------------------------------------------
  */
 
@@ -586,6 +608,8 @@ conf_field_set(const struct conf_key *k, void *base, const config_setting_t *v,
 		return set_factor(k, field(k, base), v, err);
 	case CONF_FLAG:
 		return set_flag(k, field(k, base), v, err);
+	case CONF_SHARES:
+		return set_shares(k, field(k, base), v, err);
 	default:
 		return set_scalar_text(k, field(k, base), v, a, err);
 	}
@@ -644,6 +668,8 @@ width(const struct conf_key *k)
 		return sizeof(uint64_t);
 	case CONF_DURATIONS:
 		return CONF_DURATIONS_MAX * sizeof(uint64_t);
+	case CONF_SHARES:
+		return SPOOL_PRIORITIES * sizeof(uint32_t);
 	case CONF_LOGINS:
 		return sizeof(struct rate);
 	default:

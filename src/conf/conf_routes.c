@@ -334,8 +334,7 @@ static void
 read_route(struct walk *w, struct conf_entry *e)
 {
 	struct conf_read *r = w->r;
-	struct conf_route c = { .r = { .retry = r->root->s.relay.retry,
-		                    .shares = { 8, 4, 1 } },
+	struct conf_route c = { .r = { .retry = r->root->s.relay.retry },
 		.i = { .priority = POLICY_NO_PRIORITY } };
 	size_t i = w->to->n++;
 

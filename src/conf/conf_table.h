@@ -31,6 +31,7 @@ enum conf_type {
 	CONF_COUNT,        /* uint32_t */
 	CONF_PORT,         /* uint16_t */
 	CONF_FACTOR,       /* double */
+	CONF_SHARES,       /* uint32_t[SPOOL_PRIORITIES] */
 	CONF_DURATION,     /* uint64_t, ms */
 	CONF_SIZE,         /* uint64_t, bytes */
 	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */

@@ -84,7 +84,7 @@ is_over(const struct agenda *a, const struct agenda_line *l)
 {
 	uint32_t next = 0;
 
-	return l->way->set->id != l->id && l->nheld == 0 &&
+	return l->nheld == 0 &&
 	       spool_next_route(a->reader, l->id, &next) >= 0 && next != l->id;
 }
 
@@ -103,7 +103,6 @@ add_stored(struct agenda *a)
 void
 agenda_change(struct agenda *a, const struct ways *ways)
 {
-	const struct way *way;
 	size_t n = 0;
 
 	a->ways = ways;
@@ -117,8 +116,6 @@ agenda_change(struct agenda *a, const struct ways *ways)
 			a->lines[n++] = l;
 	}
 	a->nlines = n;
-	for (size_t i = 0; (way = way_at(ways, i)) != NULL; i++)
-		agenda_line(a, way->set->id);
 	add_stored(a);
 }
 

@@ -34,8 +34,9 @@ struct agenda *agenda_new(
     struct spool_reader *reader, const struct keyset *inhand);
 void agenda_free(struct agenda **a); /* no delivery is in hand */
 /* Other ways: each line gets its own of these, borrowed until the next call.
- * Lines without keys that no route has any more go. */
+ * Lines without keys go. */
 void agenda_change(struct agenda *a, const struct ways *ways);
+/* Made where it is missing. */
 struct agenda_line *agenda_line(struct agenda *a, uint32_t id);
 /* A key is new, was moved, or comes back as it was. */
 void agenda_put(struct agenda *a, const struct spool_key *key);

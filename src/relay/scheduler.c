@@ -28,10 +28,8 @@ struct lane {
 
 struct band { /* a priority */
 	struct spool_key page[PAGE];
-	size_t at, n;  /* what is left of the page */
-	int turn;      /* the page's lane */
-	bool is_known; /* the store was asked which lanes have keys */
-	int64_t next_ms;
+	size_t at, n; /* what is left of the page */
+	int turn;     /* the page's lane */
 	struct lane lane[SPOOL_LANES];
 };
 
@@ -39,7 +37,9 @@ struct scheduler {
 	uint32_t route;
 	struct spool_reader *reader;
 	const struct keyset *inhand;
-	struct band band[SPOOL_PRIORITIES];
+	bool is_known[SPOOL_PRIORITIES]; /* the store was asked for lanes */
+	int64_t next_ms[SPOOL_PRIORITIES];
+	struct band *band[SPOOL_PRIORITIES]; /* NULL: it had no key yet */
 };
 
 struct scheduler *
@@ -51,17 +51,28 @@ scheduler_new(
 	s->route = route;
 	s->reader = reader;
 	s->inhand = inhand;
-	for (int p = 0; p < SPOOL_PRIORITIES; p++) {
-		s->band[p].turn = SPOOL_LANES - 1;
-		for (int i = 0; i < SPOOL_LANES; i++)
-			s->band[p].lane[i].next_ms = INT64_MAX;
-	}
 	return s;
+}
+
+static struct band *
+band_of(struct scheduler *s, int priority)
+{
+	struct band *b = s->band[priority];
+
+	if (b)
+		return b;
+	b = s->band[priority] = mem_new(sizeof *b);
+	b->turn = SPOOL_LANES - 1;
+	for (int i = 0; i < SPOOL_LANES; i++)
+		b->lane[i].next_ms = INT64_MAX;
+	return b;
 }
 
 void
 scheduler_free(struct scheduler **s)
 {
+	for (int p = 0; *s && p < SPOOL_PRIORITIES; p++)
+		free((*s)->band[p]);
 	free(*s);
 	*s = NULL;
 }
@@ -99,7 +110,7 @@ move_before(struct lane *l, const struct spool_key *k)
 static struct spool_key
 key_at(const struct scheduler *s, int priority, int lane)
 {
-	const struct lane *l = &s->band[priority].lane[lane];
+	const struct lane *l = &s->band[priority]->lane[lane];
 
 	return (struct spool_key){ .route = s->route,
 		.priority = (uint8_t)priority,
@@ -135,7 +146,7 @@ scheduler_put(struct scheduler *s, const struct spool_key *key)
 
 	if (key->route != s->route || key->priority >= SPOOL_PRIORITIES)
 		return;
-	b = &s->band[key->priority];
+	b = band_of(s, key->priority);
 	l = &b->lane[key->lane];
 	if (l->is_set && compare(l, key) >= 0) {
 		move_before(l, key);
@@ -146,8 +157,8 @@ scheduler_put(struct scheduler *s, const struct spool_key *key)
 	}
 	if (key->due_ms < l->next_ms)
 		l->next_ms = key->due_ms;
-	if (key->due_ms < b->next_ms)
-		b->next_ms = key->due_ms;
+	if (key->due_ms < s->next_ms[key->priority])
+		s->next_ms[key->priority] = key->due_ms;
 }
 
 /* --- pages -----------------------------------------------------------------
@@ -157,7 +168,7 @@ scheduler_put(struct scheduler *s, const struct spool_key *key)
 static int
 fill_lane(struct scheduler *s, int priority, int64_t now_ms, size_t max)
 {
-	struct band *b = &s->band[priority];
+	struct band *b = s->band[priority];
 	struct lane *l = &b->lane[b->turn];
 	struct spool_key after = key_at(s, priority, b->turn);
 	bool from_start = !l->is_set;
@@ -187,20 +198,22 @@ fill_lane(struct scheduler *s, int priority, int64_t now_ms, size_t max)
 static void
 know(struct scheduler *s, int priority, int64_t now_ms)
 {
-	struct band *b = &s->band[priority];
 	int lane = 0;
 
+	s->next_ms[priority] = INT64_MAX;
 	while (lane < SPOOL_LANES) {
 		lane = spool_lane(
 		    s->reader, s->route, (uint8_t)priority, (uint8_t)lane);
 		if (lane < 0) {
-			b->next_ms = now_ms + ERROR_MS;
+			s->next_ms[priority] = now_ms + ERROR_MS;
 			return;
 		}
-		if (lane < SPOOL_LANES)
-			b->lane[lane++].next_ms = INT64_MIN;
+		if (lane == SPOOL_LANES)
+			break;
+		band_of(s, priority)->lane[lane++].next_ms = INT64_MIN;
+		s->next_ms[priority] = INT64_MIN;
 	}
-	b->is_known = true;
+	s->is_known[priority] = true;
 }
 
 /* May lanes other than this one have something due? */
@@ -218,10 +231,10 @@ has_others(const struct band *b, int lane, int64_t now_ms)
 static bool
 fill(struct scheduler *s, int priority, int64_t now_ms)
 {
-	struct band *b = &s->band[priority];
+	struct band *b = s->band[priority];
+	int64_t next_ms = INT64_MAX;
 	int last = b->turn;
 
-	b->next_ms = INT64_MAX;
 	for (int i = 1; i <= SPOOL_LANES; i++) {
 		int lane = (last + i) % SPOOL_LANES;
 		struct lane *l = &b->lane[lane];
@@ -233,13 +246,14 @@ fill(struct scheduler *s, int priority, int64_t now_ms)
 			if (fill_lane(s, priority, now_ms, max) < 0)
 				l->next_ms = now_ms + ERROR_MS;
 			if (b->n > 0) {
-				b->next_ms = INT64_MIN;
+				s->next_ms[priority] = INT64_MIN;
 				return true;
 			}
 		}
-		if (l->next_ms < b->next_ms)
-			b->next_ms = l->next_ms;
+		if (l->next_ms < next_ms)
+			next_ms = l->next_ms;
 	}
+	s->next_ms[priority] = next_ms;
 	return false;
 }
 
@@ -247,17 +261,16 @@ bool
 scheduler_take(struct scheduler *s, enum spool_priority priority,
     int64_t now_ms, struct spool_key *key)
 {
-	struct band *b = &s->band[priority];
+	int p = (int)priority;
+	struct band *b;
 
-	if (b->next_ms > now_ms)
+	if (!s->is_known[p])
+		know(s, p, now_ms);
+	if (!s->is_known[p] || s->next_ms[p] > now_ms)
 		return false;
-	if (!b->is_known) {
-		know(s, (int)priority, now_ms);
-		if (!b->is_known)
-			return false;
-	}
+	b = s->band[p];
 	do {
-		if (b->at >= b->n && !fill(s, (int)priority, now_ms))
+		if (b->at >= b->n && !fill(s, p, now_ms))
 			return false;
 		*key = b->page[b->at++];
 		move_to(&b->lane[b->turn], key);
@@ -268,5 +281,5 @@ scheduler_take(struct scheduler *s, enum spool_priority priority,
 int64_t
 scheduler_next_ms(const struct scheduler *s, enum spool_priority priority)
 {
-	return s->band[priority].next_ms;
+	return s->next_ms[priority];
 }

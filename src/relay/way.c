@@ -160,9 +160,3 @@ way_of(const struct ways *w, uint32_t id)
 	}
 	return &w->ways[w->standard];
 }
-
-const struct way *
-way_at(const struct ways *w, size_t n)
-{
-	return n < w->nways ? &w->ways[n] : NULL;
-}

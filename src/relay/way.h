@@ -39,7 +39,5 @@ struct ways *way_all(
 void way_free(struct ways **w);
 /* An id that no route has (any more) goes the default's way. */
 const struct way *way_of(const struct ways *w, uint32_t id);
-/* The n-th; NULL: there are no more. */
-const struct way *way_at(const struct ways *w, size_t n);
 
 #endif

@@ -170,6 +170,28 @@ limits_groups_and_routes_are_read(void **state)
 }
 
 static void
+shares_spill_and_weight_are_read_or_as_documented(void **state)
+{
+	static const uint32_t usual[] = { 8, 4, 1 }, own[] = { 20, 3, 1000 };
+	struct settings *s =
+	    load("providers = ( { name = \"ses\"; host = \"h\"; weight = 100; "
+	         "}, { name = \"b\"; host = \"h\"; } );"
+	         "routes = ( { name = \"news\"; use = [ \"ses\" ]; spill = "
+	         "true; shares = [ 20, 3, 1000 ];" MATCH
+	         " }, { name = \"default\"; use = [ \"b\" ]; } );");
+	const struct relay_settings *r = &s->relay;
+
+	(void)state;
+	assert_int_equal(r->providers[0].weight, 100);
+	assert_int_equal(r->providers[1].weight, 1);
+	assert_memory_equal(r->routes[0].shares, own, sizeof own);
+	assert_memory_equal(r->routes[1].shares, usual, sizeof usual);
+	assert_true(r->routes[0].spill);
+	assert_false(r->routes[1].spill);
+	conf_free(&s);
+}
+
+static void
 what_a_route_does_not_say_of_retries_is_as_at_the_top(void **state)
 {
 	struct settings *s = load(PROVIDERS
@@ -334,6 +356,16 @@ there_may_be_a_thousand_routes_and_no_more(void **state)
 static const struct {
 	const char *text, *says;
 } mistakes[] = {
+	{ "routes = ( { name = \"default\"; shares = [ 8, 4 ]; } );",
+	    ":2: routes.shares: has to be an array of three numbers, for "
+	    "high, normal and low; write shares = [ 8, 4, 1 ];" },
+	{ "routes = ( { name = \"default\"; shares = [ 8, 4, 0 ]; } );",
+	    ":2: routes.shares: 0 is out of range; write 1 to 1000" },
+	{ "routes = ( { name = \"default\"; shares = [ 1001, 4, 1 ]; } );",
+	    ":2: routes.shares: 1001 is out of range; write 1 to 1000" },
+	{ "routes = ( { name = \"default\"; spill = \"yes\"; } );",
+	    ":2: routes.spill: has to be true or false; write spill = "
+	    "false; without quotes" },
 	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
 	  "\"news\";" MATCH " } );",
 	    ":2: routes.on_dead: is the route itself; write another one's "
@@ -511,6 +543,8 @@ main(void)
 		cmocka_unit_test(
 		    the_default_route_is_there_when_others_are_written),
 		cmocka_unit_test(limits_groups_and_routes_are_read),
+		cmocka_unit_test(
+		    shares_spill_and_weight_are_read_or_as_documented),
 		cmocka_unit_test(
 		    what_a_route_does_not_say_of_retries_is_as_at_the_top),
 		cmocka_unit_test(what_happens_after_the_dot_and_in_the_end),
