@@ -125,10 +125,9 @@ agenda_put(struct agenda *a, const struct spool_key *key)
 	scheduler_put(agenda_line(a, key->route)->sched, key);
 }
 
-bool
+struct agenda_line *
 agenda_take(struct agenda *a, enum spool_priority class, int64_t now_ms,
-    bool (*may)(const struct agenda_line *l, enum spool_priority class),
-    struct spool_key *key)
+    agenda_may *may, struct spool_key *key)
 {
 	struct list *turns = &a->turns[class];
 
@@ -142,14 +141,14 @@ agenda_take(struct agenda *a, enum spool_priority class, int64_t now_ms,
 			continue;
 		list_remove(t);
 		list_push(turns, t);
-		return true;
+		return l;
 	}
-	return false;
+	return NULL;
 }
 
 int64_t
-agenda_next_ms(const struct agenda *a, enum spool_priority class,
-    bool (*may)(const struct agenda_line *l, enum spool_priority class))
+agenda_next_ms(
+    const struct agenda *a, enum spool_priority class, agenda_may *may)
 {
 	int64_t next = INT64_MAX;
 

@@ -16,6 +16,7 @@
 
 struct agenda;
 struct keyset;
+struct provider;
 struct scheduler;
 struct way;
 struct ways;
@@ -24,8 +25,8 @@ struct agenda_line { /* the schedule of a route id */
 	uint32_t id;
 	const struct way *way;   /* of the current generation */
 	struct scheduler *sched; /* owned */
+	struct provider *aim;    /* who had room when that was last asked */
 	size_t nheld;            /* deliveries in hand that point here */
-	size_t nloose[SPOOL_PRIORITIES];    /* of those: at no provider yet */
 	struct list turn[SPOOL_PRIORITIES]; /* of the agenda's turns */
 };
 
@@ -40,13 +41,13 @@ void agenda_change(struct agenda *a, const struct ways *ways);
 struct agenda_line *agenda_line(struct agenda *a, uint32_t id);
 /* A key is new, was moved, or comes back as it was. */
 void agenda_put(struct agenda *a, const struct spool_key *key);
+typedef bool agenda_may(struct agenda_line *l, enum spool_priority class);
 /* A due key of the line that waits longest for its turn, of those for which
- * may() holds.  false: there is none now. */
-bool agenda_take(struct agenda *a, enum spool_priority class, int64_t now_ms,
-    bool (*may)(const struct agenda_line *l, enum spool_priority class),
-    struct spool_key *key);
+ * may() holds; the line.  NULL: there is none now. */
+struct agenda_line *agenda_take(struct agenda *a, enum spool_priority class,
+    int64_t now_ms, agenda_may *may, struct spool_key *key);
 /* When there may be one again; INT64_MAX: when told. */
-int64_t agenda_next_ms(const struct agenda *a, enum spool_priority class,
-    bool (*may)(const struct agenda_line *l, enum spool_priority class));
+int64_t agenda_next_ms(
+    const struct agenda *a, enum spool_priority class, agenda_may *may);
 
 #endif

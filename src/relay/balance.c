@@ -94,6 +94,8 @@ is_full(struct provider *p, int priority)
 {
 	uint64_t now_ms = relay_now_ms(p->relay);
 
+	if (flow_wake_ms(p) > now_ms)
+		return true;
 	return p->nwaiting_of[priority] >= waiting_room(p) &&
 	       pool_live(&p->pool) >= provider_conns(p, now_ms);
 }
@@ -205,9 +207,10 @@ balance_pick(const struct delivery *d)
  */
 
 static bool
-has_room(const struct agenda_line *l, const struct provider *p, int priority)
+has_room(const struct provider *p, int priority)
 {
-	return p->nwaiting_of[priority] + l->nloose[priority] < waiting_room(p);
+	return p->nwaiting_of[priority] + p->nloose_of[priority] <
+	       waiting_room(p);
 }
 
 /* Whose turn it is, whatever the message; NULL: that depends on it. */
@@ -226,20 +229,19 @@ in_turn(const struct way_group *g)
 	return i < g->n ? g->providers[i] : NULL;
 }
 
-static bool
-has_group_room(
-    const struct agenda_line *l, const struct way_group *g, int priority)
+static struct provider *
+room_in(const struct way_group *g, int priority)
 {
 	struct provider *p = in_turn(g);
 
 	if (p)
-		return has_room(l, p, priority);
+		return has_room(p, priority) ? p : NULL;
 	for (size_t i = 0; i < g->n; i++) {
 		p = g->providers[i];
-		if (is_usable(p) && has_room(l, p, priority))
-			return true;
+		if (is_usable(p) && has_room(p, priority))
+			return p;
 	}
-	return false;
+	return NULL;
 }
 
 /* The first entry that takes mail now. */
@@ -270,19 +272,20 @@ is_broken(const struct way *y)
 
 /* Where the operator bounds the tries, one that cannot be made is one. */
 bool
-balance_has_room(const struct agenda_line *l, enum spool_priority priority)
+balance_has_room(struct agenda_line *l, enum spool_priority priority)
 {
 	const struct way *y = l->way;
 	const struct way_group *g = NULL;
 
+	l->aim = NULL;
 	if (y->set->spill)
 		g = first_entry(y, (int)priority, true);
 	if (!g)
 		g = first_entry(y, (int)priority, false);
-	if (g)
-		return has_group_room(l, g, (int)priority);
-	return y->set->retry.attempts > 0 && is_broken(y) &&
-	       l->nloose[priority] == 0;
+	if (!g)
+		return y->set->retry.attempts > 0 && is_broken(y);
+	l->aim = room_in(g, (int)priority);
+	return l->aim != NULL;
 }
 
 bool

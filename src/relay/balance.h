@@ -19,9 +19,9 @@ struct way;
 /* The best that can be used now, has not failed this round and could carry it;
  * NULL: nobody. */
 struct provider *balance_pick(const struct delivery *d);
-/* Is there room for more of a priority where the line's mail would go now? */
-bool balance_has_room(
-    const struct agenda_line *l, enum spool_priority priority);
+/* Is there room for more of a priority where the line's mail would go now?
+ * Then that is its aim; NULL: nowhere, and the mail is to find that out. */
+bool balance_has_room(struct agenda_line *l, enum spool_priority priority);
 /* Can any of its providers be used now, whatever the message? */
 bool balance_is_open(const struct way *way);
 /* What d needs and p is known not to have; NONE: it may go there. */

@@ -41,8 +41,8 @@ count(struct delivery *d, size_t n)
 	}
 	r->nheld += n;
 	r->nheld_of[class] += n;
-	if (d->phase != DELIVERY_WAITING && d->purpose == DELIVERY_SEND)
-		d->line->nloose[class] += n;
+	if (d->phase != DELIVERY_WAITING && d->aim)
+		d->aim->nloose_of[class] += n;
 }
 
 void
@@ -89,6 +89,14 @@ delivery_set_key(struct delivery *d, const struct spool_key *key)
 	d->key = *key;
 	d->line = agenda_line(d->relay->agenda, key->route);
 	d->line->nheld++;
+	count(d, 1);
+}
+
+void
+delivery_aim(struct delivery *d, struct provider *p)
+{
+	count(d, (size_t)-1);
+	d->aim = p;
 	count(d, 1);
 }
 

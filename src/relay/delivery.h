@@ -98,6 +98,7 @@ struct delivery {
 	bool stored;    /* its content comes from the store: to be checked */
 	uint32_t attempts;
 	struct provider *provider; /* WAITING or SENDING: there */
+	struct provider *aim;      /* takes room there while at none; or NULL */
 	uint64_t prefer;           /* id of the provider to ask first, or 0 */
 	uint64_t tried[DELIVERY_TRIED_MAX];   /* ids */
 	uint64_t refused[DELIVERY_TRIED_MAX]; /* ids: for good */
@@ -142,6 +143,8 @@ struct delivery *delivery_new(struct relay *r, const struct spool_key *key,
 void delivery_free(struct delivery **d); /* out of hand too */
 /* It turns out to have another place in the schedule. */
 void delivery_set_key(struct delivery *d, const struct spool_key *key);
+/* It is meant for p, as far as is known. */
+void delivery_aim(struct delivery *d, struct provider *p);
 /* As its route is now. */
 const struct relay_route *delivery_route(const struct delivery *d);
 void delivery_set_phase(struct delivery *d, enum delivery_phase phase);

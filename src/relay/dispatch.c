@@ -49,7 +49,7 @@ static void
 wait_at(struct provider *p, struct delivery *d)
 {
 	delivery_set_phase(d, DELIVERY_WAITING);
-	d->provider = p;
+	d->provider = d->aim = p;
 	relay_kick(p->relay);
 }
 

@@ -54,14 +54,16 @@ struct provider {
 	struct tempo tempo;
 	struct list waiting[SPOOL_PRIORITIES]; /* deliveries (waiting.h) */
 	size_t nwaiting_of[SPOOL_PRIORITIES];
-	size_t nwaiting;      /* of all priorities */
-	size_t nsending;      /* deliveries in a transaction */
-	struct shares shares; /* whose turn it is */
-	uint64_t txn_us;      /* mean time of a transaction; 0: unknown */
-	uint64_t txn_at_ms;   /* when that was last learned */
-	bool is_known;        /* capabilities below are its own */
-	uint32_t caps;        /* enum smtp_capability */
-	uint64_t size_max;    /* 0: none said */
+	size_t nloose_of[SPOOL_PRIORITIES]; /* that will come to wait here */
+	size_t nwaiting;                    /* of all priorities */
+	size_t room_max;                    /* of a priority, by its rates */
+	size_t nsending;                    /* deliveries in a transaction */
+	struct shares shares;               /* whose turn it is */
+	uint64_t txn_us;    /* mean time of a transaction; 0: unknown */
+	uint64_t txn_at_ms; /* when that was last learned */
+	bool is_known;      /* capabilities below are its own */
+	uint32_t caps;      /* enum smtp_capability */
+	uint64_t size_max;  /* 0: none said */
 	/* What it offered until lately: it may come back (another machine
 	 * behind the same name answered). */
 	uint32_t had_caps;

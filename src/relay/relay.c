@@ -33,6 +33,7 @@
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
+#include "relay/waiting.h"
 #include "relay/way.h"
 
 #define CACHE_BYTES (8u << 20)
@@ -106,8 +107,8 @@ drop_retired(struct relay *r)
 		struct provider *p = LIST_OF(node, struct provider, node);
 
 		node = node->next;
-		if (p->nwaiting == 0 && pool_live(&p->pool) == 0 &&
-		    p->pool.n[POOL_DRAINING] == 0 &&
+		if (p->nwaiting == 0 && !waiting_is_expected(p) &&
+		    pool_live(&p->pool) == 0 && p->pool.n[POOL_DRAINING] == 0 &&
 		    p->pool.n[POOL_EXPIRED] == 0)
 			provider_free(&p);
 	}

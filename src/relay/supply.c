@@ -42,10 +42,12 @@ held_max(const struct relay *r)
 }
 
 static void
-begin(struct relay *r, const struct spool_key *key)
+begin(struct relay *r, const struct spool_key *key, struct provider *aim)
 {
 	struct delivery *d = delivery_new(r, key, DELIVERY_SEND);
 	struct envelope *env = cache_take(r->cache, key->mid);
+
+	delivery_aim(d, aim);
 
 	if (!env)
 		fetch_load(d);
@@ -58,13 +60,16 @@ begin(struct relay *r, const struct spool_key *key)
 static bool
 take_one(struct relay *r, enum spool_priority class, size_t max)
 {
+	const struct agenda_line *l;
 	struct spool_key key;
 
-	if (!is_open(r) || r->nheld_of[class] >= max ||
-	    !agenda_take(
-	        r->agenda, class, clock_wall_ms(), balance_has_room, &key))
+	if (!is_open(r) || r->nheld_of[class] >= max)
 		return false;
-	begin(r, &key);
+	l = agenda_take(
+	    r->agenda, class, clock_wall_ms(), balance_has_room, &key);
+	if (!l)
+		return false;
+	begin(r, &key, l->aim);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "postern/base/list.h"
+#include "postern/mail/rate.h"
 #include "postern/relay/relay.h"
 
 #include "relay/agenda.h"
@@ -14,12 +15,44 @@
 #include "relay/way.h"
 
 #define PER_SESSION 4
+#define ROOM_MIN 2
+#define ROOM_MAX 4096
+#define PACE_MS 60000 /* longer windows let much through at once */
+
+/* What leaves in half a second by a window that sets the pace; who waits longer
+ * is in the way of those of another lane. */
+static size_t
+half_second(const struct rate *rate)
+{
+	uint64_t n = (uint64_t)rate->count * 500 / rate->period_ms;
+
+	if (rate->period_ms > PACE_MS || n >= ROOM_MAX)
+		return ROOM_MAX;
+	return n > ROOM_MIN ? (size_t)n : ROOM_MIN;
+}
 
 void
 waiting_init(struct provider *p)
 {
+	p->room_max = ROOM_MAX;
 	for (int c = 0; c < SPOOL_PRIORITIES; c++)
 		list_init(&p->waiting[c]);
+	for (size_t i = 0; i < p->set->nrates; i++) {
+		size_t n = half_second(&p->set->rates[i]);
+
+		if (n < p->room_max)
+			p->room_max = n;
+	}
+}
+
+bool
+waiting_is_expected(const struct provider *p)
+{
+	size_t n = 0;
+
+	for (int c = 0; c < SPOOL_PRIORITIES; c++)
+		n += p->nloose_of[c];
+	return n > 0;
 }
 
 static uint32_t
@@ -104,5 +137,7 @@ waiting_take_all(struct provider *p, struct list *all)
 size_t
 waiting_room(const struct provider *p)
 {
-	return PER_SESSION * (pool_live(&p->pool) + 1);
+	size_t n = PER_SESSION * (pool_live(&p->pool) + 1);
+
+	return n < p->room_max ? n : p->room_max;
 }

@@ -6,13 +6,16 @@
 #ifndef RELAY_WAITING_H
 #define RELAY_WAITING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct delivery;
 struct list;
 struct provider;
 
-void waiting_init(struct provider *p);
+void waiting_init(struct provider *p); /* by its settings */
+/* Does any delivery take room there that is elsewhere? */
+bool waiting_is_expected(const struct provider *p);
 void waiting_push(struct provider *p, struct delivery *d); /* as the last */
 /* Before the others of its priority: its turn has come already. */
 void waiting_insert(struct provider *p, struct delivery *d);
