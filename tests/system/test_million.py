@@ -24,7 +24,7 @@ def test_a_day(tmp_path):
     f = json.loads((tmp_path / "figures").read_text())
     assert f["lost"] == f["damaged"] == f["bounced"] == 0 and f["acked"] + f["unknown"] + f["unsent"] >= COUNT - 24
     assert all(w["most"] <= w["allowed"] for w in f["windows"])
-    # what was in hand at a kill may come twice: three providers of eight sessions
-    # each, and what they had just finished
-    assert f["duplicates"] <= 2 * 3 * 8 * 2
+    # what the providers had when the spool had not yet written it down comes twice;
+    # a session that a busy machine makes wait for too long may add one
+    assert f["unexplained"] <= 3 * 8, f
     assert all(sum(f["delivered"].values()) / 10 < n for n in f["delivered"].values())
