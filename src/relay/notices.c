@@ -113,6 +113,27 @@ is_unfit(const struct notice *n)
 }
 
 static bool
+has_failure(const struct notice *n)
+{
+	for (size_t i = 0; i < n->nrcpts; i++) {
+		if (n->rcpts[i].action == DSN_FAILED)
+			return true;
+	}
+	return false;
+}
+
+/* Is the whole message returned?  With a failure only (RFC 3461 4.3). */
+static bool
+is_whole(const struct notice *n)
+{
+	const struct envelope *e = n->d->env;
+
+	return (e->flags & ENVELOPE_RET_FULL) != 0 &&
+	       (e->flags & (ENVELOPE_REQUIRETLS | ENVELOPE_BINARY)) == 0 &&
+	       e->size <= RETURNED_MAX && has_failure(n) && !is_unfit(n);
+}
+
+static bool
 fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 {
 	const struct delivery *d = n->d;
@@ -138,10 +159,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 	r.from = str_of(from);
 	r.message_id = str_of(message_id);
 	r.returned = returned(n);
-	r.full = (e->flags & ENVELOPE_RET_FULL) != 0 &&
-	         (e->flags & (ENVELOPE_REQUIRETLS | ENVELOPE_BINARY)) == 0 &&
-	         !is_unfit(n) && r.returned.len == e->size &&
-	         e->size <= RETURNED_MAX;
+	r.full = is_whole(n) && r.returned.len == e->size;
 	built = dsn_build(out, &r, needs) == 0;
 	return built;
 }

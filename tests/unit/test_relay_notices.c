@@ -199,13 +199,17 @@ delay_is_told_once(void **state)
 	begin(&w, refusing);
 	w.settings.retry.warn_after_ms = 1000;
 	world_start(&w);
-	world_send(&w, &(struct world_mail){ .rcpts = "later@x" });
+	world_send(&w, &(struct world_mail){ .rcpts = "later@x",
+	                   .flags = ENVELOPE_RET_FULL,
+	                   .content = "Subject: hi\r\n\r\nthe text\r\n" });
 	world_send(&w, &(struct world_mail){ .rcpts = "later2@x",
 	                   .notify = ENVELOPE_NOTIFY_FAILURE });
 	fake_wait_mails(w.fake[0], 1);
 	has(fake_mail(w.fake[0], 0), "Action: delayed");
 	has(fake_mail(w.fake[0], 0), "Status: 4.2.0");
 	has(fake_mail(w.fake[0], 0), "later@x");
+	has(fake_mail(w.fake[0], 0), "Subject: hi");
+	has_not(fake_mail(w.fake[0], 0), "the text"); /* not lost yet */
 	world_wait(&w, 2, 0, 0);
 	world_stop(&w);
 	world_start(&w); /* not even after a restart */
