@@ -132,10 +132,21 @@ pool_move(struct relay_session *s, enum pool_phase to)
 	};
 
 	assert(from[to] & 1 << s->phase);
+	pool_set_stalled(s, false);
 	if (s->phase == POOL_CONNECTING && to == POOL_IDLE)
 		s->provider->pool.ramp++;
 	take_out(s);
 	put(s, to);
+}
+
+void
+pool_set_stalled(struct relay_session *s, bool is_stalled)
+{
+	struct pool *pool = &s->provider->pool;
+
+	if (s->phase == POOL_BUSY && s->is_stalled != is_stalled)
+		pool->nstalled += is_stalled ? 1 : (size_t)-1;
+	s->is_stalled = is_stalled;
 }
 
 void
@@ -179,7 +190,7 @@ room(struct provider *p)
 	size_t max = provider_conns(p, now_ms);
 	size_t ramp = pool->ramp;
 	size_t taken = open_at(p);
-	size_t live = pool_live(pool);
+	size_t live = pool_live(pool) - pool->nstalled;
 
 	if (p->set->user)
 		ramp = least(ramp, provider_logins(p, now_ms));
@@ -216,6 +227,21 @@ open_more(struct provider *p)
 		relay_session_open(p, false);
 }
 
+/* Where all that may be open wait in vain for a reply to their final dot, one
+ * more asks: else a provider that is back would stay unknown until their time
+ * is over, minutes later. */
+static bool
+may_probe(struct provider *p, uint64_t now_ms)
+{
+	size_t open = open_at(p);
+
+	if (p->pool.n[POOL_CONNECTING] > 0)
+		return false;
+	if (open > 0 && open == p->pool.nstalled)
+		return true;
+	return open < provider_conns(p, now_ms) && flow_conns_left(p) > 0;
+}
+
 /* Sessions without a message to wait for them: one to tell whether the provider
  * is back, or those that are to be warm. */
 static void
@@ -224,9 +250,7 @@ open_spare(struct provider *p)
 	uint64_t now_ms = relay_now_ms(p->relay);
 
 	if (provider_wants_probe(p, now_ms)) {
-		if (p->pool.n[POOL_CONNECTING] == 0 &&
-		    open_at(p) < provider_conns(p, now_ms) &&
-		    flow_conns_left(p) > 0) {
+		if (may_probe(p, now_ms)) {
 			p->probe_ms = now_ms;
 			relay_session_open(p, true);
 		}
@@ -242,8 +266,9 @@ static bool
 is_surplus(const struct relay_session *s)
 {
 	struct provider *p = s->provider;
+	size_t live = pool_live(&p->pool) - p->pool.nstalled;
 
-	return pool_live(&p->pool) > provider_conns(p, relay_now_ms(s->relay));
+	return live > provider_conns(p, relay_now_ms(s->relay));
 }
 
 const char *
@@ -257,6 +282,15 @@ pool_ripe(const struct relay_session *s)
 	if (max > 0 && relay_now_ms(s->relay) - s->opened_ms >= max)
 		return "age";
 	return is_surplus(s) ? "surplus" : NULL;
+}
+
+/* One at a time. */
+static bool
+is_free_for_trial(const struct relay_session *s)
+{
+	const struct pool *pool = &s->provider->pool;
+
+	return pool->n[POOL_BUSY] - pool->nstalled == (s->phase == POOL_BUSY);
 }
 
 bool
@@ -273,8 +307,7 @@ pool_may_take(struct relay_session *s)
 		return false;
 	if (p->health.state != BREAKER_TRIAL)
 		return true;
-	return s->nin_hand == 0 && /* one at a time */
-	       p->pool.n[POOL_BUSY] == (s->phase == POOL_BUSY);
+	return s->nin_hand == 0 && is_free_for_trial(s);
 }
 
 /* The next one that waits, if the session's server takes its recipients. */
@@ -298,7 +331,8 @@ pool_lease(struct provider *p)
 
 		if (may_take_next(s))
 			return s;
-		if (!provider_is_usable(p, relay_now_ms(p->relay)))
+		if (!provider_is_usable(p, relay_now_ms(p->relay)) ||
+		    (p->health.state == BREAKER_TRIAL && !is_free_for_trial(s)))
 			return NULL;
 		why = pool_ripe(s);
 		relay_session_quit(s, why ? why : "recipients");

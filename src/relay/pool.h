@@ -35,6 +35,7 @@ struct pool {
 	/* After an opening: so many sessions at a time, twice as many after as
 	 * many messages that went well.  0: no such bound. */
 	uint32_t most, good;
+	size_t nstalled;      /* BUSY ones, left to their timeout */
 	struct timer *keeper; /* owned; runs where some are to be warm */
 };
 
@@ -56,6 +57,8 @@ bool pool_may_take(struct relay_session *s); /* a message, or another one */
 /* Why nothing more is sent on it, a word for the log; NULL: it may go on. */
 const char *pool_ripe(const struct relay_session *s);
 void pool_enter(struct relay_session *s); /* a new one: CONNECTING */
+/* Its provider has fallen silent (and it waits on); it has said something. */
+void pool_set_stalled(struct relay_session *s, bool is_stalled);
 void pool_move(struct relay_session *s, enum pool_phase to);
 void pool_leave(struct relay_session *s); /* it is no more */
 /* Ends those that are not in a transaction; the others end after theirs. */

@@ -514,7 +514,7 @@ relay_session_heard(struct relay_session *s)
 	if (relay_session_waits(s) && waited > s->slowest_ms)
 		s->slowest_ms = waited;
 	s->waits_ms = now_ms;
-	s->is_stalled = false;
+	pool_set_stalled(s, false);
 	stall_heard(&s->provider->stall, now_ms);
 }
 
@@ -756,7 +756,7 @@ relay_session_give_up(struct relay_session *s)
 {
 	struct provider *p = s->provider;
 
-	s->is_stalled = true;
+	pool_set_stalled(s, true);
 	if (relay_session_after_dot(s)) {
 		smtp_client_take_back(s->client);
 	} else if (is_ungreeted(s) && dial_has_more(s) &&

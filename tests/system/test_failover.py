@@ -4,6 +4,8 @@ fails with, soon, without a duplicate; and it gets its mail again when it is
 back."""
 import datetime
 import os
+import select
+import socket
 import time
 
 import pytest
@@ -163,6 +165,32 @@ def test_it_gets_its_mail_again(sink, postern):
 
 
 
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.parametrize("without", ["", "CHUNKING"])
+def test_what_waits_in_vain_keeps_nobody_out(without, sink, postern):
+    """All sessions hang at their final dot, for minutes yet; the provider is well
+    again, and gets mail."""
+    options = ["--disable", without] if without else []
+    good, bad = sink(maildir=None), sink("--reply", "dot*2=hang", *options, maildir=None)
+    clock = Clock(10)
+    p = postern(harness.provider(bad.port, name="bad", max_connections=2),
+                harness.provider(good.port, name="good"), start=False)
+    p.start(env=clock.env)
+    for i in range(8):
+        harness.send_raw(p.port, mails.plain())
+    good.wait_messages(6)
+    since = clock.now()
+    assert p.wait_event("provider.up", provider="bad")["breaker"] == "half-open"
+    assert clock.times(p, "event=provider.up")[0] - since < 75
+    for i in range(3):
+        harness.send_raw(p.port, mails.plain())
+        bad.wait_messages(i + 1)
+    assert not p.events("unsure")
+    p.kill9()  # a stop would wait for them
+    assert bad.stop()["most_open"] == 3
+    assert good.stop()["messages"] == 6
+
+
 def commits(p):
     """The store's two meta pages: each commit changes one of them."""
     with open(p.spool / "data.mdb", "rb") as f:
@@ -192,3 +220,35 @@ def test_an_hour_without_any_provider(sink, postern, load):
     # no more out of order than ten clients were when they sent
     assert max(abs(i - x) for i, x in enumerate(got)) < 100
     assert (n["different"], n["duplicates"], n["damaged"], n["most_open"]) == (QUEUED, 0, 0, 1)
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+def test_a_slow_line_is_not_silence(rude, sink, postern):
+    """A big message on its way, no reply for half a minute: as long as the provider
+    takes something it is waited for."""
+    took = []
+
+    def talk(s):
+        s.hello("ENHANCEDSTATUSCODES")
+        for _ in range(2):
+            s.line()
+            s.say("250 2.0.0 ok\r\n")
+        s.expect("DATA")
+        s.say("354 go on\r\n")
+        begun, end = clock.now(), b""
+        while not end.endswith(b"\r\n.\r\n"):
+            end = (end + s.sock.recv(32768))[-8:]
+            select.select([], [], [], 0.05)  # the line's pace
+        took.append(clock.now() - begun)
+        s.say("250 2.0.0 ok\r\n")
+        s.wait_close()
+    slow, good, clock = rude(talk), sink(maildir=None), Clock(10)
+    slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)  # for all that it accepts
+    p = postern(harness.provider(slow.port, name="slow"), harness.provider(good.port, name="good"), start=False)
+    p.start(env=clock.env)
+    harness.send_raw(p.port, mails.mail("big", mails.lines_of(1500000)))
+    assert p.wait_event("delivered")["provider"] == "slow"
+    assert not p.events("provider.stalled")
+    p.stop()
+    assert took[0] > 15, "it was too fast to show anything"
+    assert good.stop()["messages"] == 0
