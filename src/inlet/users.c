@@ -16,13 +16,14 @@
 #include "postern/spool/spool.h"
 
 #define NO_ONE SIZE_MAX
+#define QUOTA_PERIOD_MIN_MS (UINT64_C(3600) * 1000)
 
 /* A user with what is owned. */
 struct entry {
 	struct user u;
 	struct scram_verifier *scram;
 	struct address_patterns *senders;
-	struct rate *rates;
+	struct rate *rates, *quota;
 	size_t next; /* of those whose names share a key; or NO_ONE */
 	unsigned line;
 };
@@ -172,6 +173,21 @@ take_rate(struct entry *e, struct str value, struct err *err)
 	return 0;
 }
 
+static int
+take_quota(struct entry *e, struct str value, struct err *err)
+{
+	struct rate quota;
+
+	if (rate_parse_quota(&quota, value, err) != 0)
+		return err_wrap(err, "quota");
+	if (quota.period_ms < QUOTA_PERIOD_MIN_MS)
+		return err_set(err, ERR_CONFIG,
+		    "quota is for an hour and more; write rate= for less");
+	e->quota = mem_dup(&quota, sizeof quota);
+	e->u.policy.quota = e->quota;
+	return 0;
+}
+
 static const struct option {
 	const char *key;
 	int (*take)(struct entry *e, struct str value, struct err *err);
@@ -181,6 +197,7 @@ static const struct option {
 	{ "lane", take_lane },
 	{ "route", take_route },
 	{ "rate", take_rate },
+	{ "quota", take_quota },
 };
 #define NOPTIONS (sizeof options / sizeof options[0])
 
@@ -201,8 +218,8 @@ take_option(struct entry *e, struct str word, unsigned *seen, struct err *err)
 		return options[i].take(e, value, err);
 	}
 	return err_set(err, ERR_CONFIG,
-	    "\"%s\" is unknown; write senders=, priority=, lane=, route= or "
-	    "rate=",
+	    "\"%s\" is unknown; write senders=, priority=, lane=, route=, "
+	    "rate= or quota=",
 	    shown);
 }
 
@@ -309,6 +326,7 @@ entry_done(struct entry *e)
 		mem_wipe(e->scram, sizeof *e->scram);
 	free(e->scram);
 	free(e->rates);
+	free(e->quota);
 	address_pattern_list_free(&e->senders);
 }
 

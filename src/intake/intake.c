@@ -54,6 +54,7 @@ intake_new(struct spool *sp, struct mailbox *mb)
 	struct intake *i = mem_new(sizeof *i);
 
 	content_pool_init(&i->pool, sp, mb);
+	quota_open(&i->quotas, sp);
 	buf_init(&i->field, RECEIVED_MAX);
 	buf_init(&i->repaired, BODY_BYTES + REPAIR_GROWTH_MAX);
 	return i;
@@ -66,6 +67,7 @@ intake_free(struct intake **i)
 		return;
 	assert((*i)->pool.unanswered == 0);
 	rules_drop(&(*i)->rules);
+	quota_close(&(*i)->quotas);
 	buf_done(&(*i)->field);
 	buf_done(&(*i)->repaired);
 	free(*i);
@@ -98,6 +100,8 @@ message_free(struct intake_message *m)
 	if (m->phase != MESSAGE_ENVELOPE)
 		content_done(&m->content);
 	repair_free(&m->repair);
+	quota_give_back(
+	    &m->in->quotas, &m->quota, draft_word(&m->draft, DRAFT_USER));
 	routing_done(&m->routing);
 	free(m->deliveries);
 	draft_done(&m->draft);
@@ -143,6 +147,7 @@ message_answer(struct intake_message *m, enum spool_result result)
 	char id[ID_TEXT];
 
 	if (result == SPOOL_DONE) {
+		m->quota.kept = 0; /* it stays */
 		id_text(m->mid, id);
 		wishes_reply(&m->wishes, id, &reply);
 		intake_log_accepted(m);
@@ -229,6 +234,8 @@ message_commit(struct intake_message *m)
 	a->op.arg = m;
 	a->env = make_envelope(m, now_ms);
 	put_deliveries(m, a, now_ms);
+	quota_keep(
+	    &m->in->quotas, &m->quota, draft_word(&m->draft, DRAFT_USER));
 	content_pool_asked(&m->in->pool);
 	spool_accept(m->in->pool.sp, a);
 }
@@ -366,6 +373,21 @@ is_within_rates(struct intake_message *m, enum rate_of of, struct smtp_reply *r)
 	return false;
 }
 
+/* The same of the user's quota. */
+static bool
+is_within_quota(struct intake_message *m, enum rate_of of, struct smtp_reply *r)
+{
+	const char *user = draft_word(&m->draft, DRAFT_USER);
+	uint64_t ms = quota_take(&m->in->quotas, &m->quota, user, of);
+
+	if (ms == 0)
+		return true;
+	smtp_reply_set(r, 450, "4.7.1",
+	    "The quota of %.64s is used up; try again in %llu s", user,
+	    (unsigned long long)(ms + 999) / 1000);
+	return false;
+}
+
 uint64_t
 intake_wait_ms(const struct intake_message *m)
 {
@@ -389,6 +411,8 @@ message_new(struct intake *i, const struct intake_from *from,
 	wishes_take(&m->wishes, mail, from, clock_wall_ms());
 	policy_join(&m->policy, from->policy, from->user_policy);
 	m->user_policy = from->user_policy;
+	if (m->policy.quota != NULL)
+		m->quota.rate = *m->policy.quota;
 	routing_init(
 	    &m->routing, i->rules->s.routes, m->policy.lane, from->address);
 	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
@@ -408,7 +432,8 @@ intake_begin(struct intake *i, const struct intake_from *from,
 		smtp_reply_set(reply, 501, "5.5.4", "Too long");
 	else if (is_allowed(m, mail, reply) && is_welcome(i, reply) &&
 	         has_room(i, mail, reply) &&
-	         is_within_rates(m, RATE_MESSAGES, reply))
+	         is_within_rates(m, RATE_MESSAGES, reply) &&
+	         is_within_quota(m, RATE_MESSAGES, reply))
 		smtp_reply_set(reply, 250, "2.1.0", "Ok");
 	if (reply->code == 250)
 		return m;
@@ -461,6 +486,7 @@ take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 		return false;
 	}
 	return is_within_rates(m, RATE_RECIPIENTS, reply) &&
+	       is_within_quota(m, RATE_RECIPIENTS, reply) &&
 	       put_rcpt(m, r, reply);
 }
 

@@ -17,6 +17,7 @@
 
 #include "intake/content.h"
 #include "intake/draft.h"
+#include "intake/quota.h"
 #include "intake/routing.h"
 #include "intake/wishes.h"
 
@@ -28,6 +29,7 @@ struct intake {
 	struct content_pool pool;
 	struct rules *rules; /* the newest generation */
 	struct buf field;    /* Received in the making */
+	struct quota_book quotas;
 	struct buf repaired; /* what a repair has made of the last bytes */
 };
 
@@ -56,6 +58,7 @@ struct intake_message {
 	bool is_binary;     /* may be, the client says */
 	struct wishes wishes;
 	struct routing routing;
+	struct quota quota;
 	/* from the content on */
 	uint64_t mid;
 	uint64_t size; /* as the client sent it, without our Received */

@@ -27,6 +27,7 @@ policy_join(
 	if (user->route != NULL)
 		to->route = user->route;
 	to->hold = to->hold || user->hold;
+	to->quota = user->quota;
 	if (user->nuser_rates > 0) {
 		to->user_rates = user->user_rates;
 		to->nuser_rates = user->nuser_rates;

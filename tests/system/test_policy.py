@@ -302,3 +302,50 @@ def test_what_a_user_has_counts_instead_of_the_listeners(sink, postern, tmp_path
     p.wait_event("refused", user="app", code=553, **{"from": "ann@example.com"})
     s.wait_messages(4)
     p.stop()
+
+
+def test_a_users_quota_outlives_a_restart_and_a_crash(sink, postern, tmp_path):
+    s = sink()
+    secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    users = tmp_path / "users"
+    users.write_text("app:%s:quota=5 rcpt/day\nother:%s\n" % (secret, secret))
+    users.chmod(0o600)
+    p = postern(s.port, users_file=str(users), listeners=listener(auth="required"))
+    over = "450 4.7.1 The quota of app is used up; try again in "
+    with harness.Client(p.port) as c:
+        login(c, "app")
+        send(c, rcpts=["a@example.net", "b@example.net"])
+        # what is not accepted counts only while it may be
+        assert envelope(c, rcpts=["c%d@example.net" % i for i in range(3)])[-1].startswith("250")
+        assert flat(c.cmd("RCPT TO:<d@example.net>")).startswith(over)
+        c.cmd("RSET")
+        send(c, rcpts=["c@example.net", "d@example.net"])
+    s.wait_messages(2)
+    p.stop()
+    p.start()
+    with harness.Client(p.port) as c:
+        login(c, "app")
+        replies = envelope(c, rcpts=["e@example.net", "f@example.net"])
+        assert replies[1].startswith("250") and replies[2].startswith(over)
+        assert c.cmd("DATA")[0] == 354
+        c.send(mails.plain() + b".\r\n")
+        assert c.reply()[0] == 250
+    p.wait_event("refused", to="f@example.net", code=450, enhanced="4.7.1")
+    p.kill9()
+    p.start()
+    with harness.Client(p.port) as c:
+        login(c, "app")
+        assert envelope(c)[1].startswith(over)
+    with harness.Client(p.port) as c:
+        login(c, "other")
+        send(c)
+    s.wait_messages(4)
+    p.settings["users_file"] = str(users)
+    users.write_text("app:%s:quota=6 rcpt/day\n" % secret)
+    p.wait_event("reloaded", since=p.reload())
+    with harness.Client(p.port) as c:
+        login(c, "app")
+        send(c)
+    s.wait_messages(5)
+    p.stop()

@@ -50,8 +50,11 @@ static const struct {
 	    "1 route is empty" },
 	{ "a lane by a header's field that none is",
 	    "ann:" HASH ":lane=header:\n", "1 lane" },
-	{ "the same of quota", "ann:" HASH ":quota=1\n",
-	    "1 \"quota\" is unknown" },
+	{ "a quota that is no rate", "ann:" HASH ":quota=1\n", "1 quota" },
+	{ "a quota for a short time", "ann:" HASH ":quota=60 msg/min\n",
+	    "1 quota is for an hour and more" },
+	{ "an option that nobody knows", "ann:" HASH ":color=red\n",
+	    "1 \"color\" is unknown" },
 	{ "an option in capitals", "ann:" HASH ":Lane=x\n",
 	    "1 \"Lane\" is unknown" },
 	{ "an option without a value", "ann:" HASH ":lane\n", "1 lane" },
@@ -125,13 +128,14 @@ a_mistake_says_line_and_what_to_write(void **state)
 static void
 users_are_found_with_what_they_may(void **state)
 {
-	struct users *u = parse(
-	    "# the first\n"
-	    "\n"
-	    "ann:" HASH "\n"
-	    "bob:" PENCIL ":senders=bob@example.com,*@lists.example.com;"
-	    "priority=low;lane=bulk;route=news;rate=10 msg/s,500 rcpt/min;\n"
-	    "j\xc3\xb6rg@example.com:" HASH ":priority=high");
+	struct users *u =
+	    parse("# the first\n"
+	          "\n"
+	          "ann:" HASH "\n"
+	          "bob:" PENCIL ":senders=bob@example.com,*@lists.example.com;"
+	          "priority=low;lane=bulk;route=news;quota=5 "
+	          "rcpt/day@00:00Z;rate=10 msg/s,500 rcpt/min;\n"
+	          "j\xc3\xb6rg@example.com:" HASH ":priority=high");
 	const struct user *ann = users_find(u, STR("ann"));
 	const struct user *bob = users_find(u, STR("bob"));
 	const struct user *joerg =
@@ -153,6 +157,9 @@ users_are_found_with_what_they_may(void **state)
 	assert_int_equal(bob->policy.priority, SPOOL_LOW);
 	assert_string_equal(bob->policy.lane, "bulk");
 	assert_string_equal(bob->policy.route, "news");
+	assert_int_equal(bob->policy.quota->count, 5);
+	assert_true(bob->policy.quota->is_fixed);
+	assert_null(ann->policy.quota);
 	assert_true(address_pattern_list_has(
 	    bob->policy.senders, STR("x@lists.example.com")));
 	assert_false(address_pattern_list_has(

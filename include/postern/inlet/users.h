@@ -6,7 +6,7 @@
  *
  * SECRET is a hash of crypt(3) or a SCRAM verifier (smtp/scram).  Keys: senders
  * (address patterns, by commas), priority, lane, route, rate (rates, by
- *commas). Empty lines and those that begin with '#' are left out.
+ *commas), quota.  Empty lines and those that begin with '#' are left out.
  *
  * Immutable once read; secrets are wiped with the last reference.
  */

@@ -32,7 +32,8 @@ struct policy {
 	 * POLICY_RATES of each. */
 	const struct rate *client_rates, *user_rates;
 	size_t nclient_rates, nuser_rates;
-	bool refuse_over; /* who is over a rate; else he is slowed */
+	const struct rate *quota; /* of a user, for a long time; or NULL */
+	bool refuse_over;         /* who is over a rate; else he is slowed */
 	/* The header is made whole; Bcc is taken away.  The listener's. */
 	bool repair_headers, remove_bcc;
 };
