@@ -15,7 +15,6 @@
 #include "relay/fetch.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
-#include "relay/settle.h"
 #include "relay/waiting.h"
 
 #define SETTLING_MAX 4096 /* unanswered: the writer is behind */
@@ -48,13 +47,12 @@ begin(struct relay *r, const struct spool_key *key, struct provider *aim)
 	struct envelope *env = cache_take(r->cache, key->mid);
 
 	delivery_aim(d, aim);
-
-	if (!env)
-		fetch_load(d);
-	else if (delivery_open(d, env))
+	if (env && delivery_open(d, env)) {
 		dispatch_place(d);
-	else
-		settle_final(d);
+		return;
+	}
+	envelope_free(&d->env); /* as it came; d is of later */
+	fetch_load(d);
 }
 
 static bool

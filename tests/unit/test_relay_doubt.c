@@ -22,9 +22,6 @@
 
 #include "relay_world.h"
 
-static struct relay_route routes[2]; /* the default, and another */
-static const char *const uses[] = { "one", "two" };
-
 static void
 begin(struct world *w, const struct fake_rule *rules)
 {
@@ -37,7 +34,7 @@ static void
 begin_hold(struct world *w, const struct fake_rule *rules)
 {
 	begin(w, rules);
-	w->route.on_doubt = RELAY_DOUBT_HOLD;
+	w->route[0].on_doubt = RELAY_DOUBT_HOLD;
 }
 
 /* A second provider, which the second route leaves by. */
@@ -45,19 +42,13 @@ static void
 begin_routes(
     struct world *w, const struct fake_rule *one, const struct fake_rule *two)
 {
+	static const char *two_only[] = { "two" };
+
 	begin(w, one);
 	world_provider(w, two);
-	for (size_t i = 0; i < 2; i++)
-		routes[i] =
-		    (struct relay_route){ .name = i ? "other" : "default",
-			    .id = (uint32_t)i + 1, /* of a new spool's */
-			    .nuse = 1,
-			    .use = (const char **)(uintptr_t)&uses[i],
-			    .retry = w->settings.retry,
-			    .shares = { 8, 4, 1 } };
-	routes[0].on_dead = "other";
-	w->settings.routes = routes;
-	w->settings.nroutes = 2;
+	w->route[0].nuse = 1;
+	w->route[0].on_dead = "other";
+	world_route(w, "other", 1, two_only);
 }
 
 /* What a crash would leave now: how much of it is in doubt. */
@@ -145,7 +136,7 @@ it_is_written_down_before_the_end_leaves(void **state)
 		world_provider_with(
 		    &w, &(struct fake_settings){
 		            .ehlo = i & 1 ? chunking : NULL, .rules = rules });
-		w.route.on_doubt = RELAY_DOUBT_HOLD;
+		w.route[0].on_doubt = RELAY_DOUBT_HOLD;
 		w.provider[0].timeouts.dot = 60000;
 		world_start(&w);
 		world_send(&w, &(struct world_mail){ .bytes = i & 2 ? 60000 : 0,
@@ -283,7 +274,7 @@ once_and_not_in_circles(void **state)
 
 	(void)state;
 	begin_routes(&w, refuses, refuses);
-	routes[1].on_dead = "default";
+	w.route[1].on_dead = "default";
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ .rcpts = "no@x" });
 	fake_wait_mails(w.fake[1], 1); /* the bounce, from where it died */
@@ -306,7 +297,6 @@ what_expired_has_a_new_time_there(void **state)
 	(void)state;
 	begin_routes(&w, NULL, NULL);
 	w.settings.retry.give_up_ms = 60000;
-	routes[0].retry = routes[1].retry = w.settings.retry;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ .rcpts = "a@x", .age_ms = 70000 });
@@ -325,7 +315,7 @@ notices_leave_by_their_route(void **state)
 
 	(void)state;
 	begin_routes(&w, refuses, NULL);
-	routes[0].on_dead = NULL;
+	w.route[0].on_dead = NULL;
 	w.settings.bounce_route = "other";
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ .rcpts = "no@x" });
