@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which provider a message takes, and when: groups and their balancers,
+priorities, lanes, bounded rounds.  The order of arrival is looked at, not the
+clock: at a rate of 50 a second, two seconds are 100 messages.  POSTERN_LONG:
+with the numbers of a bad day."""
+import os
+import statistics
+
+import harness
+
+LONG = "POSTERN_LONG" in os.environ
+RATE = 50
+
+
+def group(balance, names):
+    return dict(groups=[{"name": "pool", "members": names, "balance": balance}],
+                routes=[{"name": "default", "use": ["pool"]}])
+
+
+def kept(sinks):
+    return [len(s.messages()) for s in sinks]
+
+
+def wait_all(sinks, n, timeout=harness.LONG):
+    harness.wait_until(lambda: sum(kept(sinks)) >= n, timeout, "message %d" % n)
+
+
+def test_weights_are_met(sink, postern, load):
+    n = 10000 if LONG else 1000
+    sinks = [sink("--brief", maildir=None) for _ in range(3)]
+    weights = (5, 3, 2)
+    p = postern(*[harness.provider(s.port, "w%d" % i, weight=weights[i])
+                  for i, s in enumerate(sinks)], **group("weighted", ["w0", "w1", "w2"]))
+    assert load(p.port, n).result()["acked"] == n
+    wait_all(sinks, n, 6 * harness.LONG)
+    for got, weight in zip(kept(sinks), weights):
+        assert abs(got - n * weight / 10) <= 0.02 * n * weight / 10, kept(sinks)
+
+
+def test_a_sender_keeps_its_provider_when_another_leaves(sink, postern):
+    sinks = [sink() for _ in range(3)]
+    domains = ["d%d.example.com" % i for i in range(24)]
+    p = postern(*[harness.provider(s.port, "h%d" % i) for i, s in enumerate(sinks)],
+                **group("hash", ["h0", "h1", "h2"]))
+
+    def where():
+        before = [s.out.mark() for s in sinks]
+        for d in 2 * domains:
+            harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n", sender="news@" + d)
+        harness.wait_until(lambda: sum(len(s.events("message", s.out.lines[m:]))
+                                       for s, m in zip(sinks, before)) == 2 * len(domains))
+        at = {}
+        for i, (s, m) in enumerate(zip(sinks, before)):
+            for e in s.events("message", s.out.lines[m:]):
+                at.setdefault(e["sender"].split("@")[1].rstrip(">"), set()).add(i)
+        assert all(len(x) == 1 for x in at.values()), at
+        return {d: x.pop() for d, x in at.items()}
+
+    first = where()
+    assert set(first.values()) == {0, 1, 2}
+    sinks[1].stop()
+    then = where()
+    for d, i in first.items():
+        assert then[d] == i if i != 1 else then[d] != 1
+
+
+def test_a_slow_one_of_four_gets_little(sink, postern, load):
+    """p2c-ewma, once one turns slow.  Long: what that does to the slowest of a
+    hundred."""
+    n = 4000 if LONG else 400
+    p99 = []
+    for delay in (10, 400) if LONG else (400,):
+        sinks = [sink("--brief", "--delay", "dot=%d" % (delay if i == 0 else 10), maildir=None)
+                 for i in range(4)]
+        p = postern(*[harness.provider(s.port, "e%d" % i) for i, s in enumerate(sinks)],
+                    **group("p2c-ewma", ["e0", "e1", "e2", "e3"]))
+        assert load(p.port, n, 10, "-r", "100").result()["acked"] == n
+        wait_all(sinks, n, 4 * harness.LONG)
+        waits = sorted(int(e["delay_ms"]) for e in
+                       [p.wait_event("delivered", n)] and p.events("delivered"))
+        p99.append(waits[len(waits) * 99 // 100])
+        if delay == 400:
+            assert kept(sinks)[0] <= 0.05 * n, kept(sinks)
+        p.stop()
+    if LONG and not harness.SANITIZED:
+        assert p99[1] <= 3 * max(p99[0], 20), p99
+
+
+def two_doors(first, second):
+    """A listener for each, the second at a port of its own."""
+    port = harness.free_port()
+    rows = [dict(name="bulk", address=["127.0.0.1:0"], **first),
+            dict(name="app", address=["127.0.0.1:%d" % port], **second)]
+    return rows, port
+
+
+def places(s, sender, n, seen):
+    """How many came between what was there when each was handed in and it."""
+    rows = s.messages()
+    at = [i for i, e in enumerate(rows) if sender in e["sender"]]
+    assert len(at) == n
+    return [i - before for i, before in zip(at, seen)]
+
+
+def overtake(sink, postern, load, queued, listeners, port, sender):
+    """Messages of one sender while many of others are queued; the places."""
+    s = sink("--brief", maildir=None)
+    p = postern(harness.provider(s.port, rate=["%d msg/s" % RATE]), listeners=listeners)
+    filled = load(p.port, queued, 20)
+    assert filled.result()["acked"] == queued
+    s.wait_messages(10)
+    seen = []
+    for i in range(100 if LONG else 10):
+        s.wait_messages(10 + 10 * i)
+        seen.append(len(s.messages()))
+        harness.send_raw(port, b"Subject: now\r\n\r\nx\r\n", sender=sender)
+    last = 10 + 12 * len(seen) + 2 * RATE
+    s.wait_messages(last)
+    return places(s, sender, len(seen), seen), s
+
+
+def test_a_high_one_does_not_wait_for_the_low_ones(sink, postern, load):
+    listeners, port = two_doors({"priority": "low"}, {"priority": "high"})
+    got, s = overtake(sink, postern, load, 100000 if LONG else 400, listeners, port,
+                      "urgent@example.org")
+    assert sorted(got)[len(got) * 99 // 100] < 2 * RATE, got
+    assert statistics.median(got) < RATE / 2, got
+    low = len([e for e in s.messages() if "urgent" not in e["sender"]])
+    assert low >= len(got)  # and they went on
+
+
+def test_a_lane_does_not_wait_for_another(sink, postern, load):
+    listeners, port = two_doors({"lane": "sender"}, {"lane": "sender"})
+    got, _ = overtake(sink, postern, load, 50000 if LONG else 400, listeners, port,
+                      "other@example.org")
+    assert sorted(got)[len(got) * 99 // 100] < 2 * RATE, got
+
+
+def test_bounded_rounds_end_when_they_should(sink, postern):
+    """The first try, those after 1 s and 3 s, and no bounce."""
+    s = sink("--reply", "mail=421:4.3.2:closing")
+    p = postern(s.port, retry={"quick": ["1s", "2s", "4s"], "attempts": 3})
+    harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
+    p.wait_event("dead")
+    tries = [e["us"] for e in s.events("refused") if e["verb"] == "MAIL"]
+    assert len(tries) == 3, tries
+    waits = [(b - a) / 1e6 for a, b in zip(tries, tries[1:])]
+    assert 0.85 <= waits[0] and 1.75 <= waits[1], waits  # less by a tenth at most
+    assert not p.events("bounced")
+
+
+def test_a_changed_use_takes_hold_of_what_is_queued(sink, postern):
+    other = sink()
+    p = postern(harness.provider(harness.free_port(), "gone"), harness.provider(other.port, "other"),
+                routes=[{"name": "default", "use": ["gone"]}])
+    for _ in range(5):
+        harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
+    p.wait_event("provider.trouble", provider="gone")
+    p.settings["routes"] = [{"name": "default", "use": ["other"]}]
+    p.reload()
+    other.wait_messages(5)
+    assert len(other.messages()) == 5
