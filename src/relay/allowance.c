@@ -212,14 +212,21 @@ may_use(struct allowance *a, size_t i, uint64_t need)
 	return false;
 }
 
+/* When what starts now is counted; who reads it knows nothing of replies. */
+static int64_t
+counted_ms(const struct allowance *a)
+{
+	return clock_wall_ms() + (int64_t)throttle_due_ms(a->throttle);
+}
+
 static uint64_t
-use(struct block *b, uint64_t n)
+use(struct allowance *a, struct block *b, uint64_t n)
 {
 	uint64_t part = n < left(b) ? n : left(b);
 
 	b->used += part;
 	if (part > 0)
-		b->used_ms = clock_wall_ms();
+		b->used_ms = counted_ms(a);
 	return n - part;
 }
 
@@ -230,12 +237,12 @@ use_blocks(struct allowance *a, size_t i, uint64_t n)
 	struct reserve *v = &a->reserves[i];
 	const struct rate *r = &a->rates[i];
 
-	n = use(&v->now, n);
+	n = use(a, &v->now, n);
 	if (left(&v->now) == 0 && v->next.is_written) {
 		close_block(a, r, &v->now);
 		v->now = v->next;
 		v->next = (struct block){ 0 };
-		(void)use(&v->now, n);
+		(void)use(a, &v->now, n);
 	}
 	if (left(&v->now) <= v->now.size / 4)
 		ask_for_block(a, i, 0);
@@ -243,7 +250,7 @@ use_blocks(struct allowance *a, size_t i, uint64_t n)
 
 /* The whole window stays reserved: what was used so far does not matter. */
 static void
-open_short(struct reserve *v)
+open_short(struct allowance *a, struct reserve *v)
 {
 	if (v->now.size == 0 && v->next.is_written) {
 		v->now = v->next;
@@ -251,7 +258,7 @@ open_short(struct reserve *v)
 	}
 	if (v->now.size > 0) {
 		v->now.used = 0;
-		v->now.used_ms = clock_wall_ms();
+		v->now.used_ms = counted_ms(a);
 	}
 }
 
@@ -452,7 +459,7 @@ allowance_when(struct allowance *a, uint32_t nrcpts)
 		return relay_time(a, at);
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->rates[i].period_ms <= SHORT_MS)
-			open_short(&a->reserves[i]);
+			open_short(a, &a->reserves[i]);
 		may &= may_use(a, i, weight(&a->rates[i], nrcpts));
 	}
 	return may ? 0 : relay_time(a, now + RETRY_MS);
@@ -463,7 +470,7 @@ allowance_take(struct allowance *a, uint32_t nrcpts)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->rates[i].period_ms <= SHORT_MS)
-			open_short(&a->reserves[i]);
+			open_short(a, &a->reserves[i]);
 		else
 			use_blocks(a, i, weight(&a->rates[i], nrcpts));
 	}

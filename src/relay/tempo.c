@@ -72,6 +72,12 @@ tempo_when(struct provider *p)
 	return at;
 }
 
+static uint64_t
+quiet_ms(const struct rate *soft)
+{
+	return soft->period_ms > QUIET_MS ? soft->period_ms : QUIET_MS;
+}
+
 static void
 count_soft(struct provider *p, uint32_t nrcpts)
 {
@@ -81,7 +87,7 @@ count_soft(struct provider *p, uint32_t nrcpts)
 
 	throttle_ended(&slot, clock);
 	if (throttle_used(t->soft, 0, clock) > p->set->soft_rate->count)
-		t->soft_until_ms = now_ms + p->set->soft_rate->period_ms;
+		t->soft_until_ms = now_ms + quiet_ms(p->set->soft_rate);
 	if (t->soft_until_ms > now_ms)
 		t->next_ms = (double)now_ms + 1000 / slow_pace(p);
 }

@@ -263,6 +263,12 @@ due_after(const struct throttle *t)
 	return t->least_ms + g;
 }
 
+uint64_t
+throttle_due_ms(const struct throttle *t)
+{
+	return due_after(t);
+}
+
 /* What was in time by a longer measure than today's is still in the log. */
 static void
 remember_due(struct window *w, uint64_t due_ms, uint64_t now_ms)

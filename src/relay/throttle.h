@@ -63,5 +63,7 @@ uint64_t throttle_used(struct throttle *t, size_t i, uint64_t now_ms);
 /* The most recipients that a transaction can have; 0: no bound. */
 uint32_t throttle_rcpts(const struct throttle *t);
 uint64_t throttle_guard_ms(const struct throttle *t); /* of a long window */
+/* So long after its start a transaction is counted at the latest, mostly. */
+uint64_t throttle_due_ms(const struct throttle *t);
 
 #endif

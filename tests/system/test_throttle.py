@@ -16,7 +16,7 @@ class Run:
 
     def __init__(self, start, number, *providers, rcpts=1, clock=1, **settings):
         sink, postern, load = start
-        env = harness.test_clock(clock) if clock != 1 else None
+        env = harness.shared_clock(clock) if clock != 1 else None
         self.number, self.env = number, env
         self.sinks = [sink("--delay", "dot=%d" % delay, env=env) for delay, _ in providers]
         rows = [harness.provider(s.port, name="p%d" % i, **more)
@@ -95,9 +95,9 @@ def test_providers_share_a_limit(start):
     assert checker.most_open(together) <= 3
 
 
-def on_the_way(start, rate, number, at, do):
+def on_the_way(start, rate, number, at, do, clock=1):
     """Something happens to the daemon when so many have arrived."""
-    run = Run(start, number, (20, dict(rate=rate)))
+    run = Run(start, number, (20 * clock, dict(rate=rate, max_connections=2)), clock=clock)
     run.load.wait()
     for n in at:
         run.wait(n)
@@ -129,3 +129,64 @@ def test_neither_a_reload_nor_a_stop_nor_a_crash_forgets(start):
     for run in runs:
         run.wait(28)
         run.check("12 msg/2s")
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+def test_nor_do_they_of_windows_that_are_reserved_in_blocks(start):
+    rate = ["60 msg/2min"]
+    runs = [on_the_way(start, rate, 90, (20,), do, clock=30) for do in (restart, kill)]
+    for run in runs:
+        run.wait(90)
+        run.check("60 msg/2min")
+
+
+SLOWER = "454:4.7.0:Throttling failure: Maximum sending rate exceeded"
+
+
+def scripted(start, script, number, clock=1, **provider):
+    """One provider that does what the script says; its daemon; mail for it."""
+    sink, postern, load = start
+    env = harness.shared_clock(clock) if clock != 1 else None
+    s = sink(script=script, env=env)
+    p = postern(harness.provider(s.port, **provider), start=False)
+    p.start(env=env)
+    load(p.port, number, 4).wait()
+    return s, p
+
+
+def test_what_a_provider_takes_is_found(start):
+    script = 'limits = ( { rate = "9 msg/s"; action = "%s"; } );' % SLOWER
+    s, p = scripted(start, script, 60, rate=["14 msg/s"])
+    s.wait_messages(60)
+    p.wait_event("delivered", n=60)
+    refused = [r for r in s.events() if r["event"] == "refused"]
+    assert 0 < len(refused) <= 6
+    assert p.wait_event("provider.level", level="slowed")["reason"] == "rate"
+    assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+def test_levels_are_climbed_and_left(start):
+    script = """
+        limits = ( { rate = "9 msg/s"; action = "%s"; } );
+        rules = ( { stage = "dot"; action = "%s"; from = "15s"; until = "30s"; },
+          { stage = "dot"; action = "550:5.4.5:Daily quota exceeded, try again in 20 seconds";
+            from = "30s"; until = "45s"; } );""" % (SLOWER, SLOWER)
+    s, p = scripted(start, script, 400, clock=20)
+    s.wait_messages(400)
+    p.wait_event("provider.level", level="normal")
+    levels = [e["level"] for e in p.events("provider.level")]
+    at = 0
+    for level in ("slowed", "backing-off", "switched", "normal"):
+        assert level in levels[at:], levels
+        at = levels.index(level, at)
+    quota = [e for e in p.events("provider.level") if e["level"] == "switched"]
+    assert quota[0]["reason"] == "quota"
+
+
+def test_above_the_soft_rate_it_is_slower(start):
+    run = Run(start, 30, (20, dict(rate=["20 msg/s"], soft_rate="10 msg/s", slow_factor=0.25)))
+    run.wait()
+    assert run.postern.wait_event("provider.level", level="slowed")["reason"] == "soft-rate"
+    hits = [us for us, _ in checker.counted(run.rows())]
+    assert (hits[-1] - hits[14]) / 15 >= 180000, "5 a second would be slow enough"
