@@ -146,26 +146,42 @@ stalled(struct provider *p)
 }
 
 static void
+look_in(struct provider *p, uint64_t ms)
+{
+	p->stall.look_ms = relay_now_ms(p->relay) + ms;
+	timer_set(p->stall.timer, ms);
+}
+
+/* The machine has slept, or was busy with others: what came meanwhile has not
+ * been read yet. */
+static bool
+was_away(const struct stall *t, uint64_t now_ms)
+{
+	return now_ms - t->look_ms > LOOK_MS;
+}
+
+static void
 on_look(void *arg)
 {
 	struct provider *p = arg;
-	uint64_t now_ms = relay_now_ms(p->relay);
-	uint64_t at = look_at_all(p, now_ms);
+	uint64_t now_ms = relay_now_ms(p->relay), at;
 
+	if (was_away(&p->stall, now_ms))
+		stall_heard(&p->stall, now_ms);
+	at = look_at_all(p, now_ms);
 	if (at == UINT64_MAX)
 		return;
 	if (at <= now_ms)
 		stalled(p);
 	else
-		timer_set(p->stall.timer,
-		    at - now_ms < LOOK_MS ? at - now_ms : LOOK_MS);
+		look_in(p, at - now_ms < LOOK_MS ? at - now_ms : LOOK_MS);
 }
 
 void
 stall_watch(struct provider *p)
 {
 	if (!timer_is_set(p->stall.timer))
-		timer_set(p->stall.timer, LOOK_MS);
+		look_in(p, LOOK_MS);
 }
 
 void

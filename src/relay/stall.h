@@ -19,6 +19,7 @@ struct stall {
 	uint64_t heard_ms; /* when anything last came */
 	uint64_t
 	    slow_x8[STALL_KINDS]; /* mean of the slowest replies; 0: none */
+	uint64_t look_ms;         /* when the timer is to run */
 	struct timer *timer;      /* owned */
 };
 

@@ -5,6 +5,7 @@ back."""
 import datetime
 import os
 import select
+import signal
 import socket
 import time
 
@@ -252,3 +253,21 @@ def test_a_slow_line_is_not_silence(rude, sink, postern):
     p.stop()
     assert took[0] > 15, "it was too fast to show anything"
     assert good.stop()["messages"] == 0
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+def test_a_daemon_that_slept_blames_nobody(sink, postern):
+    """Stopped for longer than silence may last, with a reply on its way."""
+    s = sink("--delay", "dot=200")
+    p = postern(harness.provider(s.port), start=False)
+    clock = Clock(10)
+    p.start(env=clock.env)
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    p.proc.signal(signal.SIGSTOP)
+    at = time.monotonic()
+    harness.wait_until(lambda: time.monotonic() - at > 1.2, what="more than a second")
+    p.proc.signal(signal.SIGCONT)
+    p.wait_event("delivered")
+    assert not p.events("provider.stalled") and not p.events("provider.trouble")
+    p.stop()
