@@ -46,7 +46,7 @@ SESSIONS = 8  # with each provider
 # name: (an hour in shares of the average, a day in shares of the count, what
 # happens to it: hours)
 PROVIDERS = {
-    "alder": (1.2, 0.45, [("closed", 13.5, 14.5)]),
+    "alder": (1.2, 0.30, [("closed", 13.5, 14.5)]),
     "birch": (1.0, 0.70, [("hang", 10.2, 10.7), ("busy", 16.0, 16.4)]),
     "cedar": (0.9, 0.70, [("ban", 18.0, 20.0)]),
 }
