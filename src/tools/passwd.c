@@ -21,6 +21,7 @@
 #define USERS_FILE SYSCONFDIR "/postern/users"
 #define ITERATIONS 15000 /* RFC 7677 section 4 */
 #define SALT_OCTETS 16
+#define OPTIONS_MAX 16 /* more than there are */
 #define SECRET_MAX 512 /* of what stands in the file */
 
 _Static_assert(SECRET_MAX >= PASSWORD_HASH_MAX && SECRET_MAX >= SCRAM_TEXT_MAX,
@@ -29,6 +30,8 @@ _Static_assert(SECRET_MAX >= PASSWORD_HASH_MAX && SECRET_MAX >= SCRAM_TEXT_MAX,
 struct options {
 	const char *file, *name;
 	bool scram, print, delete;
+	const char *option[OPTIONS_MAX];
+	size_t noptions;
 };
 
 static int
@@ -53,6 +56,7 @@ parse(struct options *o, int argc, char **argv)
 		{ "scram", no_argument, NULL, 's' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "delete", no_argument, NULL, 'd' },
+		{ "option", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -71,11 +75,17 @@ parse(struct options *o, int argc, char **argv)
 		case 'd':
 			o->delete = true;
 			break;
+		case 'o':
+			if (o->noptions == OPTIONS_MAX)
+				return -1;
+			o->option[o->noptions++] = optarg;
+			break;
 		default:
 			return -1;
 		}
 	}
-	if (optind + 1 != argc || (o->delete &&(o->scram || o->print)))
+	if (optind + 1 != argc || (o->delete &&(o->scram || o->print)) ||
+	    (o->noptions > 0 && (o->delete || o->scram || o->print)))
 		return -1;
 	o->name = argv[optind];
 	return 0;
@@ -151,6 +161,18 @@ set(const struct options *o, struct err *err)
 	return rc;
 }
 
+/* What is asked for, which parse() has found to be one thing. */
+static int
+apply(const struct options *o, struct err *err)
+{
+	if (o->delete)
+		return users_edit_delete(o->file, o->name, err);
+	if (o->noptions > 0)
+		return users_edit_options(
+		    o->file, o->name, o->option, o->noptions, err);
+	return set(o, err);
+}
+
 int
 passwd_run(int argc, char **argv)
 {
@@ -167,7 +189,7 @@ passwd_run(int argc, char **argv)
 		    USERS_NAME_MAX);
 		return EX_DATAERR;
 	}
-	rc = o.delete ? users_edit_delete(o.file, o.name, &err) : set(&o, &err);
+	rc = apply(&o, &err);
 	if (rc != 0)
 		return complain(&err);
 	if (!o.print)

@@ -7,6 +7,7 @@
 
 #define PASSWD_USAGE                                                           \
 	"postern passwd [--scram] [--print] [-c users_file] NAME\n"            \
+	"       postern passwd --option KEY=VALUE ... [-c users_file] NAME\n"  \
 	"       postern passwd --delete [-c users_file] NAME\n"
 
 /* argv[0] is the command's name.  An exit code. */

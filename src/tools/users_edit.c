@@ -191,54 +191,119 @@ add_line(struct edit *e, struct str line)
 	return buf_add(&e->text, "\n", 1);
 }
 
-/* The entry with its options, which are what an old line has behind its second
- * colon. */
-static int
-add_entry(struct edit *e, const char *name, const char *secret, struct str old)
+/* What becomes of one entry. */
+struct change {
+	const char *name;
+	const char *secret; /* NULL: as it was */
+	const char *const *options;
+	size_t noptions;
+	bool remove;
+};
+
+static struct str
+key_of(struct str option)
 {
-	(void)str_cut(&old, ':');
-	(void)str_cut(&old, ':');
-	return buf_addf(&e->text, "%s:%s%s%.*s\n", name, secret,
-	    old.len > 0 ? ":" : "", (int)old.len, old.p);
+	return str_cut(&option, '=');
 }
 
-/* All lines, but for the name's: that one anew, or, without a secret, not.
- * *had: there was one. */
+static bool
+is_changed(const struct change *c, struct str option)
+{
+	for (size_t i = 0; i < c->noptions; i++) {
+		if (str_eq(key_of(option), key_of(str_of(c->options[i]))))
+			return true;
+	}
+	return false;
+}
+
 static int
-rewrite(struct edit *e, struct str old, const char *name, const char *secret,
-    bool *had)
+add_option(struct buf *b, struct str option)
+{
+	return buf_addf(
+	    b, "%s%.*s", b->len > 0 ? ";" : "", (int)option.len, option.p);
+}
+
+/* The old ones but for those that are changed, then these; one without a value
+ * goes. */
+static int
+join_options(struct buf *b, const struct change *c, struct str old)
+{
+	int rc = 0;
+
+	while (rc == 0 && old.len > 0) {
+		struct str option = str_cut(&old, ';');
+
+		if (option.len > 0 && !is_changed(c, option))
+			rc = add_option(b, option);
+	}
+	for (size_t i = 0; rc == 0 && i < c->noptions; i++) {
+		struct str option = str_of(c->options[i]);
+
+		if (option.len > key_of(option).len + 1)
+			rc = add_option(b, option);
+	}
+	return rc;
+}
+
+/* The entry, with what an old line has behind its first and second colon. */
+static int
+add_entry(struct edit *e, const struct change *c, struct str old)
+{
+	struct str secret, options;
+	struct buf joined;
+	int rc;
+
+	(void)str_cut(&old, ':');
+	secret = str_cut(&old, ':');
+	if (c->secret != NULL)
+		secret = str_of(c->secret);
+	buf_init(&joined, USERS_FILE_MAX);
+	rc = join_options(&joined, c, old);
+	options = buf_str(&joined);
+	if (rc == 0)
+		rc = buf_addf(&e->text, "%s:%.*s%s%.*s\n", c->name,
+		    (int)secret.len, secret.p, options.len > 0 ? ":" : "",
+		    (int)options.len, options.p);
+	buf_done(&joined);
+	return rc;
+}
+
+/* All lines, but for the name's: that one anew, or not.  *had: there was one.
+ */
+static int
+rewrite(struct edit *e, struct str old, const struct change *c, bool *had)
 {
 	int rc = 0;
 
 	*had = false;
 	while (rc == 0 && old.len > 0) {
 		struct str line = str_cut(&old, '\n'), rest = line;
-		bool is_it = str_eq(str_cut(&rest, ':'), str_of(name));
+		bool is_it = str_eq(str_cut(&rest, ':'), str_of(c->name));
 
 		if (!is_it)
 			rc = add_line(e, line);
-		else if (secret != NULL && !*had)
-			rc = add_entry(e, name, secret, line);
+		else if (!c->remove && !*had)
+			rc = add_entry(e, c, line);
 		*had = *had || is_it;
 	}
-	if (rc == 0 && secret != NULL && !*had)
-		rc = add_entry(e, name, secret, STR(""));
+	if (rc == 0 && c->secret != NULL && !*had)
+		rc = add_entry(e, c, STR(""));
 	return rc;
 }
 
 static int
-change(const char *path, const char *name, const char *secret, struct err *err)
+change(const char *path, const struct change *c, struct err *err)
 {
 	struct edit e;
 	struct buf old;
 	bool had = false;
 	int rc = begin(&e, path, &old, err);
 
-	if (rc == 0 && rewrite(&e, buf_str(&old), name, secret, &had) != 0)
+	if (rc == 0 && rewrite(&e, buf_str(&old), c, &had) != 0)
 		rc = err_set(err, ERR_LIMIT, "%s gets too large", e.path);
-	if (rc == 0 && secret == NULL && !had)
-		rc =
-		    err_set(err, ERR_FORMAT, "%s has no user %s", e.path, name);
+	if (rc == 0 && c->secret == NULL && !had)
+		rc = err_set(
+		    err, ERR_FORMAT, "%s has no user %s", e.path, c->name);
 	if (rc == 0)
 		rc = put(&e, err);
 	done(&e, &old);
@@ -249,11 +314,66 @@ int
 users_edit_set(
     const char *path, const char *name, const char *secret, struct err *err)
 {
-	return change(path, name, secret, err);
+	return change(
+	    path, &(struct change){ .name = name, .secret = secret }, err);
 }
 
 int
 users_edit_delete(const char *path, const char *name, struct err *err)
 {
-	return change(path, name, NULL, err);
+	return change(
+	    path, &(struct change){ .name = name, .remove = true }, err);
+}
+
+static void
+on_mistake(void *arg, unsigned line, const char *text)
+{
+	(void)line;
+	(void)err_set(arg, ERR_FORMAT, "%s", text);
+}
+
+/* As the daemon would read them, of somebody with some secret. */
+static int
+check_options(const struct change *c, struct err *err)
+{
+	/* A hash by its form; no password has it. */
+	static const char somebody[] = "x:$2b$04$......................"
+	                               "..............................."
+	                               ":";
+	struct users *u = NULL;
+	struct buf b, line;
+	int rc;
+
+	for (size_t i = 0; i < c->noptions; i++) {
+		if (strchr(c->options[i], '=') == NULL)
+			return err_set(err, ERR_FORMAT,
+			    "\"%.64s\" has no value; write KEY=VALUE, or KEY= "
+			    "to take it away",
+			    c->options[i]);
+	}
+	buf_init(&b, USERS_FILE_MAX);
+	buf_init(&line, USERS_FILE_MAX);
+	rc = join_options(&b, c, STR(""));
+	if (rc == 0)
+		rc = buf_addf(
+		    &line, "%s%.*s\n", somebody, (int)b.len, buf_str(&b).p);
+	if (rc != 0)
+		rc = err_set(err, ERR_LIMIT, "the options are too long");
+	else
+		rc = users_parse(&u, buf_str(&line), on_mistake, err);
+	users_free(&u);
+	buf_done(&b);
+	buf_done(&line);
+	return rc;
+}
+
+int
+users_edit_options(const char *path, const char *name,
+    const char *const *options, size_t n, struct err *err)
+{
+	struct change c = { .name = name, .options = options, .noptions = n };
+
+	if (check_options(&c, err) != 0)
+		return -1;
+	return change(path, &c, err);
 }

@@ -454,3 +454,23 @@ def test_passwd_says_what_it_does_not_take(tmp_path):
         assert r.returncode == 64 and "usage: postern " in r.stderr and "postern passwd" in r.stderr
     assert not path.exists()
     assert "ann:$y$" in passwd(path, "ann", "x" * 511, "--print") and not path.exists()
+
+
+def test_postern_passwd_changes_options_and_leaves_the_password(users):
+    before = users.read_text().splitlines()
+
+    def option(*words, name="ann"):
+        return run(TOOL, "passwd", *[x for w in words for x in ("--option", w)], "-c", users, name)
+    assert option("priority=low", "quota=5000 rcpt/day@00:00Z").returncode == 0
+    assert users.read_text().splitlines() == [
+        before[0] + ":priority=low;quota=5000 rcpt/day@00:00Z", before[1]]
+    assert option("priority=high", "lane=user").returncode == 0
+    assert option("quota=").returncode == 0
+    assert users.read_text().splitlines() == [before[0] + ":priority=high;lane=user", before[1]]
+    for word, says in (("colour=red", "unknown"), ("priority=urgent", "priority is none"), ("lane", "KEY=VALUE"),
+                       ("quota=1 msg/s", "an hour and more")):
+        r = option(word)
+        assert r.returncode == 65 and says in r.stderr, r.stderr
+    r = option("lane=user", name="nobody")
+    assert r.returncode == 65 and "has no user nobody" in r.stderr
+    assert users.read_text().splitlines() == [before[0] + ":priority=high;lane=user", before[1]]
