@@ -333,6 +333,23 @@ check_notices(struct conf_read *r, const struct conf_entry *e,
 		    r->root->s.hostname);
 }
 
+static void
+check_ramp(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_ramp *ramp)
+{
+	if (ramp->start_ms != 0 && !ramp->first)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.ramp.start"),
+		    "providers.ramp.first",
+		    "is missing; write first = \"200 msg/day\";");
+	if (ramp->start_ms == 0 && ramp->first)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.ramp.first"),
+		    "providers.ramp.start",
+		    "is missing; write start = \"2026-12-01\"; with the first "
+		    "day");
+}
+
 void
 conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 {
@@ -350,6 +367,7 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 		check_tls(r, e, &c->p);
 		check_timing(r, e, &c->p);
 		check_warm(r, e, &c->p);
+		check_ramp(r, e, &c->p.ramp);
 		check_notices(r, e, &c->p);
 	}
 }

@@ -576,6 +576,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return set_quantity(k, to, text, err);
 	if (k->type == CONF_WORD || k->type == CONF_SWITCH)
 		return set_word(k, to, text, err);
+	if (k->type == CONF_DATE)
+		return conf_value_date(str_of(text), to, err);
 	if (k->type == CONF_RATE)
 		return set_rate(to, text, a, err);
 	if (k->type == CONF_MODE)
@@ -664,6 +666,7 @@ width(const struct conf_key *k)
 	case CONF_FACTOR:
 		return sizeof(double);
 	case CONF_DURATION:
+	case CONF_DATE:
 	case CONF_SIZE:
 		return sizeof(uint64_t);
 	case CONF_DURATIONS:

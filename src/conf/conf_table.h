@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_FACTOR,       /* double */
 	CONF_SHARES,       /* uint32_t[SPOOL_PRIORITIES] */
 	CONF_DURATION,     /* uint64_t, ms */
+	CONF_DATE,         /* int64_t, ms: the day's begin, UTC */
 	CONF_SIZE,         /* uint64_t, bytes */
 	CONF_WORDS,        /* uint32_t: a bit for each of the range's words */
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */

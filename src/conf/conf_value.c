@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "postern/base/clock.h"
+
 #define DURATION_MAX (UINT64_C(3650) * 86400 * 1000)
 
 struct unit {
@@ -288,4 +290,18 @@ conf_value_mail(struct str s, struct err *err)
 	return err_set(err, ERR_CONFIG,
 	    "\"%s\" is no address; write one such as \"ops@example.com\"",
 	    SHOWN(s));
+}
+
+int
+conf_value_date(struct str s, int64_t *wall_ms, struct err *err)
+{
+	char full[32] = "";
+
+	if (s.len == strlen("2026-12-01"))
+		(void)snprintf(
+		    full, sizeof full, "%.*sT00:00:00Z", (int)s.len, s.p);
+	if (clock_parse_rfc3339(str_of(full), wall_ms))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "\"%s\" is no date; write one such as \"2026-12-01\"", SHOWN(s));
 }

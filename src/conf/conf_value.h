@@ -26,6 +26,8 @@ MUST_CHECK int conf_value_host(struct str s, struct err *err);
 MUST_CHECK int conf_value_name(struct str s, struct err *err);
 /* local@domain, ASCII, without blanks and quotes. */
 MUST_CHECK int conf_value_mail(struct str s, struct err *err);
+/* "2026-12-01": the begin of that day, UTC. */
+MUST_CHECK int conf_value_date(struct str s, int64_t *wall_ms, struct err *err);
 
 #define CONF_VALUE_SHOWN 32
 /* The shortest exact text: "90s", "2h"; "64K". */

@@ -579,6 +579,7 @@ look_at_providers(struct relay *r)
 	uint64_t now_ms = relay_now_ms(r);
 
 	for (size_t i = 0; i < r->nproviders; i++) {
+		flow_look(r->providers[i]);
 		tempo_look(r->providers[i]);
 		if (r->providers[i]->told_down)
 			(void)provider_is_usable(r->providers[i], now_ms);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "postern/mail/rate.h"
+#include "postern/base/clock.h"
+#include "postern/mail/rate.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 
@@ -46,8 +48,58 @@ add(struct provider *p, const struct allowance_settings *s)
 
 	for (size_t i = 0; i < s->nrates; i++)
 		note_pace(f, &s->rates[i]);
-	if (f->n < sizeof f->allowance / sizeof f->allowance[0])
+	if (f->n < 1 + RELAY_LIMITS_MAX)
 		f->allowance[f->n++] = allowance_of(p->relay->book, s);
+}
+
+/* --- the ramp --- */
+
+static int64_t
+day_of(const struct relay_ramp *ramp)
+{
+	int64_t since = clock_wall_ms() - ramp->start_ms;
+
+	return since < 0 ? 0 : since / (int64_t)RATE_DAY_MS;
+}
+
+/* What may be sent on that day. */
+static struct rate
+rate_of(const struct relay_ramp *ramp, int64_t day)
+{
+	double count = ramp->first->count;
+	struct rate r = *ramp->first;
+
+	for (int64_t i = 0; i < day && count < RATE_COUNT_MAX; i++)
+		count *= ramp->factor;
+	r.count = count < RATE_COUNT_MAX ? (uint32_t)count : RATE_COUNT_MAX;
+	return r;
+}
+
+/* The same allowance each day, with another window. */
+static struct allowance *
+allow_ramp(struct provider *p)
+{
+	const struct relay_ramp *ramp = &p->set->ramp;
+	int64_t day = day_of(ramp);
+	struct rate r = rate_of(ramp, day);
+	struct allowance_settings s = { .kind = "ramp",
+		.name = p->set->name,
+		.rates = &r,
+		.nrates = day < ramp->days ? 1 : 0 };
+
+	p->flow.ramp_day = day;
+	return allowance_of(p->relay->book, &s);
+}
+
+void
+flow_look(struct provider *p)
+{
+	const struct relay_ramp *ramp = &p->set->ramp;
+
+	if (!ramp->first || day_of(ramp) == p->flow.ramp_day)
+		return;
+	(void)allow_ramp(p);
+	p->flow.spent_ms = p->flow.block_ms = 0;
 }
 
 void
@@ -73,6 +125,8 @@ flow_init(struct provider *p)
 		shared.conns_max = l->max_connections;
 		add(p, &shared);
 	}
+	if (set->ramp.first)
+		p->flow.allowance[p->flow.n++] = allow_ramp(p);
 }
 
 /* --- slots -----------------------------------------------------------------

@@ -19,9 +19,12 @@ struct outcome;
 struct provider;
 struct throttle_slot;
 
+#define FLOW_MAX (2 + RELAY_LIMITS_MAX) /* its own, its ramp's */
+
 struct flow {
 	size_t n;
-	struct allowance *allowance[1 + RELAY_LIMITS_MAX]; /* its own first */
+	struct allowance *allowance[FLOW_MAX]; /* its own first */
+	int64_t ramp_day; /* that the ramp's allowance is of */
 	/* What the slowest of its short windows lets through; 0: it has none.
 	 * A longer one is a quota: what there is of it may go at once. */
 	double per_s;
@@ -34,10 +37,11 @@ struct flow {
 /* What a transaction holds. */
 struct flow_lease {
 	size_t n;
-	struct throttle_slot *slot[1 + RELAY_LIMITS_MAX];
+	struct throttle_slot *slot[FLOW_MAX];
 };
 
 void flow_init(struct provider *p); /* by its settings */
+void flow_look(struct provider *p); /* a new day may have begun */
 /* The next delivery of p that may start now; NULL: none waits, or there is no
  * slot for it. */
 struct delivery *flow_next(struct provider *p);

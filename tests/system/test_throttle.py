@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No window of a provider's rate is ever exceeded, as the provider counts, and
 what it allows is used.  The runs of a test are under way together."""
+import datetime
 import os
 
 import pytest
@@ -190,3 +191,13 @@ def test_above_the_soft_rate_it_is_slower(start):
     assert run.postern.wait_event("provider.level", level="slowed")["reason"] == "soft-rate"
     hits = [us for us, _ in checker.counted(run.rows())]
     assert (hits[-1] - hits[14]) / 15 >= 180000, "5 a second would be slow enough"
+
+
+def test_a_ramp_gives_more_each_day_and_the_rest_goes_elsewhere(start):
+    yesterday = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
+    ramp = {"start": str(yesterday), "first": "5 msg/day", "factor": 2.0, "days": 5}
+    run = Run(start, 16, (20, dict(ramp=ramp)), (20, {}))
+    run.wait()
+    assert len(run.sinks[0].messages()) == 10
+    assert len(run.sinks[1].messages()) == 6
+    assert run.postern.wait_event("provider.level", provider="p0", level="switched")["reason"] == "window"

@@ -38,6 +38,14 @@ struct relay_reply {
 	int line;
 };
 
+/* More each day, from a little on: what a new account may send. */
+struct relay_ramp {
+	int64_t start_ms;         /* wall clock; 0: there is none */
+	const struct rate *first; /* the first day's */
+	double factor;            /* of each day, to the day before */
+	uint32_t days;            /* then there is no bound */
+};
+
 #define RELAY_LIMITS_MAX 8 /* that one provider shares */
 struct relay_provider {    /* one account */
 	const char *name, *host;
@@ -68,6 +76,7 @@ struct relay_provider {    /* one account */
 	size_t nlimits;
 	const struct rate *soft_rate; /* NULL: none */
 	double slow_factor;           /* of the rate, once that was passed */
+	struct relay_ramp ramp;
 	uint32_t breaker_failures;
 	uint64_t breaker_open_ms, breaker_open_max_ms;
 	size_t nreplies;
