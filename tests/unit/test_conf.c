@@ -613,6 +613,25 @@ static const struct {
 	  "\"2m\"; }; } );",
 	    "main.conf:1: providers.breaker.open: is longer than "
 	    "breaker.open_max; write it shorter" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; ramp = { start = "
+	  "\"2026-02-30\"; }; } );",
+	    "main.conf:1: providers.ramp.start: \"2026-02-30\" is no date; "
+	    "write one such as \"2026-12-01\"" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; ramp = { start = "
+	  "\"2026-12-01\"; }; } );",
+	    "main.conf:1: providers.ramp.first: is missing; write first = "
+	    "\"200 msg/day\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; ramp = { first = "
+	  "\"200 msg/day\"; }; } );",
+	    "main.conf:1: providers.ramp.start: is missing; write start = "
+	    "\"2026-12-01\"; with the first day" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; limits = [ \"x\" ]; "
+	  "} );",
+	    "main.conf:1: providers.limits: there is no limit \"x\"; write the "
+	    "name of one" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; slow_factor = 1.5; } );",
+	    "main.conf:1: providers.slow_factor: 1.5 is out of range; write 0 "
+	    "to 1" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; warm = 11; } );",
 	    "main.conf:1: providers.warm: is more than max_connections, which "
 	    "is 10; write at most that" },
