@@ -176,16 +176,36 @@ start(struct question *q)
 	mailbox_put(p->answers, &q->job.item);
 }
 
-static void
-pump(struct provers *p, struct queue *from)
+/* The other half of the processors is for mail, so those that may wait wait for
+ * those of the other queue, too. */
+static bool
+has_room(const struct provers *p, enum which of)
 {
-	while (from->running < p->nthreads && from->nwaiting > 0 &&
-	       !atomic_load(&p->is_ending)) {
+	unsigned running = p->queue[of].running;
+
+	if (of == QUEUE_IDLE)
+		running += p->queue[QUEUE_SOON].running;
+	return running < p->nthreads && !atomic_load(&p->is_ending);
+}
+
+static void
+pump_one(struct provers *p, enum which of)
+{
+	struct queue *from = &p->queue[of];
+
+	while (from->nwaiting > 0 && has_room(p, of)) {
 		struct list *node = list_pop(&from->waiting);
 
 		from->nwaiting--;
 		start(LIST_OF(node, struct question, node));
 	}
+}
+
+static void
+pump(struct provers *p)
+{
+	pump_one(p, QUEUE_SOON);
+	pump_one(p, QUEUE_IDLE);
 }
 
 static void
@@ -202,7 +222,7 @@ deliver(struct mailbox_item *item, void *owner)
 		p->queue[q->queue].running--;
 		said =
 		    atomic_load(&p->is_ending) ? PROVERS_LIMITED : conclude(q);
-		pump(p, &p->queue[q->queue]);
+		pump(p);
 	}
 	if (answer != NULL)
 		(void)map_del(p->asked, q->session);
@@ -273,7 +293,7 @@ submit(struct provers *p, struct question *q)
 		    helper_new(names[q->queue], p->nthreads, p->nthreads);
 	list_push(&to->waiting, &q->node);
 	to->nwaiting++;
-	pump(p, to);
+	pump(p);
 }
 
 static struct question *
