@@ -65,8 +65,8 @@ def test_a_sender_keeps_its_provider_when_another_leaves(sink, postern):
 
 
 def test_a_slow_one_of_four_gets_little(sink, postern, load):
-    """p2c-ewma, once one turns slow.  Long: what that does to the slowest of a
-    hundred."""
+    """p2c-ewma.  Long: what that does to the slowest of a hundred; on a busy
+    machine, where the others are slow, too: that it is not the slow one's."""
     n = 4000 if LONG else 400
     p99 = []
     for delay in (10, 400) if LONG else (400,):
@@ -83,7 +83,7 @@ def test_a_slow_one_of_four_gets_little(sink, postern, load):
             assert kept(sinks)[0] <= 0.05 * n, kept(sinks)
         p.stop()
     if LONG and not harness.SANITIZED:
-        assert p99[1] <= 3 * max(p99[0], 20), p99
+        assert p99[1] <= max(3 * p99[0], 200), p99
 
 
 def two_doors(first, second):
@@ -94,29 +94,26 @@ def two_doors(first, second):
     return rows, port
 
 
-def places(s, sender, n, seen):
-    """How many came between what was there when each was handed in and it."""
-    rows = s.messages()
-    at = [i for i, e in enumerate(rows) if sender in e["sender"]]
-    assert len(at) == n
-    return [i - before for i, before in zip(at, seen)]
+def of(s, sender):
+    """Their places in the order of arrival."""
+    return [i for i, e in enumerate(s.messages()) if sender in e["sender"]]
 
 
 def overtake(sink, postern, load, queued, listeners, port, sender):
-    """Messages of one sender while many of others are queued; the places."""
+    """Messages of one sender while many of others are queued; how many came
+    between each was handed in and it."""
     s = sink("--brief", maildir=None)
     p = postern(harness.provider(s.port, rate=["%d msg/s" % RATE]), listeners=listeners)
     filled = load(p.port, queued, 20)
     assert filled.result()["acked"] == queued
     s.wait_messages(10)
-    seen = []
+    began, seen = len(s.messages()), []
     for i in range(100 if LONG else 10):
-        s.wait_messages(10 + 10 * i)
+        s.wait_messages(began + 10 * i)
         seen.append(len(s.messages()))
         harness.send_raw(port, b"Subject: now\r\n\r\nx\r\n", sender=sender)
-    last = 10 + 12 * len(seen) + 2 * RATE
-    s.wait_messages(last)
-    return places(s, sender, len(seen), seen), s
+    harness.wait_until(lambda: len(of(s, sender)) == len(seen), what="the last of them")
+    return [at - before for at, before in zip(of(s, sender), seen)], s
 
 
 def test_a_high_one_does_not_wait_for_the_low_ones(sink, postern, load):
