@@ -63,6 +63,40 @@ a_suspension_survives_a_restart_and_no_reload(void **state)
 	world_done(&w);
 }
 
+/* How many messages a session may carry was learned by two that ended there. */
+static void
+what_was_learned_survives_a_restart(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .message = 4,
+		    .reply = "421 4.7.0 too many messages in this session" },
+		{ .stage = NULL }
+	};
+	struct world w;
+	size_t had;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules)->max_connections = 1;
+	world_start(&w);
+	for (int i = 0; i < 12; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 12);
+	world_wait(&w, 0, 0, 0);
+	world_stop(&w);
+	had = world_count_log(&w, "provider.trouble", "recycle");
+	assert_int_equal(had, 2);
+	world_start(&w);
+	for (int i = 0; i < 12; i++)
+		world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 24);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(
+	    world_count_log(&w, "provider.trouble", "recycle"), had);
+	world_done(&w);
+}
+
 static void
 bad_logins_count_across_restarts(void **state)
 {
@@ -309,6 +343,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_suspension_survives_a_restart_and_no_reload),
+		cmocka_unit_test(what_was_learned_survives_a_restart),
 		cmocka_unit_test(bad_logins_count_across_restarts),
 		cmocka_unit_test(a_mended_password_is_tried_at_once),
 		cmocka_unit_test(records_that_make_no_sense_are_left_alone),
