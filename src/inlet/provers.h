@@ -33,11 +33,11 @@ enum {
 	PROVERS_THREADS_MAX = 4,  /* half of the processors, at least one */
 	PROVERS_QUEUE_MAX = 1024, /* each; some 1.5 KiB a question */
 	PROVERS_CLIENT_MAX = 512,
-	/* Of clients that nobody knows: so many soon, as when all applications
-	 * of a site begin at once, and then one in so long, some 5 % of a
-	 * processor. */
-	PROVERS_SOON_MAX = 20,
-	PROVERS_SOON_MS = 500,
+	/* Of clients that nobody knows: so many soon, and then one in so long,
+	 * less than 1 % of a processor: a login gets through where the
+	 * processors are never idle, and the p99 of mail does not show it. */
+	PROVERS_SOON_MAX = 4,
+	PROVERS_SOON_MS = 5000,
 };
 
 enum provers_answer {
