@@ -220,7 +220,8 @@ def test_an_hour_without_any_provider(sink, postern, load):
     n = s.stop()
     # no more out of order than ten clients were when they sent
     assert max(abs(i - x) for i, x in enumerate(got)) < 100
-    assert (n["different"], n["duplicates"], n["damaged"], n["most_open"]) == (QUEUED, 0, 0, 1)
+    assert (n["different"], n["duplicates"], n["damaged"]) == (QUEUED, 0, 0)
+    assert n["most_open"] <= 2  # at this pace a few ms are silence, and one more asks
 
 
 @pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
