@@ -30,9 +30,10 @@ class Run:
         return [r for s in self.sinks for r in s.events()]
 
     def wait(self, number=None):
-        for s in self.sinks:
-            s.out.wait(lambda _: len(checker.messages(self.rows())) >= (number or self.number),
-                       what="message %d" % (number or self.number))
+        if len(self.sinks) > 1:
+            self.postern.wait_event("delivered", n=self.number)
+        else:
+            self.sinks[0].wait_messages(number or self.number)
 
     def check(self, *rates):
         checker.assert_never_over(self.rows(), *rates)
@@ -57,8 +58,8 @@ def start(sink, postern, load):
 
 def test_no_window_is_exceeded_and_all_of_it_is_used(start):
     one = dict(max_connections=1)
-    quick = Run(start, 70, (20, dict(rate=["14 msg/s"])))
-    slow = Run(start, 70, (200, dict(rate=["14 msg/s"])))
+    quick = Run(start, 60, (20, dict(rate=["14 msg/s"])))
+    slow = Run(start, 60, (200, dict(rate=["14 msg/s"])))
     single = Run(start, 40, (20, dict(rate=["9 msg/s"], **one)))
     two = Run(start, 60, (20, dict(rate=["10 msg/s", "24 msg/3s"])))
     rcpts = Run(start, 30, (20, dict(rate=["20 rcpt/s"], max_connections=3)), rcpts=5)
@@ -85,7 +86,7 @@ def test_recipients_are_never_more_than_a_window_takes(start):
 def test_providers_share_a_limit(start):
     limits = [{"name": "tenant", "rate": ["12 msg/s"], "max_connections": 3}]
     shared = dict(limits=["tenant"])
-    run = Run(start, 36, (20, dict(rate=["8 msg/s"], **shared)), (20, shared), limits=limits,
+    run = Run(start, 27, (20, dict(rate=["8 msg/s"], **shared)), (20, shared), limits=limits,
               groups=[{"name": "both", "members": ["p0", "p1"], "balance": "weighted"}],
               routes=[{"name": "default", "use": ["both"]}])
     run.wait()
@@ -125,10 +126,10 @@ def kill(run):
 
 def test_neither_a_reload_nor_a_stop_nor_a_crash_forgets(start):
     rate = ["12 msg/2s"]
-    runs = [on_the_way(start, rate[:], 28, (5, 14), change), on_the_way(start, rate, 28, (5, 14), restart),
-            on_the_way(start, rate, 28, (5, 14), kill)]
+    runs = [on_the_way(start, rate[:], 20, (4, 9), change), on_the_way(start, rate, 20, (4, 9), restart),
+            on_the_way(start, rate, 20, (4, 9), kill)]
     for run in runs:
-        run.wait(28)
+        run.wait(20)
         run.check("12 msg/2s")
 
 
@@ -157,9 +158,9 @@ def scripted(start, script, number, clock=1, **provider):
 
 def test_what_a_provider_takes_is_found(start):
     script = 'limits = ( { rate = "9 msg/s"; action = "%s"; } );' % SLOWER
-    s, p = scripted(start, script, 60, rate=["14 msg/s"])
-    s.wait_messages(60)
-    p.wait_event("delivered", n=60)
+    s, p = scripted(start, script, 40, rate=["14 msg/s"])
+    s.wait_messages(40)
+    p.wait_event("delivered", n=40)
     refused = [r for r in s.events() if r["event"] == "refused"]
     assert 0 < len(refused) <= 6
     assert p.wait_event("provider.level", level="slowed")["reason"] == "rate"
@@ -186,11 +187,11 @@ def test_levels_are_climbed_and_left(start):
 
 
 def test_above_the_soft_rate_it_is_slower(start):
-    run = Run(start, 30, (20, dict(rate=["20 msg/s"], soft_rate="10 msg/s", slow_factor=0.25)))
+    run = Run(start, 22, (20, dict(rate=["20 msg/s"], soft_rate="10 msg/s", slow_factor=0.25)))
     run.wait()
     assert run.postern.wait_event("provider.level", level="slowed")["reason"] == "soft-rate"
     hits = [us for us, _ in checker.counted(run.rows())]
-    assert (hits[-1] - hits[14]) / 15 >= 180000, "5 a second would be slow enough"
+    assert (hits[-1] - hits[14]) / (len(hits) - 15) >= 180000, "5 a second would be slow enough"
 
 
 def test_a_ramp_gives_more_each_day_and_the_rest_goes_elsewhere(start):
