@@ -153,8 +153,11 @@ static const struct {
 	{ "tls = { certificate = \"/x\"; };",
 	    "main.conf:2: tls.certificate: is no key here; write it in "
 	    "tls.certificates" },
-	{ "tls = { certificates = { }; };\ntls2 = 1;",
+	{ "tls = { certificates = ( ); };\ntls2 = 1;",
 	    "main.conf:3: tls2: is no key; did you mean \"tls\"?" },
+	{ "tls = { certificates = { }; };",
+	    "main.conf:2: tls.certificates: has to be a list of groups; write "
+	    "certificates = ( { ... } );" },
 	{ "tls = { certificates = [ \"/x\" ]; };",
 	    "main.conf:2: tls.certificates: has to be a list of groups; write "
 	    "certificates = ( { ... } );" },
