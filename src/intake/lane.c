@@ -47,16 +47,16 @@ lane_header(const char *lane, struct str *name)
 uint8_t
 lane_of(const char *lane, const struct lane_who *who)
 {
-	struct str sender = str_of(who->sender), name;
+	struct str name;
 
 	if (lane == NULL)
 		return 0;
 	if (lane_header(lane, &name))
 		return who->value.len == 0 ? 0 : hash_of(who->value);
 	if (strcmp(lane, "sender") == 0)
-		return hash_of(sender);
+		return hash_of(str_of(who->sender));
 	if (strcmp(lane, "sender-domain") == 0)
-		return hash_of(domain_of(sender));
+		return hash_of(domain_of(str_of(who->sender)));
 	if (strcmp(lane, "client") == 0)
 		return hash_of(str_of(who->client));
 	if (strcmp(lane, "user") == 0)

@@ -44,6 +44,7 @@ struct routes {
 	_Atomic unsigned refs;
 	struct rule *rules; /* owned */
 	size_t n, room;
+	bool looks; /* at fields of the header */
 };
 
 /* --- patterns of header fields ----------------------------------------------
@@ -226,7 +227,9 @@ static void
 put_rule(struct routes *r, const struct rule *made)
 {
 	size_t place = routes_find(r, made->route.name);
+	struct str field;
 
+	r->looks |= made->nfields > 0 || lane_header(made->route.lane, &field);
 	assert(place == ROUTES_NONE || place == FALLBACK);
 	if (place == ROUTES_NONE) {
 		*next_rule(r) = *made;
@@ -319,6 +322,12 @@ routes_find(const struct routes *r, const char *name)
 
 /* --- one message -------------------------------------------------------------
  */
+
+bool
+routes_look(const struct routes *r)
+{
+	return r->looks;
+}
 
 bool
 routes_wants(const struct routes *r, struct str name)

@@ -27,6 +27,7 @@ routing_init(struct routing *g, const struct routes *routes, const char *lane,
     const struct addr *client)
 {
 	size_t n = routes_count(routes);
+	struct str field;
 
 	memset(g, 0, sizeof *g);
 	g->routes = routes;
@@ -37,6 +38,7 @@ routing_init(struct routing *g, const struct routes *routes, const char *lane,
 	g->lanes = mem_array(n + 1, sizeof *g->lanes);
 	g->taken = mem_array(n, sizeof *g->taken);
 	peek_init(&g->peek, &hooks, g);
+	g->peek.is_over = !routes_look(routes) && !lane_header(lane, &field);
 }
 
 void

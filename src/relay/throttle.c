@@ -23,7 +23,7 @@
 #define FEW_GUARD_MS 250  /* then this is the guard */
 #define GUARD_MIN_MS 5    /* clocks of ms, and the ways of two programs */
 #define GUARD_SHARE 5     /* at most this part of the window */
-#define REFRESH 16        /* replies after which the guard is made anew */
+#define REFRESH 64        /* replies after which the guard is made anew */
 #define SMOOTH_MIN 8      /* from so many on a quarter starts in a quarter */
 #define SMOOTH_MS 60000   /* longer windows are there to be saved up */
 #define RESET_MS 5000     /* the provider's clock may be off by so much */

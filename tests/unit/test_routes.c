@@ -223,6 +223,7 @@ only_fields_that_somebody_asks_for_are_wanted(void **state)
 	struct err err;
 
 	(void)state;
+	assert_true(routes_look(r));
 	assert_true(routes_wants(r, STR("x-campaign")));
 	assert_true(routes_wants(r, STR("X-Kind")));
 	assert_false(routes_wants(r, STR("Subject")));

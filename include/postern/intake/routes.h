@@ -63,7 +63,9 @@ size_t routes_find(const struct routes *r, const char *name); /* or NONE */
 
 /* --- one message ---------------------------------------------------------- */
 
-/* Does a field of that name in the header matter? */
+/* Does any field of the header matter? */
+bool routes_look(const struct routes *r);
+/* One of that name? */
 bool routes_wants(const struct routes *r, struct str name);
 /* A field of the header: sets held[i] for the routes whose header it fits. */
 void routes_see(
