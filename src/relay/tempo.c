@@ -15,6 +15,7 @@
 
 #define QUIET_MS 60000 /* without another "slower": normal again */
 #define PACE_MIN 0.1   /* messages a second */
+#define PACE_WINDOW_MS 60000
 
 /* Throttles want a clock that is far from 0. */
 static uint64_t
@@ -29,16 +30,18 @@ a_second(const struct rate *r)
 	return (double)r->count * 1000 / (double)r->period_ms;
 }
 
-/* The slowest of its rates; 0: none is set. */
+/* The slowest of its rates; 0: none is set.  What a longer window allows may
+ * go at once, it says nothing of the pace. */
 static double
 rate_max(const struct provider *p)
 {
 	double max = 0;
 
 	for (size_t i = 0; i < p->set->nrates; i++) {
-		double one = a_second(&p->set->rates[i]);
+		const struct rate *r = &p->set->rates[i];
+		double one = a_second(r);
 
-		if (p->set->rates[i].of == RATE_MESSAGES &&
+		if (r->of == RATE_MESSAGES && r->period_ms <= PACE_WINDOW_MS &&
 		    (max == 0 || one < max))
 			max = one;
 	}

@@ -186,6 +186,15 @@ def test_levels_are_climbed_and_left(start):
     assert quota[0]["reason"] == "quota"
 
 
+def test_a_quota_is_no_pace(start):
+    """An hour's quota is no reason to crawl once the provider has said "slower"."""
+    script = 'rules = ( { stage = "dot"; action = "%s"; from = "1s"; until = "1500ms"; } );' % SLOWER
+    s, p = scripted(start, script, 40, rate=["20 msg/s", "1000 msg/hour"])
+    s.wait_messages(40)
+    slowed = p.wait_event("provider.level", level="slowed")
+    assert int(slowed["per_minute"]) > 2 * 1000 / 60
+
+
 def test_above_the_soft_rate_it_is_slower(start):
     run = Run(start, 22, (20, dict(rate=["20 msg/s"], soft_rate="10 msg/s", slow_factor=0.25)))
     run.wait()
