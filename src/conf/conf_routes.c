@@ -309,13 +309,14 @@ static void
 add_rule(struct conf_routes *to, const struct conf_route *c)
 {
 	struct err err;
+	int rc;
 
 	if (c->r.name == NULL ||
 	    (!is_default(c->r.name) &&
 	        routes_find(to->rules, c->r.name) != ROUTES_NONE))
 		return; /* told, too */
-	if (routes_add(to->rules, &c->i, &c->match, &err) != 0)
-		assert(!"a text that the table let pass");
+	rc = routes_add(to->rules, &c->i, &c->match, &err);
+	assert(rc == 0); /* the table lets no other text pass */
 }
 
 static const char *

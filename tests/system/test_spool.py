@@ -10,7 +10,7 @@ import harness
 NOBODY = dict(breaker={"failures": 1, "open": "60s", "open_max": "60s"})
 
 
-@pytest.mark.skipif(harness.is_sanitized(), reason="a sanitizer's memory is no measure")
+@pytest.mark.skipif(harness.SANITIZED, reason="a sanitizer's memory is no measure")
 def test_many_big_messages_share_the_memory(postern, load):
     """1,000 clients send 1 MiB each at once: beyond the budget there is what
     each session has read but not yet handed on, no more."""

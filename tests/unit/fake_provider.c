@@ -556,7 +556,9 @@ fake_free(struct fake **fp)
 	*fp = NULL;
 	if (!f)
 		return;
+	pthread_mutex_lock(&f->lock);
 	f->ending = true;
+	pthread_mutex_unlock(&f->lock);
 	stop_listening(f);
 	fake_drop(f);
 	for (unsigned i = 0; i < f->nconns; i++)
