@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "postern/mail/rate.h"
 #include "postern/base/clock.h"
 #include "postern/mail/rate.h"
 #include "postern/relay/relay.h"

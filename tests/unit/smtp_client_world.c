@@ -239,23 +239,6 @@ told(struct world *w, const char *hook, const char *fmt, ...)
 	}
 }
 
-static const char *const stages[] = {
-	[OUTCOME_BANNER] = "banner",
-	[OUTCOME_EHLO] = "ehlo",
-	[OUTCOME_STARTTLS] = "starttls",
-	[OUTCOME_TLS] = "tls",
-	[OUTCOME_AUTH] = "auth",
-	[OUTCOME_MAIL] = "mail",
-	[OUTCOME_RCPT] = "rcpt",
-	[OUTCOME_DATA] = "data",
-	[OUTCOME_BODY] = "body",
-	[OUTCOME_DOT] = "dot",
-	[OUTCOME_RSET] = "rset",
-	[OUTCOME_NOOP] = "noop",
-	[OUTCOME_QUIT] = "quit",
-	[OUTCOME_IDLE] = "idle",
-};
-
 /* "dot 250 2.0.0 ok", "mail lost why", with (idle) and (sent) where set. */
 static const char *
 outcome_text(const struct outcome *o, char out[800])
@@ -267,8 +250,8 @@ outcome_text(const struct outcome *o, char out[800])
 	if (o->code != 0)
 		snprintf(code, sizeof code, "%u %s%s", o->code, o->enhanced,
 		    o->enhanced[0] != '\0' ? " " : "");
-	snprintf(out, 800, "%s %s%s%s%s%s", stages[o->stage], io[o->io], code,
-	    o->text, o->first_since_idle ? " (idle)" : "",
+	snprintf(out, 800, "%s %s%s%s%s%s", outcome_stage_word(o->stage),
+	    io[o->io], code, o->text, o->first_since_idle ? " (idle)" : "",
 	    o->dot_sent ? " (sent)" : "");
 	return out;
 }
@@ -436,7 +419,8 @@ act(struct world *w, const char *verb, const char *rest, int line)
 	else if (strcmp(verb, "late") == 0)
 		smtp_client_fail(c, OUTCOME_TIMED_OUT, rest);
 	else if (strcmp(verb, "awaits") == 0)
-		assert_string_equal(stages[smtp_client_awaits(c, NULL)], rest);
+		assert_string_equal(
+		    outcome_stage_word(smtp_client_awaits(c, NULL)), rest);
 	else if (strcmp(verb, "dot") == 0)
 		assert_int_equal(
 		    smtp_client_after_dot(c), strcmp(rest, "yes") == 0);
