@@ -16,6 +16,7 @@
 
 #include "conf/conf_check.h"
 #include "conf/conf_field.h"
+#include "conf/conf_oauth.h"
 #include "conf/conf_read.h"
 #include "conf/conf_replies.h"
 #include "conf/conf_routes.h"
@@ -70,8 +71,10 @@ conf_free(struct settings **s)
 	*s = NULL;
 	if (g == NULL || atomic_fetch_sub(&g->refs, 1) != 1)
 		return;
-	for (size_t i = 0; i < g->nproviders; i++)
+	for (size_t i = 0; i < g->nproviders; i++) {
 		secret_free(&g->providers[i].password);
+		conf_oauth_done(&g->providers[i].oauth);
+	}
 	conf_tls_done(&g->tls);
 	users_free(&g->root.s.inlet.users);
 	routes_free(&g->routes.rules);
@@ -284,6 +287,7 @@ build_providers(struct conf_read *r, struct generation *g)
 
 		read_provider(r, e, chain, &c[i]);
 		read_secret(r, e, &c[i]);
+		conf_oauth_read(r, e, &c[i]);
 		g->providers[i] = c[i].p;
 		names[i] = c[i].p.name;
 	}

@@ -105,6 +105,8 @@ struct conf_certificate {
 struct conf_provider {
 	struct relay_provider p;
 	const char *like, *password_file, *password_env;
+	const char *client_secret_file, *client_secret_env; /* of oauth */
+	const char *refresh_token_file, *key_file;
 };
 
 struct conf_limit {

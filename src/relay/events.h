@@ -53,6 +53,14 @@ static const struct log_event event_provider_up =
 	{ "provider.up", LOG_LEVEL_INFO };
 static const struct log_event event_provider_level =
 	{ "provider.level", LOG_LEVEL_INFO };
+static const struct log_event event_token_fetched =
+	{ "token.fetched", LOG_LEVEL_INFO };
+static const struct log_event event_token_failed =
+	{ "token.failed", LOG_LEVEL_WARN };
+static const struct log_event event_token_dead =
+	{ "token.dead", LOG_LEVEL_ERROR };
+static const struct log_event event_token_unsaved =
+	{ "token.unsaved", LOG_LEVEL_ERROR };
 /* clang-format on */
 
 #endif

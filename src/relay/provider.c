@@ -13,10 +13,12 @@
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
 
+#include "relay/credential.h"
 #include "relay/park.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/remember.h"
+#include "relay/tokens.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
 
@@ -64,6 +66,8 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	pool_init(&p->pool, p);
 	stall_init(&p->stall, p);
 	make_tls(p);
+	if (set->oauth.token_url)
+		p->account = tokens_join(r->tokens, gen, set);
 	flow_init(p);
 	tempo_init(p);
 	return p;
@@ -81,6 +85,7 @@ provider_free(struct provider **pp)
 	pool_done(&p->pool);
 	stall_done(&p->stall);
 	tls_free(&p->tls);
+	tokens_leave(&p->account);
 	tempo_done(p);
 	relay_generation_free(&p->gen);
 	free(p);
@@ -176,7 +181,8 @@ bad_login(struct provider *p, uint64_t now_ms)
 static bool
 may_be_asked(const struct provider *p, uint64_t now_ms)
 {
-	return !p->retired && pause_is_over(&p->rate, now_ms) &&
+	return !p->retired && credential_wake_ms(p) == 0 &&
+	       pause_is_over(&p->rate, now_ms) &&
 	       pause_is_over(&p->quota, now_ms) &&
 	       (!p->set->user || provider_logins(p, now_ms) > 0);
 }
@@ -222,6 +228,8 @@ provider_wake_ms(const struct provider *p, uint64_t now_ms)
 		at = p->rate.until_ms;
 	if (p->quota.until_ms > at)
 		at = p->quota.until_ms;
+	if (credential_wake_ms(p) > at)
+		at = credential_wake_ms(p);
 	if (flow_wake_ms(p) > at)
 		at = flow_wake_ms(p);
 	if (p->set->user && provider_logins(p, now_ms) == 0 &&

@@ -29,6 +29,7 @@ struct relay;
 struct relay_generation;
 struct relay_provider;
 struct tls_context;
+struct token_account;
 
 #define PROVIDER_BAD_LOGINS                                                    \
 	3 /* in so long; then no more: accounts get locked */
@@ -42,7 +43,8 @@ struct provider {
 	bool retired;     /* of an older generation: takes no more */
 	struct list node; /* of relay.retired */
 	struct tls_context *tls;
-	char tls_error[256]; /* why tls is missing, "" it is not */
+	struct token_account *account; /* NULL: no OAuth2 */
+	char tls_error[256];           /* why tls is missing, "" it is not */
 	struct breaker health;
 	enum verdict_class why; /* of its last opening */
 	uint64_t tripped_ms;    /* when that was */

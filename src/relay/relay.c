@@ -33,6 +33,7 @@
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
+#include "relay/tokens.h"
 #include "relay/waiting.h"
 #include "relay/way.h"
 
@@ -446,7 +447,8 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	list_init(&r->unsettled);
 	heap_init(&r->quick);
 	r->spool = sp;
-	if (loop_new(&r->loop, err) < 0 || dns_new(&r->dns, r->loop, err) < 0) {
+	if (loop_new(&r->loop, err) < 0 || dns_new(&r->dns, r->loop, err) < 0 ||
+	    tokens_new(&r->tokens, r->loop, err) < 0) {
 		relay_free(&r);
 		return -1;
 	}
@@ -535,6 +537,7 @@ relay_free(struct relay **rp)
 		spool_reader_free(&r->reader);
 	}
 	heap_done(&r->quick);
+	tokens_free(&r->tokens);
 	dns_free(&r->dns);
 	loop_free(&r->loop);
 	r->magic = 0;

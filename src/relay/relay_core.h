@@ -32,6 +32,7 @@ struct park;
 struct provider;
 struct suspect;
 struct sweep;
+struct tokens;
 struct timer;
 struct ways;
 
@@ -58,6 +59,7 @@ struct relay {
 	struct identity *identity;
 	struct suspect *suspect;
 	struct park *park;
+	struct tokens *tokens;
 	struct allowance_book *book;
 	struct sweep *sweep;
 	struct overdue *overdue;

@@ -28,6 +28,7 @@
 #include "relay/dispatch.h"
 #include "relay/doubt.h"
 #include "relay/fetch.h"
+#include "relay/login.h"
 #include "relay/outflow.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
@@ -80,6 +81,8 @@ finish(struct relay_session *s, const char *why, const char *text)
 	if (s->lookup)
 		dns_cancel(r->dns, s->lookup);
 	s->lookup = 0;
+	credential_forget(s->provider, s);
+	credential_done(&s->credential);
 	fetch_forget(&s->job);
 	smtp_client_free(&s->client);
 	free(s->addrs);
@@ -215,6 +218,8 @@ lost(struct relay_session *s, const struct outcome *o)
 		leave_address(s);
 		return;
 	}
+	if (!ours && login_again(s, o))
+		return;
 	if (is_of_an_idle_one(s, o))
 		s->why = "closed";
 	else
@@ -561,6 +566,8 @@ on_ready(void *arg)
 		smtp_client_noop(s->client);
 		return;
 	}
+	credential_accepted(s->provider, &s->credential);
+	credential_done(&s->credential);
 	learn_pace(s, STALL_LOGIN, true);
 	free(s->addrs);
 	s->addrs = NULL;
@@ -597,8 +604,9 @@ make_client(struct relay_session *s)
 		.eight_bit_pass = set->eight_bit_pass
 	};
 
-	if (set->password)
-		settings.password = secret_str(set->password);
+	settings.password = secret_str(s->credential.secret);
+	if (s->credential.is_token && strcmp(set->auth, "auto") == 0)
+		settings.auth = "bearer";
 	if (set->tls != RELAY_TLS_OFF)
 		settings.tls =
 		    set->implicit_tls ? SMTP_TLS_IMPLICIT : SMTP_TLS_STARTTLS;
@@ -636,7 +644,7 @@ relay_session_open(struct provider *p, bool is_probe)
 		relay_session_fail(s, OUTCOME_TLS, OUTCOME_LOCAL, p->tls_error);
 		return;
 	}
-	dial_start(s);
+	login_start(s);
 }
 
 /* --- the connection --------------------------------------------------------
@@ -646,9 +654,10 @@ static void
 feed(struct relay_session *s)
 {
 	char copy[4096]; /* the client writes while it reads */
+	const struct conn *c = s->conn;
 
 	relay_session_heard(s);
-	while (!s->over) {
+	while (!s->over && s->conn == c) { /* it may begin anew */
 		struct str in = conn_input(s->conn);
 		size_t n = in.len < sizeof copy ? in.len : sizeof copy;
 
@@ -738,7 +747,7 @@ bool
 relay_session_waits(const struct relay_session *s)
 {
 	if (s->phase == POOL_CONNECTING)
-		return true;
+		return !s->wants_credential; /* that is not its fault */
 	if (s->nin_hand > 0 && s->in_hand[0]->doubt)
 		return false; /* for our own spool */
 	return (s->phase == POOL_BUSY || s->phase == POOL_DRAINING) && !s->job;

@@ -14,6 +14,7 @@
 #include "postern/io/conn.h"
 #include "postern/smtp/outcome.h"
 
+#include "relay/credential.h"
 #include "relay/domains.h"
 #include "relay/pool.h"
 
@@ -35,8 +36,10 @@ struct relay_session {
 	uint64_t id;
 	struct relay *relay;
 	struct provider *provider;
-	uint64_t lookup;          /* DNS question under way, or 0 */
-	struct dns_answer *addrs; /* while connecting */
+	struct credential credential; /* until it is logged in */
+	bool wants_credential;        /* it is waited for */
+	uint64_t lookup;              /* DNS question under way, or 0 */
+	struct dns_answer *addrs;     /* while connecting */
 	size_t next_addr;
 	char addr[64]; /* of the peer, for the log */
 	struct conn *conn;

@@ -50,6 +50,10 @@ take_auth(struct capability *c, struct str list)
 			c->set |= SMTP_CAP_AUTH_PLAIN;
 		else if (str_is(word, "LOGIN"))
 			c->set |= SMTP_CAP_AUTH_LOGIN;
+		else if (str_is(word, "XOAUTH2"))
+			c->set |= SMTP_CAP_AUTH_XOAUTH2;
+		else if (str_is(word, "OAUTHBEARER"))
+			c->set |= SMTP_CAP_AUTH_OAUTHBEARER;
 	}
 }
 

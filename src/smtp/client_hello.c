@@ -185,7 +185,9 @@ client_hello_on_starttls(struct smtp_client *c, const struct reply *r)
 void
 client_hello_on_auth(struct smtp_client *c, const struct reply *r)
 {
-	if (r->code >= 400)
+	if ((r->code == 500 || r->code == 501) && sasl_shorten(&c->sasl))
+		say_auth(c);
+	else if (r->code >= 400)
 		refused(c, OUTCOME_AUTH, r);
 	else if (r->code == 334)
 		say_auth(c);

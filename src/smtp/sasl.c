@@ -20,6 +20,12 @@ sasl_choose(const char *wanted, uint32_t offered)
 		return SASL_PLAIN;
 	if ((any || str_is(w, "login")) && (offered & SMTP_CAP_AUTH_LOGIN))
 		return SASL_LOGIN;
+	any = str_is(w, "bearer");
+	if ((any || str_is(w, "xoauth2")) && (offered & SMTP_CAP_AUTH_XOAUTH2))
+		return SASL_XOAUTH2;
+	if ((any || str_is(w, "oauthbearer")) &&
+	    (offered & SMTP_CAP_AUTH_OAUTHBEARER))
+		return SASL_OAUTHBEARER;
 	return SASL_NONE;
 }
 
@@ -104,6 +110,79 @@ next_login(struct sasl *s, struct buf *out)
 	}
 }
 
+/* RFC 5801 4: "," and "=" in a name. */
+static int
+add_saslname(struct buf *out, struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		const char *p = name.p + i;
+		bool odd = *p == ',' || *p == '=';
+
+		if (odd ? buf_adds(out, *p == ',' ? "=2C" : "=3D") != 0
+		        : buf_add(out, p, 1) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_bearer(struct sasl *s, struct buf *out)
+{
+	bool google = s->mechanism == SASL_XOAUTH2;
+	struct buf raw;
+	int rc = -1;
+
+	buf_init(&raw, SASL_LINE_MAX);
+	if (buf_room(&raw, SASL_LINE_MAX) != NULL &&
+	    buf_adds(&raw, google ? "user=" : "n,a=") == 0 &&
+	    (google ? buf_add(&raw, s->user.p, s->user.len)
+	            : add_saslname(&raw, s->user)) == 0 &&
+	    buf_adds(&raw, google ? "\001auth=Bearer " : ",\001auth=Bearer ") ==
+	        0 &&
+	    buf_add(&raw, s->password.p, s->password.len) == 0 &&
+	    buf_adds(&raw, "\001\001") == 0)
+		rc = base64_add(out, buf_str(&raw));
+	buf_wipe(&raw);
+	return rc == 0 ? buf_adds(out, "\r\n") : -1;
+}
+
+/* The response, in the command or behind an empty 334; a 334 behind it tells
+ * what was wrong, and wants a last word before the refusal: an empty line
+ * (Google), or ^A (RFC 7628 3.2.3). */
+static int
+next_bearer(struct sasl *s, struct buf *out)
+{
+	bool google = s->mechanism == SASL_XOAUTH2;
+	uint8_t step = s->step++;
+
+	if (step == 0) {
+		if (buf_adds(
+		        out, google ? "AUTH XOAUTH2" : "AUTH OAUTHBEARER") != 0)
+			return -1;
+		if (s->two_steps)
+			return buf_adds(out, "\r\n");
+		return buf_adds(out, " ") == 0 ? add_bearer(s, out) : -1;
+	}
+	if (step == 1 && s->two_steps)
+		return add_bearer(s, out);
+	if (step > (s->two_steps ? 2 : 1))
+		return -1;
+	return buf_adds(out, google ? "\r\n" : "AQ==\r\n");
+}
+
+bool
+sasl_shorten(struct sasl *s)
+{
+	bool bearer =
+	    s->mechanism == SASL_XOAUTH2 || s->mechanism == SASL_OAUTHBEARER;
+
+	if (!bearer || s->two_steps || s->step != 1)
+		return false;
+	s->two_steps = true;
+	s->step = 0;
+	return true;
+}
+
 int
 sasl_next(struct sasl *s, struct buf *out)
 {
@@ -112,6 +191,9 @@ sasl_next(struct sasl *s, struct buf *out)
 		return next_plain(s, out);
 	case SASL_LOGIN:
 		return next_login(s, out);
+	case SASL_XOAUTH2:
+	case SASL_OAUTHBEARER:
+		return next_bearer(s, out);
 	case SASL_NONE:
 		break;
 	}

@@ -13,6 +13,7 @@
 #include "postern/base/err.h"
 #include "postern/base/secret.h"
 #include "postern/io/dns.h"
+#include "postern/relay/oauth.h"
 #include "postern/spool/spool.h"
 
 struct rate;
@@ -57,6 +58,7 @@ struct relay_provider {    /* one account */
 	const char *auth; /* auto, plain, login */
 	const char *user; /* NULL: no AUTH */
 	struct secret *password;
+	struct oauth_settings oauth; /* in its place; token_url NULL: no */
 	bool allow_clear_auth, allow_unverified_auth;
 	uint32_t max_connections, max_messages_per_connection, max_recipients;
 	uint32_t warm;     /* sessions kept ready without mail */
@@ -137,6 +139,7 @@ enum relay_bounce_to {
 
 struct relay_settings {
 	const char *hostname;
+	const char *token_directory;
 	size_t nproviders;
 	const struct relay_provider *providers;
 	size_t nlimits, ngroups, nroutes;

@@ -43,6 +43,8 @@ enum smtp_capability {
 	SMTP_CAP_ENHANCED = 1 << 12,
 	SMTP_CAP_AUTH_PLAIN = 1 << 13,
 	SMTP_CAP_AUTH_LOGIN = 1 << 14,
+	SMTP_CAP_AUTH_XOAUTH2 = 1 << 15,
+	SMTP_CAP_AUTH_OAUTHBEARER = 1 << 16,
 };
 
 struct smtp_limits {       /* RFC 9422, 2852; 0: none said */
@@ -129,7 +131,7 @@ struct smtp_client_settings {
 	const char *user;    /* NULL: no AUTH */
 	struct str password; /* borrowed until ready() or lost() */
 	bool auth_clear;     /* AUTH also without TLS */
-	const char *auth;    /* "auto" (NULL too), "plain", "login" */
+	const char *auth;    /* NULL: "auto"; the others: sasl_choose() */
 	uint32_t disable;    /* capabilities not to be used */
 	bool eight_bit_pass; /* send 8-bit content to a peer without 8BITMIME */
 };

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/credential.h"
+
+#include <stdio.h>
+
+#include "postern/base/secret.h"
+#include "postern/relay/relay.h"
+
+#include "relay/provider.h"
+#include "relay/tokens.h"
+
+enum credential_state
+credential_get(
+    struct provider *p, struct credential *c, void (*fn)(void *arg), void *arg)
+{
+	struct token_got got;
+	enum oauth_wanted w;
+
+	*c = (struct credential){ .is_token = p->account != NULL };
+	if (!p->account) {
+		c->secret = secret_ref(p->set->password);
+		return CREDENTIAL_READY;
+	}
+	w = tokens_get(p->account, &got, fn, arg);
+	if (w == OAUTH_WAIT)
+		return CREDENTIAL_WAIT;
+	c->secret = got.token;
+	c->serial = got.serial;
+	c->is_dead = got.is_dead;
+	(void)snprintf(c->why, sizeof c->why, "%s", got.why);
+	return w == OAUTH_READY ? CREDENTIAL_READY : CREDENTIAL_FAILED;
+}
+
+uint64_t
+credential_wake_ms(const struct provider *p)
+{
+	return p->account ? tokens_wake_ms(p->account) : 0;
+}
+
+void
+credential_forget(struct provider *p, const void *arg)
+{
+	if (p->account)
+		tokens_forget(p->account, arg);
+}
+
+bool
+credential_refused(struct provider *p, const struct credential *c)
+{
+	return c->is_token && tokens_refused(p->account, c->serial);
+}
+
+void
+credential_accepted(struct provider *p, const struct credential *c)
+{
+	if (c->is_token)
+		tokens_accepted(p->account, c->serial);
+}
+
+void
+credential_done(struct credential *c)
+{
+	secret_free(&c->secret);
+}

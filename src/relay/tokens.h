@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/tokens - the accounts that log in by OAuth2: asks the endpoints, keeps
+ * what they give in the store, and hands it to whoever logs in.  An account is
+ * its endpoint, client and user: providers that share those share it, and
+ * there is never more than one request of it under way.  The relay's thread.
+ */
+#ifndef RELAY_TOKENS_H
+#define RELAY_TOKENS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/relay/oauth.h"
+
+struct loop;
+struct relay_generation;
+struct relay_provider;
+struct secret;
+struct token_account;
+struct tokens;
+
+/* Before other threads are made. */
+MUST_CHECK int tokens_new(struct tokens **t, struct loop *l, struct err *err);
+void tokens_free(struct tokens **t); /* no account is left */
+/* A provider with oauth joins its account; it begins to ask where there is no
+ * token. */
+struct token_account *tokens_join(struct tokens *t,
+    struct relay_generation *gen, const struct relay_provider *set);
+void tokens_leave(struct token_account **a);
+
+struct token_got {
+	struct secret *token; /* READY: a reference, the caller's */
+	uint64_t serial;      /* which one it was */
+	bool is_dead;         /* FAILED, until somebody mends it */
+	char why[256];        /* FAILED */
+};
+/* READY or FAILED; or WAIT: fn(arg) when it is to be asked again. */
+enum oauth_wanted tokens_get(struct token_account *a, struct token_got *got,
+    void (*fn)(void *arg), void *arg);
+/* Before that nobody gets one; 0: it is to be tried. */
+uint64_t tokens_wake_ms(const struct token_account *a);
+void tokens_forget(struct token_account *a, const void *arg);
+/* What the provider said of it; refused: true, another one is worth a try. */
+bool tokens_refused(struct token_account *a, uint64_t serial);
+void tokens_accepted(struct token_account *a, uint64_t serial);
+
+/* For an operator. */
+struct tokens_view {
+	char name[128]; /* the file's */
+	bool has, parked, asking, unsaved;
+	uint64_t left_ms, refresh_ms; /* from now; UINT64_MAX: not by itself */
+	uint32_t failures;
+	char why[256];
+};
+void tokens_look(const struct token_account *a, struct tokens_view *v);
+/* The store is read again and a token asked for, whatever was in the way. */
+void tokens_renew(struct token_account *a);
+/* Memory and file; -1: the file cannot be removed. */
+MUST_CHECK int tokens_drop(struct token_account *a, struct err *err);
+
+#endif

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Login by OAuth2: a token endpoint with every fault it may have, and a
+provider that takes only the tokens that the endpoint gave out.  No message is
+lost or bounced, never two requests at once, no token is tried a third time."""
+import base64
+import collections
+import http.server
+import json
+import os
+import threading
+import urllib.parse
+
+import pytest
+
+import harness
+import mails
+
+USER = "relay@example.com"
+SHORT = dict(breaker={"failures": 3, "open": "100ms", "open_max": "300ms"})
+QUICK = dict(retry={"quick": ["100ms", "200ms"], "min": "100ms", "max": "400ms"})
+
+
+class Endpoint:
+    """Answers each POST by the next of its script, and then by a token."""
+
+    def __init__(self, script=(), expires=3600, rotate=False):
+        self.script, self.expires, self.rotate = list(script), expires, rotate
+        self.lock = threading.Lock()
+        self.forms, self.valid = [], set()
+        self.refresh, self.dead = "seed-refresh-token", False
+        self.now = self.most = 0  # requests under way
+        self.gate = threading.Event()
+        self.gate.set()
+        end = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                end.post(self)
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d/token" % self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    def post(self, h):
+        form = dict(urllib.parse.parse_qsl(h.rfile.read(int(h.headers["Content-Length"])).decode()))
+        with self.lock:
+            self.forms.append(form)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            what = self.script.pop(0) if self.script else "token"
+        self.gate.wait(harness.LONG)
+        try:
+            self.answer(h, form, what)
+        except OSError:
+            pass
+        with self.lock:
+            self.now -= 1
+
+    def answer(self, h, form, what):
+        if what == "drop":
+            h.close_connection = True
+            return
+        if what == "html":
+            return self.send(h, 200, b"<html><body>Please log in</body></html>", kind="text/html")
+        if what == "big":
+            return self.send(h, 200, b'{"access_token":"' + b"x" * 70000 + b'"}')
+        if what == "redirect":
+            return self.send(h, 307, b"", extra={"Location": self.url})
+        if isinstance(what, int):
+            extra = {"Retry-After": "1"} if what == 429 else {}
+            return self.send(h, what, b'{"error":"busy"}', extra=extra)
+        if self.dead or form.get("refresh_token", self.refresh) != self.refresh:
+            return self.send(h, 400, json.dumps(
+                {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}).encode())
+        body = {"access_token": self.new("a"), "token_type": "Bearer", "expires_in": self.expires}
+        self.valid.add(body["access_token"])
+        if self.rotate:
+            body["refresh_token"] = self.refresh = self.new("r")
+        if what == "text":
+            body["expires_in"] = str(self.expires)
+        self.send(h, 200, json.dumps(body).encode(), chunked=what in ("chunked", "text"))
+
+    def new(self, kind):
+        return kind + "-TOKEN-" + base64.urlsafe_b64encode(os.urandom(1500)).decode().rstrip("=")
+
+    def send(self, h, status, body, kind="application/json", extra=None, chunked=False):
+        h.send_response(status)
+        h.send_header("Content-Type", kind)
+        for k, v in (extra or {}).items():
+            h.send_header(k, v)
+        if chunked:
+            h.send_header("Transfer-Encoding", "chunked")
+            h.end_headers()
+            for i in range(0, len(body), 100):
+                part = body[i:i + 100]
+                h.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+            h.wfile.write(b"0\r\n\r\n")
+        else:
+            h.send_header("Content-Length", str(len(body)))
+            h.end_headers()
+            h.wfile.write(body)
+
+    def stop(self):
+        self.gate.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Provider(harness.Rude):
+    """Takes mail from who shows a token that is valid at the endpoint."""
+
+    def __init__(self, endpoint, mechanism="XOAUTH2", two_steps=False):
+        self.endpoint, self.mechanism, self.two_steps = endpoint, mechanism, two_steps
+        self.refuse_all = False
+        self.tries = collections.Counter()
+        self.got, self.mails = threading.Condition(), []
+        super().__init__(self.session)
+
+    def shown(self, s):
+        words = s.expect("AUTH " + self.mechanism).split()
+        if self.two_steps and len(words) > 2:
+            s.say("501 5.5.2 line too long\r\n")
+            words = s.expect("AUTH " + self.mechanism).split()
+            assert len(words) == 2
+        if len(words) == 2:
+            s.say("334 \r\n")
+            words.append(s.line().strip())
+        return base64.b64decode(words[2]).decode()
+
+    def login(self, s):
+        text = self.shown(s)
+        start = "user=%s\1" % USER if self.mechanism == "XOAUTH2" else "n,a=%s,\1" % USER
+        assert text.startswith(start) and text.endswith("\1\1"), text[:40]
+        token = text[len(start):-2].removeprefix("auth=Bearer ")
+        self.tries[token] += 1
+        if token in self.endpoint.valid and not self.refuse_all:
+            s.say("235 2.7.0 Accepted\r\n")
+            return True
+        s.say("334 %s\r\n" % base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode())
+        assert s.line() == (b"\r\n" if self.mechanism == "XOAUTH2" else b"AQ==\r\n")
+        s.say("535 5.7.8 Not accepted\r\n")
+        return False
+
+    def session(self, s):
+        s.hello("AUTH PLAIN LOGIN " + self.mechanism)
+        if not self.login(s):
+            return
+        while True:
+            verb = s.line().upper()
+            if verb.startswith(b"DATA"):
+                s.say("354 go\r\n")
+                body = s.until_dot()
+                with self.got:
+                    self.mails.append(body)
+                    self.got.notify_all()
+            if verb.startswith(b"QUIT"):
+                s.say("221 bye\r\n")
+                return
+            s.say("250 ok\r\n")
+
+    def wait_mails(self, n):
+        with self.got:
+            assert self.got.wait_for(lambda: len(self.mails) >= n, harness.LONG), len(self.mails)
+
+
+@pytest.fixture
+def world(postern, tmp_path):
+    """world(endpoint, ...) -> endpoint, provider, a running daemon."""
+    made = []
+
+    def start(end, mechanism="XOAUTH2", two_steps=False, oauth=None, speed=1, **more):
+        p = Provider(end, mechanism, two_steps)
+        made.extend([end, p])
+        tokens = tmp_path / "tokens"
+        tokens.mkdir(mode=0o700, exist_ok=True)
+        seed = tmp_path / "seed"
+        seed.write_text("seed-refresh-token\n")
+        seed.chmod(0o600)
+        o = dict(client_id="the-client", token_url=end.url, scope="mail send", refresh_token_file=str(seed))
+        o.update(oauth or {})
+        account = harness.provider(p.port, user=USER, allow_clear_auth=True, oauth=o, **SHORT)
+        d = postern(account, token_directory=str(tokens), log={"level": "debug"}, start=False, **QUICK, **more)
+        return p, d.start(env={"POSTERN_TEST_CLOCK": str(speed)} if speed > 1 else None)
+
+    yield start
+    for x in made:
+        x.stop()
+
+
+def no_secrets(d, end):
+    """Neither log nor spool has what the endpoint gave out or was sent."""
+    text = d.proc.err.text().encode() if d.proc else b""
+    for f in d.spool.rglob("*"):
+        if f.is_file():
+            text += f.read_bytes()
+    for token in list(end.valid) + [end.refresh, "seed-refresh-token"]:
+        assert token.encode() not in text
+        assert base64.b64encode(token.encode())[8:40] not in text
+
+
+@pytest.mark.parametrize("mechanism,two_steps", [("XOAUTH2", False), ("XOAUTH2", True), ("OAUTHBEARER", True)])
+def test_many_sessions_share_one_token_of_two_kilobytes(mechanism, two_steps, world):
+    end = Endpoint()
+    end.gate.clear()
+    p, d = world(end, mechanism, two_steps)
+    for i in range(12):
+        harness.send_raw(d.port, mails.plain())
+    harness.wait_until(lambda: end.now == 1, what="a request")
+    end.gate.set()
+    p.wait_mails(12)
+    d.wait_event("delivered", n=12)
+    no_secrets(d, end)
+    d.stop()
+    assert len(end.forms) == 1
+    assert end.forms[0] == dict(grant_type="refresh_token", client_id="the-client", scope="mail send",
+                                refresh_token="seed-refresh-token")
+    assert len(p.mails) == 12
+
+
+def test_an_endpoint_with_every_fault_delays_mail_and_loses_none(world):
+    faults = [500, 429, "html", "drop", "big", "redirect", 401, 503]
+    if not harness.TEST_CLOCK:
+        faults = faults[:2]  # the waits between them grow
+    end = Endpoint(faults + ["text"])
+    p, d = world(end, speed=40 if harness.TEST_CLOCK else 1)
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(1)
+    d.wait_event("delivered")
+    assert d.wait_event("token.failed")["text"].startswith("busy")
+    no_secrets(d, end)
+    d.stop()
+    assert len(end.forms) == len(faults) + 1
+    assert end.most == 1
+    assert len(p.mails) == 1
+
+
+def test_a_revoked_token_costs_one_refresh_and_no_mail(world):
+    end = Endpoint()
+    p, d = world(end)
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(1)
+    end.valid.clear()
+    d.stop()
+    d.start()
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(2)
+    d.wait_event("delivered")
+    assert not d.events("provider.down"), "a revoked token is not the provider's trouble"
+    d.stop()
+    assert len(end.forms) == 2 and max(p.tries.values()) <= 2
+    assert len(p.mails) == 2
+
+
+def test_a_provider_that_refuses_all_tokens_is_left_alone(world):
+    end = Endpoint()
+    p, d = world(end)
+    p.refuse_all = True
+    harness.send_raw(d.port, mails.plain())
+    d.wait_event("provider.down")
+    assert not d.events("bounced") and not d.events("dead")
+    d.stop()
+    assert max(p.tries.values()) <= 2
+    assert len(end.forms) == 2, "one token, and one refresh"
+    assert not p.mails
+
+
+def test_rotated_tokens_survive_kill_9(world):
+    end = Endpoint(expires=1, rotate=True)
+    p, d = world(end)
+    for i in range(3):
+        harness.send_raw(d.port, mails.plain())
+        p.wait_mails(i + 1)
+        d.wait_event("delivered")
+        assert d.wait_event("token.fetched")["rotated"] == "yes"
+        d.kill9()
+        harness.wait_until(lambda: end.now == 0, what="the endpoint's rest")
+        d.start()
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(4)
+    assert not d.events("token.dead")
+    d.stop()
+    assert end.most == 1 and len(end.forms) >= 3
+
+
+def test_a_dead_grant_parks_the_account_until_a_person_mends_it(world, tmp_path):
+    end = Endpoint()
+    end.dead = True
+    p, d = world(end)
+    harness.send_raw(d.port, mails.plain())
+    e = d.wait_event("token.dead")
+    assert "invalid_grant: Token has been expired or revoked." in e["text"]
+    assert "postern token login sink" in e["text"]
+    harness.send_raw(d.port, mails.plain())
+    assert len(end.forms) == 1
+    end.dead, end.refresh = False, "another-refresh-token"
+    (tmp_path / "seed").write_text("another-refresh-token\n")
+    d.reload()
+    p.wait_mails(2)
+    assert len(d.events("token.dead")) == 1
+    assert not d.events("bounced")
+    d.stop()
+    assert len(end.forms) == 2
+    assert len(p.mails) == 2
+
+
+def test_a_token_of_a_run_before_is_used_again(world):
+    end = Endpoint()
+    p, d = world(end)
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(1)
+    d.stop()
+    d.start()
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(2)
+    d.stop()
+    assert len(end.forms) == 1
