@@ -10,7 +10,9 @@
 #include "postern/intake/lane.h"
 #include "postern/intake/policy.h"
 #include "postern/io/addr.h"
+#include "postern/mail/header.h"
 #include "postern/mail/rate.h"
+#include "postern/mail/rewrite.h"
 
 #include "conf/conf_owner.h"
 #include "conf/conf_range.h"
@@ -395,6 +397,19 @@ set_address(struct addr *to, const char *text, struct err *err)
 	    shown);
 }
 
+static int
+check_field_name(struct str s, struct err *err)
+{
+	char shown[64];
+
+	if (header_is_name(s))
+		return 0;
+	(void)str_escape(shown, sizeof shown, s);
+	return err_set(err, ERR_CONFIG,
+	    "\"%s\" is no name of a field; write one such as \"X-Mailer\"",
+	    shown);
+}
+
 /* One value of the array into to. */
 static int
 set_element(const struct conf_key *k, void *to, const char *text,
@@ -425,6 +440,15 @@ set_element(const struct conf_key *k, void *to, const char *text,
 	case CONF_HEADERS:
 		if (check_plain(str_of(text), err) != 0 ||
 		    routes_check_header(str_of(text), err) != 0)
+			return -1;
+		break;
+	case CONF_FIELDS:
+		if (check_plain(str_of(text), err) != 0 ||
+		    rewrite_check_field(str_of(text), err) != 0)
+			return -1;
+		break;
+	case CONF_FIELD_NAMES:
+		if (check_field_name(str_of(text), err) != 0)
 			return -1;
 		break;
 	case CONF_NETWORKS:

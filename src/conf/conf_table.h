@@ -41,6 +41,8 @@ enum conf_type {
 	CONF_NAMES,        /* const char ** */
 	CONF_TEXTS,        /* const char ** */
 	CONF_HEADERS,      /* const char **; as routes_check_header() */
+	CONF_FIELDS,       /* const char **; as rewrite_check_field() */
+	CONF_FIELD_NAMES,  /* const char **; of header fields */
 	CONF_NETWORKS,     /* const char ** */
 	CONF_PATTERNS,     /* const char **; address patterns */
 	CONF_RATES,        /* const struct rate * */

@@ -3,18 +3,10 @@
 
 #include <string.h>
 
-enum token {
-	TOKEN_END,
-	TOKEN_ATOM,   /* also with dots inside */
-	TOKEN_QUOTED, /* "..." */
-	TOKEN_DOMAIN, /* [...] */
-	TOKEN_SPECIAL,
-	TOKEN_BAD,
-};
+#include "postern/mail/header_token.h"
 
 struct reading {
-	const char *p, *end;
-	const char *start;  /* of the last token; p is behind it */
+	struct header_token token;
 	const char *copied; /* so much of the field is in out */
 	struct str domain;
 	struct buf *out;
@@ -26,98 +18,6 @@ struct reading {
 	bool is_plain;        /* an atom, and nothing but one, so far */
 	bool in_angle, in_group;
 };
-
-/* --- tokens ---------------------------------------------------------------
- */
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
-is_atom(char c)
-{
-	unsigned char b = (unsigned char)c;
-
-	return b > ' ' && b != 0x7f && strchr("()<>[]:;@\\,\"", c) == NULL;
-}
-
-/* Up to the closing character, which is not passed over escaped; false: there
- * is none. */
-static bool
-skip_to(struct reading *r, char close)
-{
-	for (; r->p < r->end; r->p++) {
-		if (*r->p == '\\' && r->p + 1 < r->end)
-			r->p++;
-		else if (*r->p == close)
-			return ++r->p, true;
-	}
-	return false;
-}
-
-/* Comments nest. */
-static bool
-skip_comment(struct reading *r)
-{
-	size_t depth = 0;
-
-	for (; r->p < r->end; r->p++) {
-		if (*r->p == '\\' && r->p + 1 < r->end)
-			r->p++;
-		else if (*r->p == '(')
-			depth++;
-		else if (*r->p == ')' && --depth == 0)
-			return ++r->p, true;
-	}
-	return false;
-}
-
-static bool
-skip_space(struct reading *r)
-{
-	while (r->p < r->end) {
-		if (is_blank(*r->p))
-			r->p++;
-		else if (*r->p != '(')
-			return true;
-		else if (!skip_comment(r))
-			return false;
-	}
-	return true;
-}
-
-static enum token
-next_token(struct reading *r)
-{
-	if (!skip_space(r))
-		return TOKEN_BAD;
-	r->start = r->p;
-	if (r->p == r->end)
-		return TOKEN_END;
-	if (is_atom(*r->p)) {
-		while (r->p < r->end && is_atom(*r->p))
-			r->p++;
-		return TOKEN_ATOM;
-	}
-	switch (*r->p++) {
-	case '"':
-		return skip_to(r, '"') ? TOKEN_QUOTED : TOKEN_BAD;
-	case '[':
-		return skip_to(r, ']') ? TOKEN_DOMAIN : TOKEN_BAD;
-	case '<':
-	case '>':
-	case '@':
-	case ',':
-	case ':':
-	case ';':
-		return TOKEN_SPECIAL;
-	default:
-		return TOKEN_BAD;
-	}
-}
 
 /* --- mailboxes ------------------------------------------------------------
  */
@@ -166,11 +66,12 @@ is_local_part(struct str s)
 static void
 on_word(struct reading *r, bool is_atom)
 {
-	struct str s = { r->start, (size_t)(r->p - r->start) };
+	struct str s = { r->token.start,
+		(size_t)(r->token.p - r->token.start) };
 
 	r->is_plain = r->is_plain && is_atom && is_local_part(s);
 	if (r->words++ == 0)
-		r->word_end = r->p;
+		r->word_end = r->token.p;
 }
 
 static bool
@@ -231,18 +132,19 @@ on_special(struct reading *r, char c)
 static bool
 read_mailboxes(struct reading *r)
 {
-	enum token t;
+	enum header_token_kind t;
 
 	begin_mailbox(r);
-	while ((t = next_token(r)) != TOKEN_END) {
-		if (t == TOKEN_BAD)
+	while ((t = header_token_next(&r->token)) != HEADER_TOKEN_END) {
+		if (t == HEADER_TOKEN_BAD)
 			return false;
-		if (t == TOKEN_SPECIAL && !on_special(r, *r->start))
+		if (t == HEADER_TOKEN_SPECIAL &&
+		    !on_special(r, *r->token.start))
 			return false;
-		if (t == TOKEN_DOMAIN)
+		if (t == HEADER_TOKEN_DOMAIN)
 			r->is_plain = false;
-		if (t == TOKEN_ATOM || t == TOKEN_QUOTED)
-			on_word(r, t == TOKEN_ATOM);
+		if (t == HEADER_TOKEN_ATOM || t == HEADER_TOKEN_QUOTED)
+			on_word(r, t == HEADER_TOKEN_ATOM);
 	}
 	end_mailbox(r);
 	return !r->in_angle && !r->in_group;
@@ -277,14 +179,14 @@ qualify_field(struct str field, struct str domain, struct buf *out)
 
 	if (colon == NULL)
 		return QUALIFY_UNCLEAR;
-	r.p = colon + 1;
-	r.end = field.p + field.len;
+	r.token.p = colon + 1;
+	r.token.end = field.p + field.len;
 	r.copied = field.p;
 	if (!read_mailboxes(&r))
 		return give_up(&r, QUALIFY_UNCLEAR);
 	if (!r.changed)
 		return QUALIFY_AS_IT_IS;
-	put(&r, r.copied, (size_t)(r.end - r.copied));
+	put(&r, r.copied, (size_t)(r.token.end - r.copied));
 	if (r.full)
 		return give_up(&r, QUALIFY_TOO_LONG);
 	made = buf_str(out);

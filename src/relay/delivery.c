@@ -17,6 +17,7 @@
 #include "relay/agenda.h"
 #include "relay/domains.h"
 #include "relay/doubt.h"
+#include "relay/dress.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/way.h"
@@ -157,6 +158,7 @@ delivery_free(struct delivery **dp)
 	if (d->rcpts != &d->one)
 		free(d->rcpts);
 	delivery_reply_done(&d->reply);
+	dress_free(&d->dress);
 	envelope_free(&d->child);
 	envelope_free(&d->env);
 	d->magic = 0;
@@ -285,14 +287,6 @@ choose_rcpts(struct delivery *d, uint32_t max, struct domains *domains)
 	d->txn.rcpts = d->txn_rcpts;
 }
 
-static struct str
-sender_for(const struct delivery *d, const struct provider *p)
-{
-	if (d->env->sender[0] == '\0' && p->set->null_sender_refused)
-		return str_of(p->gen->bounce_from);
-	return str_of(d->env->sender);
-}
-
 /* Needed, or said by the client and welcome: what stands deeper in the content
  * is not looked at. */
 static bool
@@ -345,7 +339,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 	const struct envelope *e = d->env;
 
 	d->txn = (struct smtp_txn){ .arg = d,
-		.sender = sender_for(d, p),
+		.sender = dress_sender(d, p),
 		.envid = str_of(e->envid),
 		.eight_bit = says_8bit(d, p),
 		.binary = (d->needs & DELIVERY_NEEDS_BINARY) != 0,
@@ -355,17 +349,17 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		.require_tls = says_require_tls(d, p),
 		.auth_unknown = (e->flags & ENVELOPE_AUTH) != 0,
 		.mt_priority = e->mt_priority,
-		.size = e->size,
+		.size = dress_size(d),
 		.hold_end = delivery_route(d)->on_doubt == RELAY_DOUBT_HOLD };
 	if (e->by_ms != 0)
 		say_by(d);
-	if (delivery_is_in_memory(d))
+	if (delivery_is_in_memory(d) && !d->dress)
 		d->txn.content = body_str(e->body);
 	choose_rcpts(d, max, domains);
 	d->naccepted = 0;
 	d->receipt[0] = '\0';
 	d->txn_why = VERDICT_OK;
-	d->crc = 0;
+	d->crc = dress_crc(d);
 	d->leased_us = clock_mono_us();
 	snprintf(d->via, sizeof d->via, "%s", p->set->name);
 	flow_begin(d, p);

@@ -23,6 +23,7 @@
 struct agenda_line;
 struct domains;
 struct doubt;
+struct dress;
 struct envelope;
 struct provider;
 struct relay;
@@ -120,6 +121,7 @@ struct delivery {
 	uint32_t nrcpts;
 	struct delivery_rcpt *rcpts; /* &one, or owned */
 	struct delivery_rcpt one;
+	struct dress *dress; /* its header at a provider; owned, or NULL */
 	struct smtp_txn txn;
 	struct smtp_txn_rcpt *txn_rcpts; /* &txn_one, or owned; NULL: none */
 	uint32_t *slot; /* in rcpts, of each recipient of txn */

@@ -23,6 +23,7 @@
 #include "relay/balance.h"
 #include "relay/delivery.h"
 #include "relay/doubt.h"
+#include "relay/dress.h"
 #include "relay/identity.h"
 #include "relay/overdue.h"
 #include "relay/park.h"
@@ -246,6 +247,17 @@ round_over(struct delivery *d)
 		later(d);
 }
 
+/* The first that can be given it as it wants it. */
+static struct provider *
+choose(struct delivery *d)
+{
+	struct provider *p;
+
+	while ((p = balance_pick(d)) != NULL && !dress_make(d, p))
+		delivery_mark_refused(d, p);
+	return p;
+}
+
 void
 dispatch_place(struct delivery *d)
 {
@@ -256,7 +268,7 @@ dispatch_place(struct delivery *d)
 		return;
 	}
 	if (!d->relay->draining)
-		p = balance_pick(d);
+		p = choose(d);
 	if (p)
 		wait_last(p, d);
 	else if (d->relay->draining)
@@ -534,7 +546,7 @@ end_quick(struct relay *r)
 		heap_del(&r->quick, node);
 		delivery_set_phase(d, DELIVERY_TAKEN);
 		d->nround = 0;
-		p = balance_pick(d);
+		p = choose(d);
 		if (p) {
 			wait_last(p, d);
 			continue;

@@ -6,9 +6,11 @@
 #include "postern/base/crc32c.h"
 #include "postern/io/conn.h"
 #include "postern/smtp/smtp_client.h"
+#include "postern/spool/body.h"
 #include "postern/spool/envelope.h"
 
 #include "relay/delivery.h"
+#include "relay/dress.h"
 #include "relay/fetch.h"
 #include "relay/relay_log.h"
 #include "relay/relay_session.h"
@@ -43,6 +45,18 @@ outflow_take(struct relay_session *s, const char *p, int64_t n)
 	relay_session_after(s);
 }
 
+/* From memory, where the header alone is another one. */
+static void
+take_rest(struct relay_session *s, const struct delivery *d)
+{
+	struct str rest = body_str(d->env->body);
+
+	rest.p += s->want_offset;
+	rest.len -= (size_t)s->want_offset;
+	smtp_client_content(s->client, rest.p, rest.len, true);
+	relay_session_after(s);
+}
+
 void
 outflow_pull(struct relay_session *s)
 {
@@ -51,15 +65,26 @@ outflow_pull(struct relay_session *s)
 		return;
 	}
 	s->wants = false;
-	fetch_content(s, s->in_hand[0], s->want_offset);
+	if (delivery_is_in_memory(s->in_hand[0]))
+		take_rest(s, s->in_hand[0]);
+	else
+		fetch_content(s, s->in_hand[0], s->want_offset);
 }
 
 void
 outflow_want(void *arg, struct smtp_txn *t, uint64_t offset)
 {
 	struct relay_session *s = arg;
+	struct str head;
 
 	assert(s->magic == RELAY_SESSION_MAGIC && t->arg == s->in_hand[0]);
+	head = dress_head(s->in_hand[0], &offset);
 	s->want_offset = offset;
-	outflow_pull(s);
+	if (head.len == 0) {
+		outflow_pull(s);
+		return;
+	}
+	smtp_client_content(
+	    s->client, head.p, head.len, dress_is_all(s->in_hand[0]));
+	relay_session_after(s);
 }

@@ -39,6 +39,11 @@ def test_a_good_one(tmp_path):
 
 # what is replaced, by what, the line it is on, what the complaint says
 WRONG = [
+    ('port = 2525;', 'port = 2525; rewrite = { from = "nobody"; };', 0, "providers.rewrite.from: "),
+    ('port = 2525;', 'port = 2525; headers = { add = [ "X-A" ]; };', 0,
+     'providers.headers.add: "X-A" is no field; write "X-Name: value"'),
+    ('port = 2525;', 'port = 2525; headers = { remove = [ "X A" ]; };', 0,
+     'providers.headers.remove: "X A" is no name of a field'),
     ("hostname", "hostnme", None, "hostname"),
     ('port = 2525', 'port = 252500', None, "port"),
     ('port = 2525', 'port = "smtp"', None, "port"),

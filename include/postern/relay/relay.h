@@ -14,6 +14,7 @@
 #include "postern/base/secret.h"
 #include "postern/io/dns.h"
 #include "postern/relay/oauth.h"
+#include "postern/mail/rewrite.h"
 #include "postern/spool/spool.h"
 
 struct rate;
@@ -47,6 +48,13 @@ struct relay_ramp {
 	uint32_t days;            /* then there is no bound */
 };
 
+/* A message as a provider wants it; all zero: as it came. */
+struct relay_rewrite {
+	const char *sender; /* of the envelope, unless that is <>; NULL: as it
+	                       came */
+	struct rewrite header;
+};
+
 #define RELAY_LIMITS_MAX 8 /* that one provider shares */
 struct relay_provider {    /* one account */
 	const char *name, *host;
@@ -69,6 +77,7 @@ struct relay_provider {    /* one account */
 	enum dns_prefer prefer;
 	const char *helo; /* NULL: hostname */
 	bool null_sender_refused;
+	struct relay_rewrite rewrite;
 	bool eight_bit_pass;
 	uint32_t disable; /* enum smtp_capability */
 	struct relay_timeouts timeouts;
@@ -129,6 +138,7 @@ struct relay_route {
 	enum relay_on_doubt on_doubt;
 	const char *on_dead; /* a route; NULL: kept */
 	uint32_t shares[SPOOL_PRIORITIES];
+	struct relay_rewrite rewrite; /* before the provider's */
 };
 
 enum relay_bounce_to {

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mail/rewrite - the header section as a provider wants it: another address in
+ * From, fields taken away and added.  Every other byte stays as it is.  Pure.
+ *
+ * From keeps the display name and the comments of its (first) mailbox; what
+ * stood there becomes Reply-To unless the message has one.  Sender, and any
+ * further From, go.  A From that has the address already stays.  A line that is
+ * no field ends the header, as the empty line does, which is then put there.
+ */
+#ifndef MAIL_REWRITE_H
+#define MAIL_REWRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "postern/base/buf.h"
+#include "postern/base/str.h"
+
+#define REWRITE_HEADER_MAX (64u << 10) /* octets of a header section */
+#define REWRITE_LINE_MAX 998           /* without CRLF, RFC 5322 2.1.1 */
+
+/* Borrowed. */
+struct rewrite {
+	const char *from; /* an address; NULL: From stays */
+	const char **remove;
+	const char **add; /* "Name: value", behind what there is */
+	size_t nremove, nadd;
+};
+
+/* Does it change anything? */
+bool rewrite_is_any(const struct rewrite *w);
+/* What the header of a message becomes with several of them (of two addresses
+ * for From the later one's), into out; *took: the octets of content in whose
+ * place that is.  content: the message's begin, is_whole: all of it.  -1: its
+ * header section does not end in content, or out would be full. */
+MUST_CHECK int rewrite_header(struct str content, bool is_whole,
+    const struct rewrite *const *w, size_t n, struct buf *out, size_t *took);
+/* Is it "Name: value", printable ASCII in a line?  -1: "what is wrong; what to
+ * write". */
+MUST_CHECK int rewrite_check_field(struct str text, struct err *err);
+
+#endif

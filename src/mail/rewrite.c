@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/mail/rewrite.h"
+
+#include <string.h>
+
+#include "postern/mail/header.h"
+#include "postern/mail/header_token.h"
+
+/* A field with its folded lines; what is no field has no name. */
+struct field {
+	struct str whole, name;
+	struct str value; /* behind the colon, line end included */
+};
+
+struct work {
+	const struct rewrite *const *w;
+	size_t n;
+	const char *from; /* NULL: it stays */
+	bool has_reply_to;
+	bool has_from; /* one has passed */
+	struct buf *out;
+	bool full;
+};
+
+bool
+rewrite_is_any(const struct rewrite *w)
+{
+	return w->from != NULL || w->nremove > 0 || w->nadd > 0;
+}
+
+static void
+put(struct work *k, struct str s)
+{
+	k->full = k->full || (s.len > 0 && buf_add(k->out, s.p, s.len) != 0);
+}
+
+/* --- reading ---------------------------------------------------------------
+ */
+
+/* Up to its LF, or all that is left. */
+static size_t
+line_len(struct str s)
+{
+	const char *lf = memchr(s.p, '\n', s.len);
+
+	return lf != NULL ? (size_t)(lf - s.p) + 1 : s.len;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool
+is_empty_line(struct str s)
+{
+	return s.len > 0 && (s.p[0] == '\n' || (s.len > 1 && s.p[0] == '\r' &&
+	                                           s.p[1] == '\n'));
+}
+
+static void
+name_field(struct field *f)
+{
+	const char *colon = memchr(f->whole.p, ':', f->whole.len);
+	struct str name;
+
+	f->name = (struct str){ f->whole.p, 0 };
+	if (colon == NULL)
+		return;
+	name =
+	    str_trim((struct str){ f->whole.p, (size_t)(colon - f->whole.p) });
+	if (!header_is_name(name) || is_blank(f->whole.p[0]))
+		return;
+	f->name = name;
+	f->value.p = colon + 1;
+	f->value.len = (size_t)(f->whole.p + f->whole.len - f->value.p);
+}
+
+/* The next one of the section; false: it is over. */
+static bool
+next_field(struct str *rest, struct field *f)
+{
+	size_t n;
+
+	if (rest->len == 0 || is_empty_line(*rest))
+		return false;
+	n = line_len(*rest);
+	while (n < rest->len && is_blank(rest->p[n]))
+		n += line_len((struct str){ rest->p + n, rest->len - n });
+	f->whole = (struct str){ rest->p, n };
+	rest->p += n;
+	rest->len -= n;
+	name_field(f);
+	return true;
+}
+
+/* A mailbox's line that was left in front. */
+static bool
+is_envelope(const struct field *f)
+{
+	return str_starts_case(f->whole, STR("From ")) ||
+	       str_starts_case(f->whole, STR(">From "));
+}
+
+/* What content begins with: fields.  The first line that is none ends it, as
+ * the empty line does (is_cut: without that one). */
+static struct str
+section_of(struct str content, bool *is_ended, bool *is_cut)
+{
+	struct str rest = content, at = content;
+	struct field f;
+
+	*is_cut = false;
+	while (next_field(&rest, &f)) {
+		*is_cut = f.name.len == 0 && !is_envelope(&f);
+		if (*is_cut)
+			break;
+		at = rest;
+	}
+	*is_ended = at.len > 0;
+	return (struct str){ content.p, content.len - at.len };
+}
+
+/* --- From ------------------------------------------------------------------
+ */
+
+/* The first mailbox of a value. */
+struct mailbox {
+	const char *begin, *end; /* its address */
+	bool in_angle, is_angled, is_over;
+	bool has_at;
+	bool is_more; /* others follow */
+};
+
+/* false: it is not understood. */
+static bool
+on_special(struct mailbox *m, const struct header_token *t)
+{
+	switch (*t->start) {
+	case '<':
+		if (m->is_angled)
+			return false;
+		m->in_angle = m->is_angled = true;
+		m->begin = t->p;
+		m->has_at = false;
+		return true;
+	case '>':
+		if (!m->in_angle)
+			return false;
+		m->in_angle = false;
+		m->is_over = true;
+		m->end = t->start;
+		return true;
+	case ',':
+		m->is_more = !m->in_angle;
+		return true;
+	case '@':
+		m->has_at = true;
+		return !m->is_over;
+	default:
+		return m->in_angle && *t->start == ':'; /* a source route */
+	}
+}
+
+static bool
+read_mailbox(struct mailbox *m, struct str value)
+{
+	struct header_token t = { .p = value.p, .end = value.p + value.len };
+	enum header_token_kind kind;
+
+	while (
+	    !m->is_more && (kind = header_token_next(&t)) != HEADER_TOKEN_END) {
+		if (kind == HEADER_TOKEN_BAD)
+			return false;
+		if (kind == HEADER_TOKEN_SPECIAL) {
+			if (!on_special(m, &t))
+				return false;
+			continue;
+		}
+		if (m->is_over)
+			return false;
+		if (m->is_angled)
+			continue;
+		if (m->begin == NULL)
+			m->begin = t.start;
+		m->end = t.p;
+	}
+	return m->begin != NULL && m->has_at && !m->in_angle;
+}
+
+static bool
+has_long_line(struct str s)
+{
+	while (s.len > 0) {
+		struct str line = str_cut(&s, '\n');
+
+		if (line.len > REWRITE_LINE_MAX + 1) /* its CR */
+			return true;
+	}
+	return false;
+}
+
+/* The content may end inside of its last line. */
+static void
+end_line(struct work *k)
+{
+	if (k->out->len > 0 && buf_str(k->out).p[k->out->len - 1] != '\n')
+		put(k, STR("\r\n"));
+}
+
+static void
+put_plain_from(struct work *k)
+{
+	put(k, STR("From: "));
+	put(k, str_of(k->from));
+	put(k, STR("\r\n"));
+}
+
+/* The field with another address in it; with one alone in its first mailbox's
+ * place, where there were several. */
+static void
+put_named_from(struct work *k, const struct field *f, const struct mailbox *m)
+{
+	const char *end = f->whole.p + f->whole.len;
+	size_t had = k->out->len;
+	struct str made;
+
+	put(k, (struct str){ f->whole.p, (size_t)(m->begin - f->whole.p) });
+	put(k, str_of(k->from));
+	if (!m->is_more)
+		put(k, (struct str){ m->end, (size_t)(end - m->end) });
+	else
+		put(k, m->is_angled ? STR(">\r\n") : STR("\r\n"));
+	made = buf_str(k->out);
+	made.p += had;
+	made.len -= had;
+	if (k->full || !has_long_line(made))
+		return;
+	k->out->len = had;
+	put_plain_from(k);
+}
+
+/* What stood in From is where answers go. */
+static void
+put_reply_to(struct work *k, struct str value)
+{
+	struct str line = { value.p, line_len(value) };
+
+	put(k, STR("Reply-To:"));
+	if (line.len + sizeof "Reply-To:" - 1 > REWRITE_LINE_MAX)
+		put(k, STR("\r\n"));
+	if (value.len > 0 && !is_blank(value.p[0]) && value.p[0] != '\r')
+		put(k, STR(" "));
+	put(k, value);
+	end_line(k);
+}
+
+static void
+put_from(struct work *k, const struct field *f)
+{
+	struct mailbox m = { 0 };
+	bool is_clear;
+
+	if (k->has_from)
+		return;
+	k->has_from = true;
+	is_clear = read_mailbox(&m, f->value);
+	if (is_clear && !m.is_more &&
+	    str_eq_case((struct str){ m.begin, (size_t)(m.end - m.begin) },
+	        str_of(k->from))) {
+		put(k, f->whole);
+		return;
+	}
+	if (!is_clear) {
+		put_plain_from(k);
+		return;
+	}
+	put_named_from(k, f, &m);
+	end_line(k);
+	if (!k->has_reply_to)
+		put_reply_to(k, f->value);
+}
+
+/* --- the whole -------------------------------------------------------------
+ */
+
+static bool
+is_removed(const struct work *k, struct str name)
+{
+	if (k->from != NULL && str_is(name, "Sender"))
+		return true;
+	for (size_t i = 0; i < k->n; i++) {
+		for (size_t j = 0; j < k->w[i]->nremove; j++) {
+			if (str_is(name, k->w[i]->remove[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+look(struct work *k, struct str section)
+{
+	struct field f;
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (k->w[i]->from != NULL)
+			k->from = k->w[i]->from;
+	}
+	while (next_field(&section, &f)) {
+		if (str_is(f.name, "Reply-To") && !is_removed(k, f.name))
+			k->has_reply_to = true;
+	}
+}
+
+static void
+put_added(struct work *k)
+{
+	if (k->from != NULL && !k->has_from)
+		put_plain_from(k);
+	for (size_t i = 0; i < k->n; i++) {
+		for (size_t j = 0; j < k->w[i]->nadd; j++) {
+			put(k, str_of(k->w[i]->add[j]));
+			put(k, STR("\r\n"));
+		}
+	}
+}
+
+static void
+put_fields(struct work *k, struct str section)
+{
+	struct field f;
+	bool is_open = section.len > 0 && section.p[section.len - 1] != '\n';
+
+	while (next_field(&section, &f)) {
+		if (f.name.len > 0 && is_removed(k, f.name))
+			continue;
+		if (k->from != NULL && str_is(f.name, "From"))
+			put_from(k, &f);
+		else
+			put(k, f.whole);
+	}
+	if (is_open)
+		end_line(k);
+}
+
+int
+rewrite_header(struct str content, bool is_whole,
+    const struct rewrite *const *w, size_t n, struct buf *out, size_t *took)
+{
+	struct work k = { .w = w, .n = n, .out = out };
+	bool is_ended, is_cut;
+	struct str section = section_of(content, &is_ended, &is_cut);
+	size_t had = out->len;
+	struct str made;
+
+	if (!is_ended && !is_whole)
+		return -1;
+	look(&k, section);
+	put_fields(&k, section);
+	put_added(&k);
+	made = buf_str(out);
+	made.p += had;
+	made.len -= had;
+	/* A text behind no header, or behind half of one, is the body. */
+	if (is_cut && !str_eq(made, section))
+		put(&k, STR("\r\n"));
+	*took = section.len;
+	return k.full ? -1 : 0;
+}
+
+int
+rewrite_check_field(struct str text, struct err *err)
+{
+	struct str value = text, name = str_cut(&value, ':');
+	char shown[64];
+
+	(void)str_escape(shown, sizeof shown, text);
+	if (name.len == text.len || !header_is_name(name) ||
+	    str_trim(value).len == 0)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is no field; write \"X-Name: value\"", shown);
+	if (!str_is_ascii(text))
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" is not ASCII; write it as an encoded word (RFC "
+		    "2047)",
+		    shown);
+	if (text.len > REWRITE_LINE_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has %zu octets; write at most %d", shown, text.len,
+		    REWRITE_LINE_MAX);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/dress - a message as it leaves through one provider: the header that
+ * route and provider ask for in the place of the one that came, the body as it
+ * is.  Where neither asks for anything nothing is read and nothing kept.
+ */
+#ifndef RELAY_DRESS_H
+#define RELAY_DRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/base/str.h"
+
+struct delivery;
+struct dress;
+struct provider;
+
+/* For p, unless it is made for it already; false: it cannot be, and d->reply
+ * says why. */
+bool dress_make(struct delivery *d, const struct provider *p);
+void dress_free(struct dress **w);
+/* Octets of the whole content, as it leaves. */
+uint64_t dress_size(const struct delivery *d);
+/* The CRC-32C of what the header takes the place of. */
+uint32_t dress_crc(const struct delivery *d);
+/* The sender of its envelope at p. */
+struct str dress_sender(const struct delivery *d, const struct provider *p);
+/* What leaves from offset on, when that is still the header: then it has some
+ * octets.  Else *offset becomes that of the content as it is stored. */
+struct str dress_head(const struct delivery *d, uint64_t *offset);
+/* Is nothing behind the header? */
+bool dress_is_all(const struct delivery *d);
+
+#endif
