@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "relay/oauth_form.h"
+#include "postern/relay/oauth_form.h"
 
 #include "postern/base/buf.h"
 #include "postern/base/secret.h"

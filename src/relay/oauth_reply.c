@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "relay/oauth_reply.h"
+#include "postern/relay/oauth_reply.h"
 
 #include <jansson.h>
 #include <stdio.h>

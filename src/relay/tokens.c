@@ -24,8 +24,8 @@
 #include "postern/relay/token_store.h"
 
 #include "relay/events.h"
-#include "relay/oauth_form.h"
-#include "relay/oauth_reply.h"
+#include "postern/relay/oauth_form.h"
+#include "postern/relay/oauth_reply.h"
 #include "relay/relay_core.h"
 
 #define ACCOUNT_MAGIC 0x6f617574u

@@ -11,6 +11,7 @@
 
 #include "tools/classify_tool.h"
 #include "tools/passwd.h"
+#include "tools/token_tool.h"
 
 static const struct command {
 	const char *name;
@@ -19,6 +20,7 @@ static const struct command {
 } commands[] = {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
+	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 

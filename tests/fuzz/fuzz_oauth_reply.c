@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "relay/oauth_reply.h"
+#include "postern/relay/oauth_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,6 +7,8 @@ import collections
 import http.server
 import json
 import os
+import shutil
+import subprocess
 import threading
 import urllib.parse
 
@@ -76,6 +78,12 @@ class Endpoint:
         if isinstance(what, int):
             extra = {"Retry-After": "1"} if what == 429 else {}
             return self.send(h, what, b'{"error":"busy"}', extra=extra)
+        if what == "device":
+            return self.send(h, 200, json.dumps({
+                "device_code": "the-device-code", "user_code": "ABCD-1234", "expires_in": 900, "interval": "1",
+                "verification_uri": "https://example.com/device"}).encode())
+        if what in ("authorization_pending", "access_denied"):
+            return self.send(h, 400, json.dumps({"error": what}).encode())
         if self.dead or form.get("refresh_token", self.refresh) != self.refresh:
             return self.send(h, 400, json.dumps(
                 {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}).encode())
@@ -322,3 +330,41 @@ def test_a_token_of_a_run_before_is_used_again(world):
     p.wait_mails(2)
     d.stop()
     assert len(end.forms) == 1
+
+
+def token_command(d, verb):
+    return subprocess.run([harness.BUILD / "postern", "token", verb, "-c", d.conf, "sink"],
+                          capture_output=True, text=True, timeout=harness.LONG)
+
+
+
+def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
+    end = Endpoint(rotate=True)
+    end.dead = True
+    p, d = world(end, oauth=dict(device_url=end.url))
+    harness.send_raw(d.port, mails.plain())
+    d.wait_event("token.dead")
+    r = token_command(d, "status")
+    assert r.returncode == 69 and "tokens     none" in r.stdout
+    if os.getuid() == 0:
+        shutil.chown(tmp_path / "tokens", "nobody", "nogroup")
+    end.dead = False
+    end.script = ["device", "authorization_pending", "access_denied"]
+    r = token_command(d, "login")
+    assert r.returncode == 77 and "access_denied" in r.stderr
+    end.script = ["device", "authorization_pending"]
+    r = token_command(d, "login")
+    assert r.returncode == 0, r.stderr
+    assert "https://example.com/device" in r.stdout and "ABCD-1234" in r.stdout
+    assert end.forms[-1]["device_code"] == "the-device-code"
+    file, = (tmp_path / "tokens").iterdir()
+    assert file.stat().st_uid == (tmp_path / "tokens").stat().st_uid and file.stat().st_mode & 0o777 == 0o600
+    r = token_command(d, "status")
+    assert r.returncode == 0 and "access     good for" in r.stdout and "refresh    kept" in r.stdout
+    assert end.refresh not in r.stdout
+    d.reload()
+    p.wait_mails(1)
+    no_secrets(d, end)
+    d.stop()
+    r = token_command(d, "forget")
+    assert r.returncode == 0 and not list((tmp_path / "tokens").iterdir())

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "postern/base/mem.h"
-#include "relay/oauth_reply.h"
+#include "postern/relay/oauth_reply.h"
 
 #define T OAUTH_REPLY_TOKEN
 #define D OAUTH_REPLY_DENIED
