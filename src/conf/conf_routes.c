@@ -280,6 +280,34 @@ check_match(
 		    "away, or write another name");
 }
 
+/* What keeps a route from mailing whom it should not. */
+static void
+check_mode(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_route *c)
+{
+	bool redirects = c->mode == RELAY_MODE_REDIRECT;
+
+	if (redirects && !conf_read_is_set(e, "routes.redirect_to"))
+		conf_check_needs(r, e, "routes.redirect_to",
+		    "redirect_to = \"staging@example.com\";");
+	if (!redirects && c->redirect_to != NULL)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "routes.redirect_to"),
+		    "routes.redirect_to",
+		    "nothing is redirected; write mode = \"redirect\"; or take "
+		    "it away");
+	if (c->mode == RELAY_MODE_DELIVER && c->nallow > 0)
+		conf_note_mistake(&r->notes, conf_read_place(e, "routes.allow"),
+		    "routes.allow",
+		    "everybody gets mail; write mode = \"capture\"; or "
+		    "\"redirect\", or take it away");
+	if (c->mode == RELAY_MODE_CAPTURE && c->on_dead != NULL &&
+	    strcmp(c->on_dead, KEEP) != 0)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "routes.on_dead"), "routes.on_dead",
+		    "what is captured would leave by it; take it away");
+}
+
 static void
 check_route(
     struct walk *w, const struct conf_entry *e, const struct conf_route *c)
@@ -293,6 +321,7 @@ check_route(
 	check_named(w->r, e, "routes.use", &use, &w->usable);
 	check_match(w, e, c);
 	conf_check_retry(w->r, e, "routes.retry", &c->r.retry);
+	check_mode(w->r, e, &c->r);
 }
 
 static void

@@ -7,7 +7,7 @@
 #include "postern/base/mem.h"
 #include "postern/inlet/inlet.h"
 #include "postern/io/network.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/intake/policy.h"
 #include "postern/smtp/smtp_server.h"
 

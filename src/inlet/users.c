@@ -10,7 +10,7 @@
 #include "postern/base/map.h"
 #include "postern/base/mem.h"
 #include "postern/inlet/password.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/intake/lane.h"
 #include "postern/smtp/scram.h"
 #include "postern/spool/spool.h"

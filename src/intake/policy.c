@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "postern/intake/policy.h"
 
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/spool/spool.h"
 
 #include "intake/rates.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/intake/lane.h"
 #include "postern/intake/policy.h"
 #include "postern/io/addr.h"

@@ -20,6 +20,7 @@
 #include "relay/dress.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/staging.h"
 #include "relay/way.h"
 
 #define BY_MAX_S 999999999 /* RFC 2852 4 */
@@ -255,6 +256,23 @@ delivery_fits(const struct delivery *d, const struct domains *domains)
 	return false;
 }
 
+/* As the route has it: whoever is written to in another's place tells nobody,
+ * and the message says whose it was. */
+static void
+put_rcpt(struct delivery *d, struct smtp_txn_rcpt *to,
+    const struct envelope_rcpt *of)
+{
+	const char *instead = staging_instead(d, of->address);
+
+	*to = (struct smtp_txn_rcpt){ .address = str_of(of->address),
+		.notify = of->notify,
+		.orcpt = str_of(of->orcpt) };
+	if (instead)
+		*to = (struct smtp_txn_rcpt){ .address = str_of(instead),
+			.notify = ENVELOPE_NOTIFY_NEVER };
+	dress_address(d, instead ? of->address : NULL);
+}
+
 static void
 choose_rcpts(struct delivery *d, uint32_t max, struct domains *domains)
 {
@@ -279,10 +297,7 @@ choose_rcpts(struct delivery *d, uint32_t max, struct domains *domains)
 			continue;
 		rcpt->state = DELIVERY_IN_TXN;
 		d->slot[d->txn.nrcpts] = i;
-		d->txn_rcpts[d->txn.nrcpts++] =
-		    (struct smtp_txn_rcpt){ .address = str_of(of->address),
-			    .notify = of->notify,
-			    .orcpt = str_of(of->orcpt) };
+		put_rcpt(d, &d->txn_rcpts[d->txn.nrcpts++], of);
 	}
 	d->txn.rcpts = d->txn_rcpts;
 }
@@ -349,13 +364,13 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		.require_tls = says_require_tls(d, p),
 		.auth_unknown = (e->flags & ENVELOPE_AUTH) != 0,
 		.mt_priority = e->mt_priority,
-		.size = dress_size(d),
 		.hold_end = delivery_route(d)->on_doubt == RELAY_DOUBT_HOLD };
 	if (e->by_ms != 0)
 		say_by(d);
 	if (delivery_is_in_memory(d) && !d->dress)
 		d->txn.content = body_str(e->body);
-	choose_rcpts(d, max, domains);
+	choose_rcpts(d, staging_redirects(d) ? 1 : max, domains);
+	d->txn.size = dress_size(d);
 	d->naccepted = 0;
 	d->receipt[0] = '\0';
 	d->txn_why = VERDICT_OK;

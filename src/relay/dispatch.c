@@ -33,6 +33,7 @@
 #include "relay/relay_session.h"
 #include "relay/review.h"
 #include "relay/settle.h"
+#include "relay/staging.h"
 #include "relay/supply.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
@@ -265,6 +266,10 @@ dispatch_place(struct delivery *d)
 
 	if (!d->relay->draining && overdue_is(d)) {
 		overdue_fail(d);
+		return;
+	}
+	if (staging_capture(d)) {
+		settle_final(d);
 		return;
 	}
 	if (!d->relay->draining)

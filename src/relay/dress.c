@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/dress.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "postern/base/buf.h"
@@ -16,15 +17,19 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
+#include "relay/staging.h"
 
 /* What the settings can add is small beside it. */
 #define HEAD_MAX (4 * REWRITE_HEADER_MAX)
+#define ORIGINAL_MAX 2048 /* its field */
 
 struct dress {
 	uint64_t provider; /* id */
 	struct buf head;
-	size_t took;  /* octets of the content that it stands for */
-	uint32_t crc; /* of those */
+	struct buf
+	    addressed; /* the same with X-Original-To, if that is there */
+	size_t took;   /* octets of the content that it stands for */
+	uint32_t crc;  /* of those */
 };
 
 void
@@ -36,13 +41,15 @@ dress_free(struct dress **wp)
 	if (!w)
 		return;
 	buf_done(&w->head);
+	buf_done(&w->addressed);
 	free(w);
 }
 
 static bool
 is_wanted(const struct delivery *d, const struct provider *p)
 {
-	return rewrite_is_any(&p->set->rewrite.header) ||
+	return staging_redirects(d) ||
+	       rewrite_is_any(&p->set->rewrite.header) ||
 	       rewrite_is_any(&delivery_route(d)->rewrite.header);
 }
 
@@ -67,6 +74,7 @@ make(struct delivery *d, const struct provider *p, struct str content)
 		content.len = REWRITE_HEADER_MAX;
 	w->provider = p->id;
 	buf_init(&w->head, HEAD_MAX);
+	buf_init(&w->addressed, HEAD_MAX + ORIGINAL_MAX);
 	if (rewrite_header(content, is_whole, asked, 2, &w->head, &w->took) ==
 	    0) {
 		w->crc = crc32c(0, content.p, w->took);
@@ -110,12 +118,37 @@ dress_make(struct delivery *d, const struct provider *p)
 	                                : make_of_stored(d, p);
 }
 
+void
+dress_address(struct delivery *d, const char *original)
+{
+	struct dress *w = d->dress;
+	struct str head;
+	int rc;
+
+	if (!w)
+		return;
+	buf_clear(&w->addressed);
+	if (!original)
+		return;
+	head = buf_str(&w->head);
+	rc = buf_addf(&w->addressed, "X-Original-To: %.1000s\r\n", original);
+	if (rc == 0 && head.len > 0)
+		rc = buf_add(&w->addressed, head.p, head.len);
+	assert(rc == 0); /* there is room for both */
+}
+
+static struct str
+head_of(const struct dress *w)
+{
+	return buf_str(w->addressed.len > 0 ? &w->addressed : &w->head);
+}
+
 uint64_t
 dress_size(const struct delivery *d)
 {
 	const struct dress *w = d->dress;
 
-	return w ? d->env->size - w->took + w->head.len : d->env->size;
+	return w ? d->env->size - w->took + head_of(w).len : d->env->size;
 }
 
 uint32_t
@@ -147,7 +180,7 @@ dress_head(const struct delivery *d, uint64_t *offset)
 
 	if (!w)
 		return head;
-	head = buf_str(&w->head);
+	head = head_of(w);
 	if (*offset < head.len) {
 		head.p += *offset;
 		head.len -= (size_t)*offset;

@@ -20,6 +20,9 @@ struct provider;
  * says why. */
 bool dress_make(struct delivery *d, const struct provider *p);
 void dress_free(struct dress **w);
+/* The transaction at hand is for another one than this recipient, which the
+ * content names in front of all (X-Original-To); NULL: it is not. */
+void dress_address(struct delivery *d, const char *original);
 /* Octets of the whole content, as it leaves. */
 uint64_t dress_size(const struct delivery *d);
 /* The CRC-32C of what the header takes the place of. */

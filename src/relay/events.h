@@ -17,6 +17,8 @@ static const struct log_event event_bounced =
 	{ "bounced", LOG_LEVEL_INFO };
 static const struct log_event event_dead =
 	{ "dead", LOG_LEVEL_WARN };
+static const struct log_event event_captured =
+	{ "captured", LOG_LEVEL_INFO };
 static const struct log_event event_parked =
 	{ "parked", LOG_LEVEL_WARN };
 static const struct log_event event_poison =

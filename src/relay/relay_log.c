@@ -16,6 +16,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
+#include "relay/staging.h"
 #include "relay/verdict.h"
 
 static void
@@ -49,12 +50,15 @@ put_delays(struct log_line *l, const struct delivery *d)
 }
 
 static const struct log_event *
-event_of(const struct delivery_rcpt *rcpt)
+event_of(const struct delivery *d, const struct delivery_rcpt *rcpt)
 {
 	if (rcpt->state == DELIVERY_DONE)
 		return &event_delivered;
 	if (rcpt->state == DELIVERY_DOUBT)
 		return &event_doubt;
+	if (rcpt->state == DELIVERY_DEAD && rcpt->quiet &&
+	    staging_is_captured(d))
+		return &event_captured;
 	if (rcpt->state == DELIVERY_DEAD)
 		return rcpt->quiet ? &event_dead : &event_bounced;
 	return &event_deferred;
@@ -64,7 +68,7 @@ static void
 log_rcpt(
     const struct delivery *d, const struct delivery_rcpt *rcpt, int64_t due_ms)
 {
-	const struct log_event *ev = event_of(rcpt);
+	const struct log_event *ev = event_of(d, rcpt);
 	struct log_line l;
 
 	log_begin(&l, ev, d->key.mid, 0);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/mail/rate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -39,6 +39,15 @@ def test_a_good_one(tmp_path):
 
 # what is replaced, by what, the line it is on, what the complaint says
 WRONG = [
+    ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; mode = "redirect"; } ); providers = (', 0,
+     'routes.redirect_to: is missing; write redirect_to = "staging@example.com";'),
+    ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; redirect_to = "a@b.example"; } ); providers = (', 0,
+     "routes.redirect_to: nothing is redirected"),
+    ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; allow = [ "*" ]; } ); providers = (', 0,
+     "routes.allow: everybody gets mail"),
+    ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; mode = "capture"; on_dead = "x"; }, '
+     '{ name = "x"; use = [ "one" ]; match = { sender = [ "a@b" ]; }; } ); providers = (', 0,
+     "routes.on_dead: what is captured would leave by it"),
     ('port = 2525;', 'port = 2525; rewrite = { from = "nobody"; };', 0, "providers.rewrite.from: "),
     ('port = 2525;', 'port = 2525; headers = { add = [ "X-A" ]; };', 0,
      'providers.headers.add: "X-A" is no field; write "X-Name: value"'),

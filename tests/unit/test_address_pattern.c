@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 
 static const struct {
 	const char *pattern, *address;

@@ -12,7 +12,7 @@
 
 #include "postern/base/crc32c.h"
 #include "postern/base/id.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/intake/policy.h"
 
 #include "fake_spool.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/intake/policy.h"
 #include "postern/spool/spool.h"
 

@@ -12,7 +12,7 @@
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
 #include "postern/inlet/users.h"
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/smtp/scram.h"
 #include "postern/spool/spool.h"
 

@@ -128,6 +128,8 @@ struct relay_group {
 
 enum relay_on_doubt { RELAY_DOUBT_RETRY, RELAY_DOUBT_HOLD };
 
+enum relay_mode { RELAY_MODE_DELIVER, RELAY_MODE_REDIRECT, RELAY_MODE_CAPTURE };
+
 struct relay_route {
 	const char *name;
 	uint32_t id; /* the spool's; set before the settings are shared */
@@ -138,6 +140,10 @@ struct relay_route {
 	enum relay_on_doubt on_doubt;
 	const char *on_dead; /* a route; NULL: kept */
 	uint32_t shares[SPOOL_PRIORITIES];
+	enum relay_mode mode;
+	const char *redirect_to; /* with REDIRECT */
+	const char **allow;      /* address patterns that the mode spares */
+	size_t nallow;
 	struct relay_rewrite rewrite; /* before the provider's */
 };
 

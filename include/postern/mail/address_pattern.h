@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * intake/address_pattern - which addresses are meant:
+ * mail/address_pattern - which addresses are meant:
  *
  *	ann@example.com		this one; the case of the local part counts
  *	*@example.com		all of the domain
@@ -11,8 +11,8 @@
  *
  * The case of a domain (ASCII) does not count.  Pure.
  */
-#ifndef INTAKE_ADDRESS_PATTERN_H
-#define INTAKE_ADDRESS_PATTERN_H
+#ifndef MAIL_ADDRESS_PATTERN_H
+#define MAIL_ADDRESS_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

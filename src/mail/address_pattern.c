@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "postern/intake/address_pattern.h"
+#include "postern/mail/address_pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
