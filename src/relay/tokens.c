@@ -410,54 +410,6 @@ tokens_accepted(struct token_account *a, uint64_t serial)
 	oauth_accepted(&a->state, serial);
 }
 
-/* --- an operator ------------------------------------------------------------
- */
-
-void
-tokens_look(const struct token_account *a, struct tokens_view *v)
-{
-	uint64_t now = now_ms(a);
-	uint64_t due = oauth_due_ms(&a->state, a->set->oauth.grant);
-
-	*v = (struct tokens_view){ .has = a->state.has &&
-		                          now < a->state.expires_ms,
-		.parked = a->state.parked,
-		.asking = a->state.asking,
-		.unsaved = a->unsaved,
-		.failures = a->state.failures,
-		.refresh_ms = due };
-	(void)snprintf(v->name, sizeof v->name, "%s", a->name);
-	(void)snprintf(v->why, sizeof v->why, "%s", a->state.why);
-	if (v->has)
-		v->left_ms = a->state.expires_ms - now;
-	if (due != UINT64_MAX)
-		v->refresh_ms = due > now ? due - now : 0;
-}
-
-void
-tokens_renew(struct token_account *a)
-{
-	oauth_renew(&a->state);
-	a->loaded = a->unsaved; /* what is only here is not read over */
-	if (!a->state.asking)
-		ask(a);
-}
-
-int
-tokens_drop(struct token_account *a, struct err *err)
-{
-	if (token_store_forget(directory(a), a->name, err) != 0)
-		return -1;
-	token_store_done(&a->rec);
-	a->rec = (struct token_record){ 0 };
-	oauth_renew(&a->state);
-	a->unsaved = false;
-	a->loaded = true;
-	token_store_seed(a->rec.seed, a->set->oauth.seed);
-	arm(a);
-	return 0;
-}
-
 /* --- life -------------------------------------------------------------------
  */
 

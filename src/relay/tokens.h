@@ -46,18 +46,4 @@ void tokens_forget(struct token_account *a, const void *arg);
 bool tokens_refused(struct token_account *a, uint64_t serial);
 void tokens_accepted(struct token_account *a, uint64_t serial);
 
-/* For an operator. */
-struct tokens_view {
-	char name[128]; /* the file's */
-	bool has, parked, asking, unsaved;
-	uint64_t left_ms, refresh_ms; /* from now; UINT64_MAX: not by itself */
-	uint32_t failures;
-	char why[256];
-};
-void tokens_look(const struct token_account *a, struct tokens_view *v);
-/* The store is read again and a token asked for, whatever was in the way. */
-void tokens_renew(struct token_account *a);
-/* Memory and file; -1: the file cannot be removed. */
-MUST_CHECK int tokens_drop(struct token_account *a, struct err *err);
-
 #endif

@@ -8,12 +8,14 @@ import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 import urllib.parse
 
 import pytest
 
+import certs
 import harness
 import mails
 
@@ -25,7 +27,7 @@ QUICK = dict(retry={"quick": ["100ms", "200ms"], "min": "100ms", "max": "400ms"}
 class Endpoint:
     """Answers each POST by the next of its script, and then by a token."""
 
-    def __init__(self, script=(), expires=3600, rotate=False):
+    def __init__(self, script=(), expires=3600, rotate=False, cert=None):
         self.script, self.expires, self.rotate = list(script), expires, rotate
         self.lock = threading.Lock()
         self.forms, self.valid = [], set()
@@ -46,7 +48,11 @@ class Endpoint:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d/token" % self.server.server_address[1]
+        self.url = "http%s://localhost:%d/token" % ("s" if cert else "", self.server.server_address[1])
+        if cert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert.certificate, cert.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
@@ -184,7 +190,7 @@ def world(postern, tmp_path):
     """world(endpoint, ...) -> endpoint, provider, a running daemon."""
     made = []
 
-    def start(end, mechanism="XOAUTH2", two_steps=False, oauth=None, speed=1, **more):
+    def start(end, mechanism="XOAUTH2", two_steps=False, oauth=None, speed=1, start=True, **more):
         p = Provider(end, mechanism, two_steps)
         made.extend([end, p])
         tokens = tmp_path / "tokens"
@@ -196,7 +202,7 @@ def world(postern, tmp_path):
         o.update(oauth or {})
         account = harness.provider(p.port, user=USER, allow_clear_auth=True, oauth=o, **SHORT)
         d = postern(account, token_directory=str(tokens), log={"level": "debug"}, start=False, **QUICK, **more)
-        return p, d.start(env={"POSTERN_TEST_CLOCK": str(speed)} if speed > 1 else None)
+        return p, d if not start else d.start(env={"POSTERN_TEST_CLOCK": str(speed)} if speed > 1 else None)
 
     yield start
     for x in made:
@@ -368,3 +374,47 @@ def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
     d.stop()
     r = token_command(d, "forget")
     assert r.returncode == 0 and not list((tmp_path / "tokens").iterdir())
+
+
+def test_an_application_and_a_service_account_ask_for_themselves(world, tmp_path):
+    secret, key = tmp_path / "secret", tmp_path / "key.json"
+    secret.write_text("the-client-secret\n")
+    pem = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA"], capture_output=True, text=True, check=True).stdout
+    key.write_text(json.dumps(dict(private_key=pem, client_email="service@example.com", private_key_id="k1")))
+    for f in (secret, key):
+        f.chmod(0o600)
+    app, service = Endpoint(), Endpoint()
+    p, d = world(app, start=False)
+    q, _ = world(service, start=False)
+    one = d.settings["providers"][0]
+    one["oauth"] = dict(client_id="the-client", client_secret_file=str(secret), token_url=app.url, scope="s/.default")
+    two = dict(one, name="two", port=q.port, oauth=dict(key_file=str(key), token_url=service.url, scope="mail"))
+    d.settings["providers"] = [one, two]
+    d.settings["routes"] = [dict(name="two", match=dict(sender=["*@two.example"]), use=["two"]),
+                            dict(name="default", use=["sink"])]
+    d.start()
+    harness.send_raw(d.port, mails.plain())
+    harness.send_raw(d.port, mails.plain(), sender="a@two.example")
+    p.wait_mails(1)
+    q.wait_mails(1)
+    d.wait_event("delivered", n=2)
+    assert b"the-client-secret" not in d.proc.err.text().encode()
+    no_secrets(d, app)
+    d.stop()
+    assert app.forms == [dict(grant_type="client_credentials", client_id="the-client",
+                              client_secret="the-client-secret", scope="s/.default")]
+    assert len(service.forms) == 1
+    claims = service.forms[0]["assertion"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert (claims["iss"], claims["sub"], claims["aud"]) == ("service@example.com", USER, service.url)
+
+
+def test_an_endpoint_that_nobody_vouches_for_gets_no_secret(world, tmp_path):
+    end = Endpoint(cert=certs.make(tmp_path, "impostor"))
+    p, d = world(end)
+    harness.send_raw(d.port, mails.plain())
+    e = d.wait_event("token.failed")
+    assert "certificate" in e["text"]
+    assert not d.events("bounced")
+    d.stop()
+    assert not end.forms and not p.tries

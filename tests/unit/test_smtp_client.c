@@ -195,6 +195,62 @@ static const struct world_scene auths[] = {
 	{ .why = "LOGIN by order",
 	    .script = TLS_HI "S 250 AUTH PLAIN LOGIN\nC AUTH LOGIN\n",
 	    .settings = { IN_TLS, .auth = "login" } },
+	{ .why = "XOAUTH2 with a token, in one step",
+	    .script = TLS_HI
+	    "S 250 AUTH PLAIN OAUTHBEARER XOAUTH2\n"
+	    "C AUTH XOAUTH2 dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 235 ok\nE ready\n",
+	    .settings = { IN_TLS, .auth = "bearer" } },
+	{ .why = "OAUTHBEARER where that is all",
+	    .script = TLS_HI
+	    "S 250 AUTH OAUTHBEARER\n"
+	    "C AUTH OAUTHBEARER bixhPWpvZSwBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 235 ok\nE ready\n",
+	    .settings = { IN_TLS, .auth = "bearer" } },
+	{ .why = "a name with what separates",
+	    .script =
+	        TLS_HI "S 250 AUTH OAUTHBEARER\n"
+	               "C AUTH OAUTHBEARER "
+	               "bixhPWo9MkNlPTNELAFhdXRoPUJlYXJlciBzZWNyZXQBAQ==\n"
+	               "S 235 ok\nE ready\n",
+	    .settings = { .tls = SMTP_TLS_IMPLICIT,
+	        .user = "j,e=",
+	        .password = { "secret", 6 },
+	        .auth = "oauthbearer" } },
+	{ .why = "a line too long for the server: two steps",
+	    .script = TLS_HI
+	    "S 250 AUTH XOAUTH2\n"
+	    "C AUTH XOAUTH2 dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 500 line too long\nC AUTH XOAUTH2\n"
+	    "S 334 \nC dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 235 ok\nE ready\n",
+	    .settings = { IN_TLS, .auth = "xoauth2" } },
+	{ .why = "and not a third time",
+	    .script = TLS_HI
+	    "S 250 AUTH XOAUTH2\n"
+	    "C AUTH XOAUTH2 dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 501 no\nC AUTH XOAUTH2\nS 501 no\nC QUIT\n"
+	    "E lost auth 501 no\n",
+	    .settings = { IN_TLS, .auth = "xoauth2" } },
+	{ .why = "what is wrong is told, and wants an empty line",
+	    .script = TLS_HI
+	    "S 250 AUTH XOAUTH2\n"
+	    "C AUTH XOAUTH2 dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 334 eyJ9\nC \nS 535 5.7.8 bad\nC QUIT\n"
+	    "E lost auth 535 5.7.8 bad\n",
+	    .settings = { IN_TLS, .auth = "xoauth2" } },
+	{ .why = "or ^A (RFC 7628 3.2.3)",
+	    .script = TLS_HI
+	    "S 250 AUTH OAUTHBEARER\n"
+	    "C AUTH OAUTHBEARER bixhPWpvZSwBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 334 eyJ9\nC AQ==\nS 535 5.7.8 bad\nC QUIT\n"
+	    "E lost auth 535 5.7.8 bad\n",
+	    .settings = { IN_TLS, .auth = "oauthbearer" } },
+	{ .why = "a token is no password",
+	    .script = TLS_HI "S 250 AUTH PLAIN LOGIN\nC QUIT\n"
+	                     "E lost auth local the server offers no AUTH that"
+	                     " we may use (PLAIN LOGIN)\n",
+	    .settings = { IN_TLS, .auth = "bearer" } },
 	{ .why = "an empty password",
 	    .script = TLS_HI "S 250 AUTH PLAIN\nC AUTH PLAIN AGpvZQA=\n",
 	    .settings = { .tls = SMTP_TLS_IMPLICIT, .user = "joe" } },
