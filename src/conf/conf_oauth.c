@@ -180,6 +180,9 @@ check_urls(
 		    "is missing; write token_url = \"https://...\";");
 	check_url(r, e, "providers.oauth.token_url", s->token_url);
 	check_url(r, e, "providers.oauth.device_url", s->device_url);
+	if (s->ca_file != NULL && access(s->ca_file, R_OK) != 0)
+		mistake(r, e, "providers.oauth.ca_file",
+		    "cannot be read; write a file with certificates in PEM");
 }
 
 static void

@@ -115,6 +115,7 @@ const struct conf_key conf_table[] = {
 { "providers.oauth.refresh_token_file", CONF_PATH, PROVIDER(refresh_token_file), .told = "none: postern token login" },
 { "providers.oauth.key_file", CONF_PATH, PROVIDER(key_file), .told = "none" },
 { "providers.oauth.issuer", CONF_TEXT, PROVIDER(p.oauth.issuer), .told = "the key file's client_email" },
+{ "providers.oauth.ca_file", CONF_PATH, PROVIDER(p.oauth.ca_file), .told = "the system's certificates" },
 { "providers.oauth.proxy", CONF_TEXT, PROVIDER(p.oauth.proxy), .told = "none, nor the environment's" },
 { "providers.allow_clear_auth", CONF_FLAG, PROVIDER(p.allow_clear_auth), .def = "false" },
 { "providers.allow_unverified_auth", CONF_FLAG, PROVIDER(p.allow_unverified_auth), .def = "false" },

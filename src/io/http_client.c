@@ -263,18 +263,20 @@ finish_all(void *arg)
 }
 
 static void
-set_options(struct transfer *t, const char *url, const char *proxy)
+set_options(struct transfer *t, const struct http_client_request *q)
 {
 	CURL *c = t->curl;
 
 	(void)curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-	(void)curl_easy_setopt(c, CURLOPT_URL, url);
+	(void)curl_easy_setopt(c, CURLOPT_URL, q->url);
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	(void)curl_easy_setopt(c, CURLOPT_PROXY, proxy ? proxy : "");
+	(void)curl_easy_setopt(c, CURLOPT_PROXY, q->proxy ? q->proxy : "");
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (q->ca_file)
+		(void)curl_easy_setopt(c, CURLOPT_CAINFO, q->ca_file);
 	(void)curl_easy_setopt(
 	    c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	(void)curl_easy_setopt(c, CURLOPT_USERAGENT, "postern");
@@ -290,8 +292,8 @@ set_options(struct transfer *t, const char *url, const char *proxy)
 }
 
 void
-http_client_post(struct http_client *h, const char *url, struct str form,
-    const char *proxy, http_client_fn *fn, void *arg)
+http_client_post(struct http_client *h, const struct http_client_request *q,
+    http_client_fn *fn, void *arg)
 {
 	struct transfer *t = mem_new(sizeof *t);
 
@@ -300,10 +302,10 @@ http_client_post(struct http_client *h, const char *url, struct str form,
 		abort(); /* as out of memory */
 	t->fn = fn;
 	t->arg = arg;
-	t->form = mem_strn(form.p, form.len);
+	t->form = mem_strn(q->form.p, q->form.len);
 	buf_init(&t->body, HTTP_CLIENT_REPLY_MAX);
 	list_push(&h->transfers, &t->node);
-	set_options(t, url, proxy);
+	set_options(t, q);
 	(void)curl_multi_add_handle(h->multi, t->curl);
 }
 
@@ -384,17 +386,15 @@ http_client_free(struct http_client **h)
 }
 
 void
-http_client_post(struct http_client *h, const char *url, struct str form,
-    const char *proxy, http_client_fn *fn, void *arg)
+http_client_post(struct http_client *h, const struct http_client_request *q,
+    http_client_fn *fn, void *arg)
 {
 	static const struct http_client_reply none = {
 		.error = "this Postern was built without libcurl"
 	};
 
 	(void)h;
-	(void)url;
-	(void)form;
-	(void)proxy;
+	(void)q;
 	fn(arg, &none);
 }
 

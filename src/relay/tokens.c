@@ -313,6 +313,18 @@ on_reply(void *arg, const struct http_client_reply *h)
 }
 
 static void
+post(struct token_account *a, struct str form)
+{
+	const struct oauth_settings *s = &a->set->oauth;
+	struct http_client_request q = { .url = s->token_url,
+		.form = form,
+		.proxy = s->proxy,
+		.ca_file = s->ca_file };
+
+	http_client_post(a->tokens->http, &q, on_reply, a);
+}
+
+static void
 ask(struct token_account *a)
 {
 	const struct oauth_settings *s = &a->set->oauth;
@@ -327,8 +339,7 @@ ask(struct token_account *a)
 		f.refresh = a->rec.refresh;
 		if (oauth_form_token(&form, s, &f, &err) == 0) {
 			oauth_asked(&a->state);
-			http_client_post(a->tokens->http, s->token_url,
-			    buf_str(&form), s->proxy, on_reply, a);
+			post(a, buf_str(&form));
 		}
 	}
 	buf_wipe(&form);

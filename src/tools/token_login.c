@@ -84,7 +84,12 @@ on_token(void *arg, const struct http_client_reply *h)
 static void
 post(struct login *l, const char *url, struct buf *form, http_client_fn *fn)
 {
-	http_client_post(l->http, url, buf_str(form), l->set->proxy, fn, l);
+	struct http_client_request q = { .url = url,
+		.form = buf_str(form),
+		.proxy = l->set->proxy,
+		.ca_file = l->set->ca_file };
+
+	http_client_post(l->http, &q, fn, l);
 	buf_wipe(form);
 }
 

@@ -418,3 +418,11 @@ def test_an_endpoint_that_nobody_vouches_for_gets_no_secret(world, tmp_path):
     assert not d.events("bounced")
     d.stop()
     assert not end.forms and not p.tries
+
+
+def test_one_that_its_ca_vouches_for_is_asked(world, tmp_path):
+    cert = certs.make(tmp_path, "endpoint")
+    p, d = world(Endpoint(cert=cert), oauth=dict(ca_file=cert.certificate))
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(1)
+    d.stop()

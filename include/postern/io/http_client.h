@@ -38,10 +38,16 @@ MUST_CHECK int http_client_check_url(const char *url, struct err *err);
 MUST_CHECK int http_client_new(
     struct http_client **h, struct loop *l, struct err *err);
 void http_client_free(struct http_client **h); /* no hook is called */
-/* fn(arg) once, later, never from here.  Everything is copied.  proxy: NULL:
- * none. */
-void http_client_post(struct http_client *h, const char *url, struct str form,
-    const char *proxy, http_client_fn *fn, void *arg);
+struct http_client_request {
+	const char *url;
+	struct str form;
+	const char *proxy;   /* NULL: none */
+	const char *ca_file; /* NULL: the system's certificates */
+};
+/* fn(arg) once, later, never from here; it must not free h.  Everything is
+ * copied. */
+void http_client_post(struct http_client *h,
+    const struct http_client_request *q, http_client_fn *fn, void *arg);
 /* No hook for that arg any more. */
 void http_client_forget(struct http_client *h, const void *arg);
 

@@ -29,6 +29,7 @@ struct oauth_settings {
 	const char *issuer;           /* of a JWT */
 	const char *key_id;           /* of its key, or NULL */
 	const char *proxy;            /* URL, or NULL */
+	const char *ca_file;          /* of the endpoints; NULL: the system's */
 	struct secret *client_secret; /* NULL: a public client */
 	struct secret *seed;          /* the first refresh token, or NULL */
 	struct secret *key;           /* PEM */
