@@ -351,6 +351,47 @@ finish_relay(struct conf_root *root)
 		s->bounce_address = root->bounce_to;
 }
 
+/* Do all providers refuse others than their identities, one of them at MAIL? */
+static bool
+is_sender_judged(const struct relay_settings *s)
+{
+	bool refuses = false;
+
+	for (size_t i = 0; i < s->nproviders; i++) {
+		const struct relay_provider *p = &s->providers[i];
+
+		if (p->nidentities == 0 ||
+		    p->identity_policy == RELAY_IDENTITY_REWRITE)
+			return false;
+		refuses |= p->identity_policy == RELAY_IDENTITY_REFUSE;
+	}
+	for (size_t i = 0; i < s->nroutes; i++) {
+		if (s->routes[i].rewrite.sender != NULL)
+			return false;
+	}
+	return refuses;
+}
+
+static void
+finish_identities(struct conf_arena *a, struct settings *s)
+{
+	const struct relay_settings *r = &s->relay;
+	struct intake_settings *i = &s->inlet.intake;
+	size_t n = 0;
+
+	if (!is_sender_judged(r))
+		return;
+	for (size_t k = 0; k < r->nproviders; k++)
+		n += r->providers[k].nidentities;
+	i->identities = conf_arena_new(a, n, sizeof *i->identities);
+	for (size_t k = 0; k < r->nproviders; k++) {
+		const struct relay_provider *p = &r->providers[k];
+
+		for (size_t j = 0; j < p->nidentities; j++)
+			i->identities[i->nidentities++] = p->identities[j];
+	}
+}
+
 static void
 build(
     struct conf_read *r, struct generation *g, const char *file, bool identity)
@@ -371,6 +412,7 @@ build(
 	conf_check_root(r, identity);
 	finish_intake(s);
 	finish_relay(&g->root);
+	finish_identities(r->arena, s);
 }
 
 int

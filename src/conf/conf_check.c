@@ -351,6 +351,25 @@ check_ramp(struct conf_read *r, const struct conf_entry *e,
 		    "day");
 }
 
+static void
+check_identity_policy(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p)
+{
+	static const char path[] = "providers.identity_policy";
+	struct conf_place at = conf_read_place(e, path);
+
+	if (p->nidentities == 0 && conf_read_is_set(e, path))
+		conf_note_mistake(&r->notes, at, path,
+		    "says what happens to senders outside of identities; write "
+		    "identities = [ \"example.com\" ]; too");
+	if (p->nidentities > 0 &&
+	    p->identity_policy == RELAY_IDENTITY_REWRITE &&
+	    (p->rewrite.sender == NULL || p->rewrite.header.from == NULL))
+		conf_note_mistake(&r->notes, at, path,
+		    "needs what others become; write rewrite = { sender = "
+		    "\"...\"; from = \"...\"; };");
+}
+
 void
 conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 {
@@ -368,6 +387,7 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 		check_tls(r, e, &c->p);
 		check_timing(r, e, &c->p);
 		check_warm(r, e, &c->p);
+		check_identity_policy(r, e, &c->p);
 		check_ramp(r, e, &c->p.ramp);
 		check_notices(r, e, &c->p);
 	}

@@ -140,6 +140,8 @@ const struct conf_key conf_table[] = {
 { "providers.prefer", CONF_WORD, PROVIDER(p.prefer), .def = "\"any\"", .range = "any|ipv4|ipv6" },
 { "providers.helo", CONF_HOST, PROVIDER(p.helo), .told = "hostname" },
 { "providers.null_sender", CONF_SWITCH, PROVIDER(p.null_sender_refused), .def = "\"accept\"", .range = "accept|refuse" },
+{ "providers.identities", CONF_PATTERNS, PROVIDER(p.identities), COUNTED(conf_provider, p.nidentities), .told = "it may send as anybody" },
+{ "providers.identity_policy", CONF_WORD, PROVIDER(p.identity_policy), .def = "\"reroute\"", .range = "reroute|rewrite|refuse" },
 { "providers.rewrite", CONF_GROUP, PROVIDER(p), .def = NULL },
 { "providers.rewrite.sender", CONF_MAIL, PROVIDER(p.rewrite.sender), .told = "as it came" },
 { "providers.rewrite.from", CONF_MAIL, PROVIDER(p.rewrite.header.from), .told = "as it came" },

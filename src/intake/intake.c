@@ -8,6 +8,7 @@
 #include "postern/base/crc32c.h"
 #include "postern/base/id.h"
 #include "postern/base/mem.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/mail/received.h"
 #include "postern/spool/body.h"
 #include "postern/spool/spool.h"
@@ -319,11 +320,34 @@ has_room(
 	return false;
 }
 
+static bool
+is_sendable(const struct intake_message *m, struct str sender)
+{
+	const struct intake_settings *s = &m->rules->s;
+	struct address_pattern pattern;
+	struct err err;
+
+	for (size_t i = 0; i < s->nidentities; i++) {
+		int rc = address_pattern_parse(
+		    &pattern, str_of(s->identities[i]), &err);
+
+		assert(rc == 0); /* conf has read it */
+		if (address_pattern_has(&pattern, sender))
+			return true;
+	}
+	return s->nidentities == 0 || sender.len == 0;
+}
+
 /* The same of the sender. */
 static bool
 is_allowed(const struct intake_message *m, const struct smtp_mail *mail,
     struct smtp_reply *r)
 {
+	if (!is_sendable(m, mail->sender)) {
+		smtp_reply_set(
+		    r, 550, "5.7.1", "No provider may send as this address");
+		return false;
+	}
 	if (policy_allows_sender(&m->policy, mail->sender))
 		return true;
 	smtp_reply_set(r, 553, "5.7.1",

@@ -370,6 +370,36 @@ rewrite_header(struct str content, bool is_whole,
 	return k.full ? -1 : 0;
 }
 
+/* Behind a source route. */
+static struct str
+address_of(const struct mailbox *m)
+{
+	struct str s = { m->begin, (size_t)(m->end - m->begin) };
+
+	if (s.len > 0 && s.p[0] == '@')
+		(void)str_cut(&s, ':');
+	return s;
+}
+
+bool
+rewrite_author(struct str content, struct str *address)
+{
+	bool is_ended, is_cut;
+	struct str section = section_of(content, &is_ended, &is_cut);
+	struct mailbox m = { 0 };
+	struct field f;
+
+	*address = (struct str){ content.p, 0 };
+	while (next_field(&section, &f)) {
+		if (!str_is(f.name, "From"))
+			continue;
+		if (read_mailbox(&m, f.value) && !m.is_more)
+			*address = address_of(&m);
+		return true;
+	}
+	return false;
+}
+
 int
 rewrite_check_field(struct str text, struct err *err)
 {

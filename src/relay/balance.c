@@ -9,6 +9,7 @@
 #include "relay/agenda.h"
 #include "relay/balancers.h"
 #include "relay/delivery.h"
+#include "relay/dress.h"
 #include "relay/identity.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
@@ -30,6 +31,8 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 	uint64_t size = d->env->size;
 
 	caps &= ~p->set->disable;
+	if (!dress_may(d, p))
+		return SPOOL_HOLD_IDENTITY;
 	if (p->set->max_size > 0 && size > p->set->max_size)
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_TLS) && p->set->tls != RELAY_TLS_VERIFY)

@@ -160,6 +160,7 @@ delivery_free(struct delivery **dp)
 		free(d->rcpts);
 	delivery_reply_done(&d->reply);
 	dress_free(&d->dress);
+	free(d->from);
 	envelope_free(&d->child);
 	envelope_free(&d->env);
 	d->magic = 0;

@@ -121,6 +121,8 @@ struct delivery {
 	uint32_t nrcpts;
 	struct delivery_rcpt *rcpts; /* &one, or owned */
 	struct delivery_rcpt one;
+	char *from; /* in its header; owned; "": unclear; NULL: none */
+	bool from_known;
 	struct dress *dress; /* its header at a provider; owned, or NULL */
 	struct smtp_txn txn;
 	struct smtp_txn_rcpt *txn_rcpts; /* &txn_one, or owned; NULL: none */

@@ -138,6 +138,9 @@ fail_unfit(struct delivery *d, enum spool_hold lacks)
 		delivery_reply_set(reply, 554, "5.4.7",
 		    "no provider supports DELIVERBY, which the message "
 		    "demands, or none is so fast");
+	else if (lacks == SPOOL_HOLD_IDENTITY)
+		delivery_reply_set(reply, 550, "5.7.1",
+		    "no provider may send as this sender (identities)");
 	else if (lacks == SPOOL_HOLD_SIZE)
 		delivery_reply_set(reply, 552, "5.3.4",
 		    "the message is larger than any provider takes");
@@ -254,8 +257,13 @@ choose(struct delivery *d)
 {
 	struct provider *p;
 
-	while ((p = balance_pick(d)) != NULL && !dress_make(d, p))
+	while ((p = balance_pick(d)) != NULL) {
+		if (dress_learn(d, p))
+			continue; /* now it may be another one */
+		if (dress_make(d, p))
+			break;
 		delivery_mark_refused(d, p);
+	}
 	return p;
 }
 

@@ -7,6 +7,7 @@
 #include "postern/base/buf.h"
 #include "postern/base/crc32c.h"
 #include "postern/base/mem.h"
+#include "postern/mail/address_pattern.h"
 #include "postern/mail/rewrite.h"
 #include "postern/relay/relay.h"
 #include "postern/spool/body.h"
@@ -45,6 +46,68 @@ dress_free(struct dress **wp)
 	free(w);
 }
 
+/* --- identities ------------------------------------------------------------
+ */
+
+static bool
+is_identity(const struct provider *p, const char *address)
+{
+	struct address_pattern pattern;
+	struct err err;
+
+	for (size_t i = 0; i < p->set->nidentities; i++) {
+		int rc = address_pattern_parse(
+		    &pattern, str_of(p->set->identities[i]), &err);
+
+		assert(rc == 0); /* conf has read it */
+		if (address_pattern_has(&pattern, str_of(address)))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+sender_by_route(const struct delivery *d)
+{
+	const char *other = delivery_route(d)->rewrite.sender;
+
+	return other && d->env->sender[0] != '\0' ? other : d->env->sender;
+}
+
+/* Is it of a sender that p may not send as? */
+static bool
+is_foreign(const struct delivery *d, const struct provider *p)
+{
+	const char *sender = sender_by_route(d);
+	const char *from = delivery_route(d)->rewrite.header.from;
+
+	if (!from)
+		from = d->from;
+	if (p->set->nidentities == 0)
+		return false;
+	return (sender[0] != '\0' && !is_identity(p, sender)) ||
+	       (from && !is_identity(p, from));
+}
+
+/* What p asks for besides: where it has identities, of others only. */
+static bool
+is_rewritten(const struct delivery *d, const struct provider *p)
+{
+	return p->set->nidentities == 0 ||
+	       (p->set->identity_policy == RELAY_IDENTITY_REWRITE &&
+	           is_foreign(d, p));
+}
+
+bool
+dress_may(const struct delivery *d, const struct provider *p)
+{
+	return p->set->identity_policy == RELAY_IDENTITY_REWRITE ||
+	       d->env->sender[0] == '\0' || !is_foreign(d, p);
+}
+
+/* --- the header ------------------------------------------------------------
+ */
+
 static bool
 is_wanted(const struct delivery *d, const struct provider *p)
 {
@@ -64,14 +127,17 @@ cannot(struct delivery *d, const char *why)
 static bool
 make(struct delivery *d, const struct provider *p, struct str content)
 {
+	struct rewrite own = p->set->rewrite.header;
 	const struct rewrite *const asked[] = {
-		&delivery_route(d)->rewrite.header, &p->set->rewrite.header
+		&delivery_route(d)->rewrite.header, &own
 	};
 	struct dress *w = mem_new(sizeof *w);
 	bool is_whole = d->env->size <= REWRITE_HEADER_MAX;
 
 	if (content.len > REWRITE_HEADER_MAX)
 		content.len = REWRITE_HEADER_MAX;
+	if (!is_rewritten(d, p))
+		own.from = NULL;
 	w->provider = p->id;
 	buf_init(&w->head, HEAD_MAX);
 	buf_init(&w->addressed, HEAD_MAX + ORIGINAL_MAX);
@@ -87,35 +153,61 @@ make(struct delivery *d, const struct provider *p, struct str content)
 	    "provider (64 KiB)");
 }
 
+/* The content's begin: in memory, or read into *mem (the caller's to free);
+ * false: it cannot be read. */
 static bool
-make_of_stored(struct delivery *d, const struct provider *p)
+read_begin(struct delivery *d, char **mem, struct str *content)
 {
-	char *content = mem_new(REWRITE_HEADER_MAX);
 	struct err err = { 0 };
-	int64_t n = spool_content(
-	    d->relay->reader, d->key.mid, 0, content, REWRITE_HEADER_MAX, &err);
-	bool done;
+	int64_t n;
 
-	if (n < 0) {
-		relay_log_unreadable(d, err.text);
-		done = cannot(d, "its header cannot be read from the spool");
-	} else {
-		done = make(d, p, (struct str){ content, (size_t)n });
+	if (delivery_is_in_memory(d)) {
+		*content = body_str(d->env->body);
+		return true;
 	}
-	free(content);
-	return done;
+	*mem = mem_new(REWRITE_HEADER_MAX);
+	n = spool_content(
+	    d->relay->reader, d->key.mid, 0, *mem, REWRITE_HEADER_MAX, &err);
+	*content = (struct str){ *mem, n > 0 ? (size_t)n : 0 };
+	if (n < 0)
+		relay_log_unreadable(d, err.text);
+	return n >= 0;
+}
+
+bool
+dress_learn(struct delivery *d, const struct provider *p)
+{
+	char *mem = NULL;
+	struct str content, from;
+
+	if (d->from_known || p->set->nidentities == 0)
+		return false;
+	d->from_known = true;
+	if (!read_begin(d, &mem, &content))
+		d->from = mem_str(""); /* it goes nowhere unchecked */
+	else if (rewrite_author(content, &from))
+		d->from = mem_strn(from.p, from.len);
+	free(mem);
+	return true;
 }
 
 bool
 dress_make(struct delivery *d, const struct provider *p)
 {
+	char *mem = NULL;
+	struct str content;
+	bool done;
+
 	if (d->dress && d->dress->provider == p->id)
 		return true;
 	dress_free(&d->dress);
 	if (!is_wanted(d, p))
 		return true;
-	return delivery_is_in_memory(d) ? make(d, p, body_str(d->env->body))
-	                                : make_of_stored(d, p);
+	done = read_begin(d, &mem, &content)
+	           ? make(d, p, content)
+	           : cannot(d, "its header cannot be read from the spool");
+	free(mem);
+	return done;
 }
 
 void
@@ -160,16 +252,13 @@ dress_crc(const struct delivery *d)
 struct str
 dress_sender(const struct delivery *d, const struct provider *p)
 {
-	const struct relay_route *route = delivery_route(d);
-
 	if (d->env->sender[0] == '\0' && p->set->null_sender_refused)
 		return str_of(p->gen->bounce_from);
 	if (d->env->sender[0] == '\0')
 		return str_of("");
-	if (p->set->rewrite.sender)
+	if (p->set->rewrite.sender && is_rewritten(d, p))
 		return str_of(p->set->rewrite.sender);
-	return str_of(
-	    route->rewrite.sender ? route->rewrite.sender : d->env->sender);
+	return str_of(sender_by_route(d));
 }
 
 struct str

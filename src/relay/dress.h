@@ -16,6 +16,11 @@ struct delivery;
 struct dress;
 struct provider;
 
+/* May p send it as it is, or may it be rewritten so that it may?  Its From
+ * counts once it is known. */
+bool dress_may(const struct delivery *d, const struct provider *p);
+/* Reads From, where p asks and it is not known yet; true: it is news. */
+bool dress_learn(struct delivery *d, const struct provider *p);
 /* For p, unless it is made for it already; false: it cannot be, and d->reply
  * says why. */
 bool dress_make(struct delivery *d, const struct provider *p);

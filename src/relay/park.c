@@ -16,7 +16,7 @@
 
 static const enum spool_hold kinds[] = { SPOOL_HOLD_SMTPUTF8, SPOOL_HOLD_SIZE,
 	SPOOL_HOLD_8BIT, SPOOL_HOLD_REQUIRETLS, SPOOL_HOLD_BINARY,
-	SPOOL_HOLD_DELIVERBY };
+	SPOOL_HOLD_DELIVERBY, SPOOL_HOLD_IDENTITY };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 struct park {

@@ -48,6 +48,10 @@ WRONG = [
     ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; mode = "capture"; on_dead = "x"; }, '
      '{ name = "x"; use = [ "one" ]; match = { sender = [ "a@b" ]; }; } ); providers = (', 0,
      "routes.on_dead: what is captured would leave by it"),
+    ('port = 2525;', 'port = 2525; identity_policy = "rewrite";', 0,
+     'providers.identity_policy: says what happens to senders outside of identities'),
+    ('port = 2525;', 'port = 2525; identities = [ "a.example" ]; identity_policy = "rewrite";', 0,
+     'providers.identity_policy: needs what others become; write rewrite = { sender = '),
     ('port = 2525;', 'port = 2525; rewrite = { from = "nobody"; };', 0, "providers.rewrite.from: "),
     ('port = 2525;', 'port = 2525; headers = { add = [ "X-A" ]; };', 0,
      'providers.headers.add: "X-A" is no field; write "X-Name: value"'),

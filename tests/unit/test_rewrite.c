@@ -319,6 +319,33 @@ a_field_to_add_is_one(void **state)
 	    rewrite_check_field((struct str){ longest, 999 }, &err), -1);
 }
 
+static const struct {
+	const char *why, *in;
+	const char *author; /* NULL: none */
+} authors[] = {
+	{ "the address alone", "X: y\r\nFrom: a@b\r\n\r\n", "a@b" },
+	{ "in brackets", "From: A <a@b> (c)\r\n\r\n", "a@b" },
+	{ "behind a source route", "From: <@c,@d:a@b>\r\n\r\n", "a@b" },
+	{ "the first From", "From: a@b\r\nFrom: c@d\r\n\r\n", "a@b" },
+	{ "several are nobody's", "From: a@b, c@d\r\n\r\n", "" },
+	{ "nor is what is not understood", "From: root\r\n\r\n", "" },
+	{ "none in the header", "X: y\r\n\r\nFrom: a@b\r\n", NULL },
+};
+
+static void
+whose_it_is(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof authors / sizeof authors[0]; i++) {
+		struct str got;
+		bool is = rewrite_author(str_of(authors[i].in), &got);
+
+		if (is != (authors[i].author != NULL) ||
+		    (is && !str_eq(got, str_of(authors[i].author))))
+			fail_msg("%s", authors[i].why);
+	}
+}
+
 int
 main(void)
 {
@@ -328,6 +355,7 @@ main(void)
 		cmocka_unit_test(so_is_one_that_becomes_too_large),
 		cmocka_unit_test(no_line_becomes_longer_than_998),
 		cmocka_unit_test(a_field_to_add_is_one),
+		cmocka_unit_test(whose_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,9 @@ struct intake_settings {
 	uint32_t recipients_max;
 	uint32_t received_max; /* more Received fields are a loop */
 	size_t stage_above;    /* bytes kept in memory; beyond is staged */
+	/* Address patterns: no provider may send as another; n 0: some may. */
+	const char **identities;
+	size_t nidentities;
 	struct routes *routes; /* a reference is taken; NULL: the default one */
 	/* Slower commits (p99) or more queued: no new messages; 0: no bound. */
 	uint64_t overload_commit_ms;

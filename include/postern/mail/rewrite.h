@@ -36,6 +36,9 @@ bool rewrite_is_any(const struct rewrite *w);
  * header section does not end in content, or out would be full. */
 MUST_CHECK int rewrite_header(struct str content, bool is_whole,
     const struct rewrite *const *w, size_t n, struct buf *out, size_t *took);
+/* Whose it is by the header that content begins with.  true: in *address, which
+ * is empty where From has several or is not understood; false: it has none. */
+bool rewrite_author(struct str content, struct str *address);
 /* Is it "Name: value", printable ASCII in a line?  -1: "what is wrong; what to
  * write". */
 MUST_CHECK int rewrite_check_field(struct str text, struct err *err);

@@ -48,6 +48,12 @@ struct relay_ramp {
 	uint32_t days;            /* then there is no bound */
 };
 
+enum relay_identity {
+	RELAY_IDENTITY_REROUTE, /* another provider, or back to the sender */
+	RELAY_IDENTITY_REWRITE, /* it becomes rewrite's */
+	RELAY_IDENTITY_REFUSE   /* the same as REROUTE; intake refuses some */
+};
+
 /* A message as a provider wants it; all zero: as it came. */
 struct relay_rewrite {
 	const char *sender; /* of the envelope, unless that is <>; NULL: as it
@@ -78,6 +84,9 @@ struct relay_provider {    /* one account */
 	const char *helo; /* NULL: hostname */
 	bool null_sender_refused;
 	struct relay_rewrite rewrite;
+	const char **identities; /* address patterns; n 0: it may send as any */
+	size_t nidentities;
+	enum relay_identity identity_policy; /* what happens to others */
 	bool eight_bit_pass;
 	uint32_t disable; /* enum smtp_capability */
 	struct relay_timeouts timeouts;
