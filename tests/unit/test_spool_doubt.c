@@ -492,130 +492,175 @@ dead(struct kit *k, const char *provider, const char *cause, uint16_t code)
 	return mid;
 }
 
-static const struct {
-	const char *why;
-	struct spool_filter f;
-	const char *found; /* a letter for each */
-} finds[] = {
-	{ "all dead letters, oldest first", { .dead = true }, "abc" },
-	{ "by cause", { .dead = true, .cause = "expired" }, "b" },
-	{ "by provider", { .dead = true, .provider = "ses" }, "ac" },
-	{ "by code", { .dead = true, .code = 550 }, "a" },
-	{ "by the code's first digit", { .dead = true, .code = 5 }, "ac" },
-	{ "by sender", { .dead = true, .sender = "SENDER@example.com" },
-	    "abc" },
-	{ "by another's sender", { .dead = true, .sender = "x@example.com" },
-	    "" },
-	{ "by recipient", { .dead = true, .rcpt = "rcpt1@example.net" },
-	    "abc" },
-	{ "by one that is not dead",
-	    { .dead = true, .rcpt = "rcpt0@example.net" }, "" },
-	{ "by domain", { .dead = true, .rcpt = "@EXAMPLE.net" }, "abc" },
-	{ "by age", { .dead = true, .until_ms = 1 }, "" },
-	{ "since a time to come", { .dead = true, .from_ms = INT64_MAX }, "" },
-	{ "two at once",
-	    { .dead = true,
-	        .cause = "refused",
-	        .provider = "ses",
-	        .code = 554 },
-	    "c" },
-	{ "what is held for whatever reason", { .hold = SPOOL_HOLD_NONE },
-	    "hd" },
-	{ "what is in doubt", { .hold = SPOOL_HOLD_DOUBT }, "d" },
-	{ "in doubt at a provider",
-	    { .hold = SPOOL_HOLD_DOUBT, .provider = "ses" }, "d" },
-	{ "held, by recipient", { .rcpt = "rcpt0@example.net" }, "hd" },
-	{ "what is held has no cause", { .cause = "expired" }, "" },
-	{ "what is not there", { .hold = SPOOL_HOLD_POISON }, "" },
+struct seen {
+	size_t n, max;
+	uint64_t mid[8];
+	uint16_t delivery[8];
+	struct spool_row row; /* the last one; its texts are gone */
+	char cause[32], provider[64], text[64], rcpt[64];
 };
 
 static void
-what_is_held_or_dead_is_found_by_filter(void **state)
+keep(char *to, size_t size, struct str s)
+{
+	assert_true(s.len < size);
+	memcpy(to, s.len ? s.p : "", s.len);
+	to[s.len] = 0;
+}
+
+static bool
+see(void *arg, const struct spool_row *row)
+{
+	struct seen *s = arg;
+
+	s->mid[s->n % 8] = row->key.mid;
+	s->delivery[s->n % 8] = row->key.n;
+	s->row = *row;
+	keep(s->cause, sizeof s->cause, row->cause);
+	keep(s->provider, sizeof s->provider, row->provider);
+	if (row->nrcpts > 0) {
+		keep(s->text, sizeof s->text, row->rcpts[0].text);
+		keep(s->rcpt, sizeof s->rcpt, row->rcpts[0].address);
+	}
+	return ++s->n % s->max != 0;
+}
+
+/* All of it, in pages of max; how many pages. */
+static int
+walk(struct kit *k, enum spool_walk_where where, size_t max, struct seen *s)
+{
+	struct spool_walk w = { .where = where, .n = -1, .fn = see, .arg = s };
+	struct spool_mark mark = { 0 };
+	int pages = 0;
+
+	*s = (struct seen){ .max = max };
+	for (; !mark.over; pages++)
+		assert_int_equal(spool_walk(k->r, &w, &mark), 0);
+	assert_int_equal(spool_walk(k->r, &w, &mark), 0); /* and no more */
+	return pages;
+}
+
+static void
+what_is_held_or_dead_is_found(void **state)
 {
 	struct kit *k = *state;
-	struct spool_found out[8];
-	uint64_t mids[128] = { 0 };
-	char got[8];
-	int n;
+	uint64_t a, b, h, d;
+	struct seen s;
 
-	mids['a'] = dead(k, "ses", "refused", 550);
-	mids['b'] = dead(k, "other", "expired", 451);
-	mids['c'] = dead(k, "ses", "refused", 554);
-	mids['h'] = sent(k, 1, 1);
-	assert_int_equal(
-	    move(k, mids['h'], SPOOL_HOLD_OPERATOR, false), SPOOL_DONE);
-	mids['d'] = in_doubt(k, 1);
-	for (size_t i = 0; i < sizeof finds / sizeof finds[0]; i++) {
-		struct spool_mark mark = { 0 };
-
-		n = spool_find(k->r, &finds[i].f, &mark, out, 8);
-		assert_in_range(n, 0, 5);
-		for (int j = 0; j < n; j++)
-			for (int c = 'a'; c <= 'h'; c++)
-				if (out[j].mid == mids[c])
-					got[j] = (char)c;
-		got[n] = 0;
-		if (strcmp(got, finds[i].found) != 0)
-			fail_msg("%s: %s", finds[i].why, got);
-		assert_true(mark.over);
-	}
+	a = dead(k, "ses", "refused", 550);
+	b = dead(k, "other", "expired", 451);
+	h = sent(k, 1, 1);
+	assert_int_equal(move(k, h, SPOOL_HOLD_OPERATOR, false), SPOOL_DONE);
+	d = in_doubt(k, 1);
+	(void)walk(k, SPOOL_WALK_DEAD, 99, &s);
+	assert_int_equal(s.n, 2);
+	assert_true(s.mid[0] == a && s.mid[1] == b); /* the oldest first */
+	(void)walk(k, SPOOL_WALK_HELD, 99, &s);
+	assert_int_equal(s.n, 2);
+	assert_true(s.mid[0] == h && s.mid[1] == d);
+	assert_int_equal(s.row.hold, SPOOL_HOLD_DOUBT);
+	(void)walk(k, SPOOL_WALK_ALL, 99, &s);
+	assert_int_equal(s.n, 4);
 }
 
 static void
 what_is_found_says_what_it_is(void **state)
 {
 	struct kit *k = *state;
-	struct spool_filter f = { .dead = true };
-	struct spool_mark mark = { 0 };
-	struct spool_found one;
 	uint64_t mid = dead(k, "ses", "refused", 550);
+	struct seen s;
 
-	assert_int_equal(spool_find(k->r, &f, &mark, &one, 1), 1);
-	assert_int_equal(one.mid, mid);
-	assert_int_equal(one.size, 100);
-	assert_int_equal(one.attempts, 1);
-	assert_int_equal(one.nrcpts, 1);
-	assert_int_equal(one.code, 550);
-	assert_string_equal(one.cause, "refused");
-	assert_string_equal(one.provider, "ses");
-	assert_string_equal(one.enhanced, "5.1.1");
-	assert_string_equal(one.text, "no such user");
-	assert_string_equal(one.sender, "sender@example.com");
-	assert_string_equal(one.rcpt, "rcpt1@example.net");
-	assert_true(one.at_ms >= one.arrival_ms);
+	for (int by = SPOOL_WALK_ALL; by <= SPOOL_WALK_DEAD; by += 2) {
+		(void)walk(k, (enum spool_walk_where)by, 99, &s);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.row.key.mid, mid);
+		assert_int_equal(s.row.state, SPOOL_ROW_DEAD);
+		assert_int_equal(s.row.size, 100);
+		assert_int_equal(s.row.attempts, 1);
+		assert_int_equal(s.row.nrcpts, 1); /* the other one has it */
+		assert_string_equal(s.cause, "refused");
+		assert_string_equal(s.provider, "ses");
+		assert_string_equal(s.text, "no such user");
+		assert_string_equal(s.rcpt, "rcpt1@example.net");
+		assert_true(s.row.key.due_ms >= s.row.arrival_ms);
+	}
 }
 
-/* One page after the other, also where a page finds nothing. */
+/* Whatever a page ends with: the end, a message, a delivery of one. */
 static void
-a_listing_goes_on_where_it_was(void **state)
+a_walk_goes_on_where_it_was(void **state)
 {
 	struct kit *k = *state;
-	struct spool_filter f = { .hold = SPOOL_HOLD_SIZE }, none = f;
+	struct seen s;
+
+	(void)sent(k, 7, 7);
+	for (int i = 0; i < 3; i++)
+		(void)sent(k, 1, 1);
+	(void)sent(k, 3, 3);
+	for (size_t max = 1; max <= 14; max++) {
+		(void)walk(k, SPOOL_WALK_ALL, max, &s);
+		assert_int_equal(s.n, 13);
+		assert_int_equal(s.delivery[12 % 8], 2);
+	}
+}
+
+/* Also where nothing of it is wanted. */
+static void
+a_walk_looks_at_so_many_at_once(void **state)
+{
+	struct kit *k = *state;
 	struct kit_message m = {
 		.bytes = 10, .nrcpts = 1, .hold = SPOOL_HOLD_SIZE
 	};
-	static struct spool_found out[SPOOL_PAGE];
-	struct spool_mark mark = { 0 };
-	int n, all = 0, pages = 0;
+	struct seen s;
 
 	for (int i = 0; i < 1500; i++)
 		(void)kit_send(k, &m);
 	kit_wait(k);
-	do {
-		n = spool_find(k->r, &f, &mark, out, SPOOL_PAGE);
-		assert_in_range(n, 0, SPOOL_PAGE);
-		all += n;
-	} while (!mark.over);
-	assert_int_equal(all, 1500);
+	assert_in_range(walk(k, SPOOL_WALK_HELD, 9999, &s), 2, 3);
+	assert_int_equal(s.n, 1500);
+	assert_in_range(walk(k, SPOOL_WALK_ALL, 9999, &s), 2, 3);
+	assert_int_equal(s.n, 1500);
+}
+
+static void
+one_message_or_one_delivery_of_it_is_seen_alone(void **state)
+{
+	struct kit *k = *state;
+	struct spool_walk w = { .fn = see, .n = -1 };
+	struct spool_mark mark = { 0 };
+	struct seen s = { .max = 99 };
+
+	(void)sent(k, 1, 1);
+	w.mid = sent(k, 3, 3);
+	w.arg = &s;
+	(void)sent(k, 1, 1);
+	assert_int_equal(spool_walk(k->r, &w, &mark), 0);
+	assert_true(mark.over);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.row.key.mid, w.mid);
 	mark = (struct spool_mark){ 0 };
-	none.provider = "nobody";
-	do {
-		assert_int_equal(
-		    spool_find(k->r, &none, &mark, out, SPOOL_PAGE), 0);
-		pages++;
-	} while (!mark.over);
-	assert_int_equal(pages, 2); /* of 1,024 keys */
-	assert_int_equal(spool_find(k->r, &none, &mark, out, SPOOL_PAGE), 0);
+	w.n = 1;
+	assert_int_equal(spool_walk(k->r, &w, &mark), 0);
+	assert_int_equal(s.n, 4);
+	assert_int_equal(s.row.key.n, 1);
+}
+
+static void
+routes_that_there_were_have_a_name(void **state)
+{
+	struct kit *k = *state;
+	struct spool_route_name names[4];
+	struct err err;
+	uint32_t id;
+
+	assert_int_equal(spool_route(k->sp, "default", &id, &err), 0);
+	assert_int_equal(spool_route(k->sp, "news", &id, &err), 0);
+	assert_int_equal(spool_route_names(k->r, 0, names, 4), 2);
+	assert_int_equal(names[1].id, id);
+	assert_string_equal(names[1].name, "news");
+	assert_int_equal(spool_route_names(k->r, names[0].id, names, 4), 1);
+	assert_int_equal(spool_route_names(k->r, id, names, 4), 0);
 }
 
 int
@@ -631,9 +676,12 @@ main(void)
 		T(none_begins_before_the_settling_that_waits),
 		T(what_cannot_be_read_hinders_no_start),
 		T(the_dead_become_a_delivery_of_another_route),
-		T(what_is_held_or_dead_is_found_by_filter),
+		T(what_is_held_or_dead_is_found),
 		T(what_is_found_says_what_it_is),
-		T(a_listing_goes_on_where_it_was),
+		T(a_walk_goes_on_where_it_was),
+		T(a_walk_looks_at_so_many_at_once),
+		T(one_message_or_one_delivery_of_it_is_seen_alone),
+		T(routes_that_there_were_have_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

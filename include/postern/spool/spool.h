@@ -13,7 +13,8 @@
  * docs/spool.md has the tables, docs/path-of-a-message.md the way.
  *
  * This header has the life of a spool and what it tells at any time;
- * spool_ops.h the operations, spool_read.h the reading.
+ * spool_ops.h the operations, spool_read.h the reading, spool_walk.h what an
+ * operator looks at.
  */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -159,5 +160,6 @@ void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */
 
 #include "postern/spool/spool_ops.h"
 #include "postern/spool/spool_read.h"
+#include "postern/spool/spool_walk.h"
 
 #endif

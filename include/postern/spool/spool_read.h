@@ -85,39 +85,6 @@ struct spool_dead {
 int spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
     struct spool_dead *out, size_t max);
 
-/* A page of what is held or dead, as an operator asks for it.  Looks at no more
- * than 1,024 of them: a page may be empty before the end. */
-struct spool_filter {
-	bool dead;            /* the dead letters, else what is held */
-	enum spool_hold hold; /* held for this; NONE: for whatever */
-	const char *cause;    /* of the dead; NULL here and below: any */
-	const char *provider;
-	const char *sender, *rcpt; /* an address, or "@domain" */
-	uint16_t code;             /* or its first digit; 0: any */
-	int64_t from_ms, until_ms; /* since when, until excluded; 0: any */
-};
-struct spool_mark { /* begin with all zero */
-	bool over;
-	unsigned char key[32]; /* private */
-	size_t n;              /* private */
-};
-struct spool_found {
-	uint64_t mid, parent, size;
-	uint16_t n;
-	enum spool_hold hold; /* NONE: dead */
-	bool handed;
-	uint32_t route, attempts;
-	int64_t arrival_ms;
-	int64_t at_ms;   /* dead or in doubt since; else when it came */
-	uint32_t nrcpts; /* that are dead or wait */
-	uint16_t code;
-	char cause[32], provider[64], enhanced[12], text[512];
-	char sender[256];
-	char rcpt[256]; /* the first of them, by the filter; cut */
-};
-int spool_find(struct spool_reader *r, const struct spool_filter *f,
-    struct spool_mark *mark, struct spool_found *out, size_t max);
-
 /* What is reserved and spent of an owner's allowance, by window and start:
  * behind *after (its first two). */
 struct spool_quota {
