@@ -107,10 +107,12 @@ open_directory(const char *path, struct stat *st, struct err *err)
 	    (st->st_mode & 077) == 0)
 		return fd;
 	(void)close(fd);
+	if (!is_owner(st->st_uid))
+		return err_set(err, ERR_CONFIG,
+		    "%s is not the daemon's user's; run: chown USER %s", path,
+		    path);
 	return err_set(err, ERR_CONFIG,
-	    "%s must be the daemon's user's alone; run: chown USER %s; chmod "
-	    "0700 %s",
-	    path, path, path);
+	    "others can look into %s; run: chmod 0700 %s", path, path);
 }
 
 int

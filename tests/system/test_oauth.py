@@ -426,3 +426,41 @@ def test_one_that_its_ca_vouches_for_is_asked(world, tmp_path):
     harness.send_raw(d.port, mails.plain())
     p.wait_mails(1)
     d.stop()
+
+
+MISTAKES = [
+    (dict(client_id="c"), "token_url: is missing"),
+    (dict(client_id="c", token_url="http://example.com/"), "would show the secret to everybody"),
+    (dict(client_id="c", token_url="ftp://example.com/"), "is no https URL"),
+    (dict(client_id="c", token_url="https://me:pw@example.com/"), "a character that no URL has here"),
+    (dict(client_id="c", token_url="https://x/%{tenant}/t"), "tenant: is missing"),
+    (dict(client_id="c", token_url="https://x/t", grant="client_credentials"), "client_secret_file: is missing"),
+    (dict(client_id="c", token_url="https://x/t", grant="jwt_bearer"), "key_file: is missing"),
+    (dict(grant="refresh_token", key_file="/nonexistent", token_url="https://x/t"), "client_id: is missing"),
+    (dict(client_id="c", token_url="https://x/t", refresh_token_file="/nonexistent"), "cannot be read"),
+    (dict(client_id="c", token_url="https://x/t", ca_file="/nonexistent"), "certificates in PEM"),
+]
+
+
+def test_each_mistake_is_told_at_its_line(postern, tmp_path):
+    d = postern(harness.provider(25, user=USER, allow_clear_auth=True), start=False)
+    tokens = tmp_path / "tokens"
+    d.settings["token_directory"] = str(tokens)
+
+    def check(oauth):
+        d.settings["providers"][0]["oauth"] = oauth
+        d.write_conf()
+        return subprocess.run([harness.POSTERND, "-t", "-c", d.conf], capture_output=True, text=True)
+
+    good = dict(client_id="c", token_url="https://x/%{tenant}/t", tenant="t")
+    assert "token_directory: %s is not there; run: install -d -m 0700" % tokens in check(good).stderr
+    tokens.mkdir(mode=0o755)
+    assert "chmod 0700 %s" % tokens in check(good).stderr
+    tokens.chmod(0o700)
+    assert check(good).returncode == 0
+    for oauth, text in MISTAKES:
+        r = check(oauth)
+        assert r.returncode == 78 and text in r.stderr, (oauth, r.stderr)
+        assert "postern.conf:" in r.stderr
+    d.settings["providers"][0]["password_env"] = "HOME"
+    assert "stands beside a password" in check(good).stderr
