@@ -340,8 +340,8 @@ def test_a_token_of_a_run_before_is_used_again(world):
 
 def token_command(d, verb):
     return subprocess.run([harness.BUILD / "postern", "token", verb, "-c", d.conf, "sink"],
-                          capture_output=True, text=True, timeout=harness.LONG)
-
+                          capture_output=True, text=True, timeout=harness.LONG,
+                          env={**os.environ, "POSTERN_TEST_CLOCK": "10"})  # a login polls each second
 
 
 def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
