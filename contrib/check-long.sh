@@ -2,7 +2,7 @@
 # The long tier; read by contrib/check after its own steps.
 if step build-tsan build tsan --enable-sanitizers=thread --enable-test-clock CFLAGS="-O1 -g"; then
 	step units-tsan in_build tsan make -j"$jobs" check
-	step system-tsan in_build tsan make check-system
+	step system-tsan in_build tsan $system
 fi
 POSTERN_ROUNDS=50 POSTERN_CUTS=300 POSTERN_LONG=1
 export POSTERN_ROUNDS POSTERN_CUTS POSTERN_LONG

@@ -6,6 +6,7 @@ and POSTERN_LOAD each."""
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import signal
@@ -579,11 +580,17 @@ def without_received(content):
 
 
 def free_port():
-    """Nobody listens there, for now."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Nobody listens there, and nobody is given it by chance before the test
+    listens itself: it is below the ports that the system hands out."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(check, timeout=LONG, what="it"):

@@ -2,6 +2,7 @@
 """Real mail servers of Debian as providers: unpacked side by side (they
 cannot be installed together) below POSTERN_PEERS or RB_PEERS, fetched there
 with apt-get download where they are missing.  Root only: they switch users."""
+import fcntl
 import os
 import pathlib
 import shutil
@@ -16,9 +17,19 @@ import harness
 ROOT = pathlib.Path(os.environ.get("POSTERN_PEERS") or os.environ.get("RB_PEERS") or "/var/tmp/postern-peers")
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+class locked:
+    """One test at a time, whichever process runs it."""
+
+    def __init__(self, name):
+        ROOT.mkdir(parents=True, exist_ok=True)
+        self.file = open(ROOT / (name + ".lock"), "w")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
 
 
 def account(user, *groups):
@@ -34,6 +45,11 @@ def unpacked(package):
     """The directory where the package's files are, or the test is skipped."""
     if os.getuid() != 0:
         pytest.skip("only root can run %s with its own users" % package)
+    with locked("fetch"):
+        return fetched(package)
+
+
+def fetched(package):
     where = ROOT / "root" / package
     if where.is_dir():
         return where
@@ -69,13 +85,15 @@ def answers(port):
 
 class Peer:
     """A server in the foreground, in a mount namespace of its own where `bound`
-    lies over the path that was compiled into it."""
+    lies over the path that was compiled into it; one at a time on a machine, for
+    the path is there for all."""
     made_directory = None
 
     def main_pid(self):
         return self.proc.pid
 
     def run(self, bound, path, command):
+        self.lock = locked(pathlib.Path(path).name)
         if not os.path.isdir(path):
             os.makedirs(path)
             self.made_directory = path
@@ -96,6 +114,7 @@ class Peer:
         if self.made_directory:
             os.rmdir(self.made_directory)
             self.made_directory = None
+        self.lock.file.close()
 
 
 class Postfix(Peer):
@@ -105,7 +124,7 @@ class Postfix(Peer):
         r = unpacked("postfix")
         account("postfix", "postdrop")
         check_libraries(r / "usr/lib/postfix/sbin/smtpd", str(r / "usr/lib/postfix"))
-        self.port = free_port()
+        self.port = harness.free_port()
         self.conf, self.queue = directory / "postfix", directory / "queue"
         shutil.copytree(r / "etc/postfix", self.conf)
         for d in ("data", "queue"):
@@ -153,7 +172,7 @@ class Exim(Peer):
         binary = r / "usr/sbin/exim4"
         check_libraries(binary)
         binary.chmod(0o4755)
-        self.port = free_port()
+        self.port = harness.free_port()
         etc, spool, log = directory / "etc", directory / "spool", directory / "log"
         for d in (etc, spool, log):
             d.mkdir()

@@ -2,7 +2,6 @@
 """A full disk: 452 4.3.1, no crash, no loss; deliveries drain it, and then
 mail is taken again, all by itself."""
 import os
-import socket
 import subprocess
 
 import pytest
@@ -23,11 +22,6 @@ def small_disk(tmp_path):
         pytest.skip("no small file system can be mounted here: " + r.stderr.strip())
     yield where
     subprocess.run(["umount", "-l", where], check=True)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 QUICK = dict(breaker={"failures": 3, "open": "100ms", "open_max": "300ms"})
@@ -52,7 +46,7 @@ def drained(s, job):
 
 @pytest.mark.parametrize("spool", [{}, {"min_free": "1M", "ballast": "1M"}], ids=["low-water-mark", "to-the-last-page"])
 def test_full_and_drained(spool, small_disk, sink, postern, load):
-    port = free_port()
+    port = harness.free_port()
     p = postern(harness.provider(port, **QUICK), spool_directory=small_disk / "spool", spool=spool,
                 retry={"quick": ["100ms"], "min": "1s", "max": "1s"})
     job = fill(p, load)
@@ -72,7 +66,7 @@ def test_full_and_drained(spool, small_disk, sink, postern, load):
 
 
 def test_full_killed_and_started(small_disk, sink, postern, load):
-    port = free_port()
+    port = harness.free_port()
     p = postern(harness.provider(port, **QUICK), spool_directory=small_disk / "spool",
                 retry={"quick": ["100ms"], "min": "1s", "max": "1s"})
     job = fill(p, load)

@@ -564,11 +564,6 @@ os.execv(argv[0], argv)
 """
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 def handed(*where, pid=0):
     return [sys.executable, "-c", HAND_OVER, ",".join(where), str(pid)]
 
@@ -577,7 +572,7 @@ def test_sockets_of_the_service_manager_are_used(sink, postern, tmp_path):
     """Each for the listener that has its address; what fits none, or is no
     listening stream socket, is told and closed; a reload keeps them, and brings
     one back that it took away."""
-    s, port, other, path = sink(), free_port(), free_port(), tmp_path / "smtp.sock"
+    s, port, other, path = sink(), harness.free_port(), harness.free_port(), tmp_path / "smtp.sock"
     p = postern(s.port, start=False,
                 listeners=[{"name": "local", "address": ["127.0.0.1:%d" % port]},
                            {"name": "socket", "address": ["unix:%s" % path]}])
@@ -605,7 +600,7 @@ def test_sockets_of_the_service_manager_are_used(sink, postern, tmp_path):
 
 def test_a_socket_for_both_families_knows_who_is_who(sink, postern):
     """As "ListenStream=25" makes it: an IPv4 client is not ::ffff:127.0.0.1."""
-    port = free_port()
+    port = harness.free_port()
     p = postern(sink().port, start=False,
                 listeners=[{"name": "both", "address": ["[::]:%d" % port], "networks": ["127.0.0.1", "::1"]}])
     p.start(wait=False, under=handed("::-%d" % port))
@@ -619,7 +614,7 @@ def test_a_socket_for_both_families_knows_who_is_who(sink, postern):
 
 
 def test_sockets_for_another_process_are_left_alone(sink, postern):
-    port = free_port()
+    port = harness.free_port()
     p = postern(sink().port, start=False,
                 listeners=[{"name": "local", "address": ["127.0.0.1:%d" % port]}])
     p.start(wait=False, under=handed("127.0.0.1-%d" % port, pid=1))

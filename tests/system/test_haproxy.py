@@ -37,11 +37,6 @@ backend b%(n)d
 SMTPCHK = "option smtpchk EHLO haproxy.test"
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 class HAProxy(harness.Program):
     """Its front doors lead to these ports with these options of "server"."""
 
@@ -49,7 +44,7 @@ class HAProxy(harness.Program):
         self.stats = directory / "haproxy.sock"
         self.ports, pairs = [], ""
         for n, (port, options, check) in enumerate(servers):
-            self.ports.append(free_port())
+            self.ports.append(harness.free_port())
             pairs += PAIR % dict(n=n, bind="127.0.0.1:%d" % self.ports[-1], port=port, options=options, check=check)
         conf = directory / "haproxy.cfg"
         conf.write_text(CONF % dict(stats=self.stats, pairs=pairs))

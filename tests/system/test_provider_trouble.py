@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trouble with a provider never bounces a message and never loses one: it
 waits, or goes another way."""
-import socket
 import threading
 
 import pytest
@@ -60,13 +59,8 @@ def test_the_second_provider_takes_over(rule, sink, postern):
     assert good.stop()["messages"] == 3
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 def test_a_provider_that_is_down_comes_up(sink, postern):
-    port = free_port()
+    port = harness.free_port()
     p = postern(harness.provider(port, **SHORT), **QUICK)
     for i in range(20):
         harness.send_raw(p.port, mails.plain())
@@ -77,7 +71,7 @@ def test_a_provider_that_is_down_comes_up(sink, postern):
 
 
 def test_it_survives_a_stop_meanwhile(sink, postern):
-    port = free_port()
+    port = harness.free_port()
     p = postern(harness.provider(port, **SHORT), **QUICK)
     for i in range(5):
         harness.send_raw(p.port, mails.plain())

@@ -65,7 +65,7 @@ def test_a_thousand_recipients(chain):
 class Aiosmtpd:
     def __init__(self):
         self.got, self.cond = [], threading.Condition()
-        self.controller = aiosmtpd.Controller(self, hostname="127.0.0.1", port=peers.free_port(),
+        self.controller = aiosmtpd.Controller(self, hostname="127.0.0.1", port=harness.free_port(),
                                               data_size_limit=100 << 20, enable_SMTPUTF8=True)
         self.controller.start()
         self.port = self.controller.port
