@@ -5,6 +5,8 @@
 
 #include "postern/io/loop.h"
 #include "postern/relay/relay.h"
+#include "postern/smtp/outcome.h"
+#include "postern/smtp/smtp_client.h"
 
 #include "relay/delivery.h"
 #include "relay/provider.h"
@@ -392,6 +394,22 @@ void
 pool_quit_idle(struct provider *p, const char *why)
 {
 	end_all(p, POOL_IDLE, why);
+}
+
+size_t
+pool_logging_in(const struct pool *pool)
+{
+	const struct list *in = &pool->in[POOL_CONNECTING];
+	size_t n = 0;
+
+	for (struct list *node = in->next; node != in; node = node->next) {
+		const struct relay_session *s =
+		    LIST_OF(node, struct relay_session, node);
+
+		n += s->client != NULL &&
+		     smtp_client_awaits(s->client, NULL) == OUTCOME_AUTH;
+	}
+	return n;
 }
 
 void

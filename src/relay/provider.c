@@ -111,6 +111,36 @@ provider_is_same(const struct provider *a, const struct provider *b)
 	       a->set->port == b->set->port && same(a->set->user, b->set->user);
 }
 
+static void
+bad_login(struct provider *p, uint64_t now_ms)
+{
+	int oldest = 0;
+
+	for (int i = 1; i < PROVIDER_BAD_LOGINS; i++) {
+		if (p->bad_login_ms[i] < p->bad_login_ms[oldest])
+			oldest = i;
+	}
+	p->bad_login_ms[oldest] = now_ms > 0 ? now_ms : 1;
+	p->login_is_good = false;
+	remember_put(p, true); /* accounts get locked for too many */
+}
+
+/* The sessions that have sent a password and not heard the answer end without
+ * it: the provider counts them, so we do, unless that password is known to be
+ * right. */
+static void
+inherit_logins(struct provider *p, const struct provider *old)
+{
+	size_t unheard = pool_logging_in(&old->pool);
+
+	memcpy(p->bad_login_ms, old->bad_login_ms, sizeof p->bad_login_ms);
+	p->login_is_good = old->login_is_good;
+	if (p->login_is_good)
+		return;
+	while (unheard-- > 0)
+		bad_login(p, relay_now_ms(p->relay));
+}
+
 /* A reload is the operator's word that it may be tried again, so what was in
  * the way is forgotten; what protects the account is not. */
 void
@@ -135,8 +165,7 @@ provider_inherit(struct provider *p, struct provider *old)
 	p->txn_at_ms = old->txn_at_ms;
 	if (same(p->set->user, old->set->user) &&
 	    same_password(p->set->password, old->set->password))
-		memcpy(
-		    p->bad_login_ms, old->bad_login_ms, sizeof p->bad_login_ms);
+		inherit_logins(p, old);
 	remember_put(p, false);
 }
 
@@ -163,19 +192,6 @@ oldest_login(const struct provider *p)
 			at = p->bad_login_ms[i];
 	}
 	return at;
-}
-
-static void
-bad_login(struct provider *p, uint64_t now_ms)
-{
-	int oldest = 0;
-
-	for (int i = 1; i < PROVIDER_BAD_LOGINS; i++) {
-		if (p->bad_login_ms[i] < p->bad_login_ms[oldest])
-			oldest = i;
-	}
-	p->bad_login_ms[oldest] = now_ms > 0 ? now_ms : 1;
-	remember_put(p, true); /* accounts get locked for too many */
 }
 
 static bool

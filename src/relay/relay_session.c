@@ -567,6 +567,7 @@ on_ready(void *arg)
 		return;
 	}
 	credential_accepted(s->provider, &s->credential);
+	s->provider->login_is_good = true;
 	credential_done(&s->credential);
 	learn_pace(s, STALL_LOGIN, true);
 	free(s->addrs);

@@ -166,11 +166,23 @@ learn(struct provider *p, const struct record *r)
 	}
 }
 
+/* A start is somebody's wish that it be tried, and an empty session does no
+ * harm where the network was in the way; what protects the account waits. */
+static uint64_t
+left_ms(const struct record *r, enum verdict_class why)
+{
+	uint64_t wall_now = (uint64_t)clock_wall_ms();
+	uint64_t until = get_number(r, UNTIL);
+
+	if (verdict_row(why)->provider != VERDICT_OPENS)
+		return 0;
+	return until > wall_now ? until - wall_now : 0;
+}
+
 void
 remember_get(struct provider *p)
 {
-	uint64_t wall_now = (uint64_t)clock_wall_ms();
-	uint64_t until, left;
+	enum verdict_class why;
 	struct record r;
 	uint8_t mine[2];
 	size_t n = 0;
@@ -185,7 +197,6 @@ remember_get(struct provider *p)
 	learn(p, &r);
 	if (!r.is_open)
 		return;
-	until = get_number(&r, UNTIL);
-	left = until > wall_now ? until - wall_now : 0;
-	provider_reopen(p, class_of(r.class), left, get_number(&r, LENGTH));
+	why = class_of(r.class);
+	provider_reopen(p, why, left_ms(&r, why), get_number(&r, LENGTH));
 }

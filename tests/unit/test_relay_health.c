@@ -160,6 +160,37 @@ a_mended_password_is_tried_at_once(void **state)
 	secret_free(&better);
 }
 
+/* A minute would be left, and what was in the way was the network. */
+static void
+a_start_asks_at_once_what_was_busy_or_gone(void **state)
+{
+	static const struct fake_rule busy[] = {
+		{ .stage = "EHLO", .reply = "421 4.3.2 busy" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, busy)->breaker_failures = 1;
+	w.provider[0].breaker_open_ms = 60000;
+	w.provider[0].breaker_open_max_ms = 120000;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait_log(&w, "provider.down", "class=backoff");
+	world_stop(&w);
+	world_start(&w); /* still busy: an empty session, no message */
+	world_wait_logs(&w, "provider.trouble", "stage=ehlo", 2);
+	world_stop(&w);
+	assert_int_equal(fake_conns(w.fake[0]), 2);
+	assert_int_equal(world_count_log(&w, "provider.trouble", "msg="), 0);
+	fake_rules(w.fake[0], NULL);
+	world_start(&w);
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+}
+
 /* Whatever is in the spool: mail leaves. */
 static void
 records_that_make_no_sense_are_left_alone(void **state)
@@ -346,6 +377,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_was_learned_survives_a_restart),
 		cmocka_unit_test(bad_logins_count_across_restarts),
 		cmocka_unit_test(a_mended_password_is_tried_at_once),
+		cmocka_unit_test(a_start_asks_at_once_what_was_busy_or_gone),
 		cmocka_unit_test(records_that_make_no_sense_are_left_alone),
 		cmocka_unit_test(some_are_kept_warm),
 		cmocka_unit_test(warm_ones_are_replaced_when_they_are_old),

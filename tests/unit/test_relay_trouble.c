@@ -561,11 +561,10 @@ on_old(void *arg)
 /* A reload lets a closed provider try again; it does not let the account be
  * locked. */
 static void
-reloads_do_not_add_up_to_a_lock_out(void **state)
+reload_at_each_login(const char *reply)
 {
-	static const struct fake_rule rules[] = {
-		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" }, { NULL }
-	};
+	const struct fake_rule rules[] = { { .stage = "AUTH", .reply = reply },
+		{ NULL } };
 	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
 	struct secret *password = secret_new("secret", 6);
 	struct secret *better = secret_new("better", 6);
@@ -574,7 +573,6 @@ reloads_do_not_add_up_to_a_lock_out(void **state)
 	_Atomic bool old_gone;
 	struct world w;
 
-	(void)state;
 	world_init(&w);
 	world_provider_with(&w, &s);
 	w.provider[0].user = "user";
@@ -604,6 +602,21 @@ reloads_do_not_add_up_to_a_lock_out(void **state)
 	world_done(&w);
 	secret_free(&password);
 	secret_free(&better);
+}
+
+static void
+reloads_do_not_add_up_to_a_lock_out(void **state)
+{
+	(void)state;
+	reload_at_each_login("535 5.7.8 wrong");
+}
+
+/* The provider counts a password whose session the reload has ended. */
+static void
+nor_do_logins_that_were_not_answered_yet(void **state)
+{
+	(void)state;
+	reload_at_each_login("hang");
 }
 
 /* localhost is ::1 as well, where nobody listens. */
@@ -814,6 +827,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    attempts_end_in_a_dead_letter_without_a_bounce),
 		cmocka_unit_test(reloads_do_not_add_up_to_a_lock_out),
+		cmocka_unit_test(nor_do_logins_that_were_not_answered_yet),
 		cmocka_unit_test(all_addresses_of_a_name_are_tried),
 		cmocka_unit_test(
 		    an_address_that_accepts_and_never_speaks_is_left),
