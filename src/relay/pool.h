@@ -60,7 +60,7 @@ void pool_enter(struct relay_session *s); /* a new one: CONNECTING */
 /* Its provider has fallen silent (and it waits on); it has said something. */
 void pool_set_stalled(struct relay_session *s, bool is_stalled);
 void pool_move(struct relay_session *s, enum pool_phase to);
-void pool_leave(struct relay_session *s); /* it is no more */
+void pool_leave(struct relay_session *s);        /* it is no more */
 size_t pool_logging_in(const struct pool *pool); /* AUTH is unanswered */
 /* Ends those that are not in a transaction; the others end after theirs. */
 void pool_retire(struct provider *p);

@@ -364,8 +364,7 @@ provider_reopen(struct provider *p, enum verdict_class why, uint64_t left_ms,
 	uint64_t now_ms = relay_now_ms(p->relay);
 
 	breaker_restore(&p->health, &s, now_ms, left_ms, length_ms);
-	p->why = why;
-	p->tripped_ms = now_ms;
+	p->why = why; /* tripped_ms stays 0: no session is from before it */
 	pool_distrust(&p->pool);
 	tell_down(p, now_ms);
 }
