@@ -17,6 +17,8 @@
 #include "conf/conf_check.h"
 #include "conf/conf_field.h"
 #include "conf/conf_oauth.h"
+#include "conf/conf_origin.h"
+#include "conf/conf_profile.h"
 #include "conf/conf_read.h"
 #include "conf/conf_replies.h"
 #include "conf/conf_routes.h"
@@ -46,6 +48,7 @@ struct generation {
 	struct conf_arena arena;
 	struct conf_tls tls;
 	struct relay_provider *providers; /* in the arena */
+	struct conf_origins *origins;     /* of each */
 	size_t nproviders;
 	struct conf_routes routes;
 };
@@ -230,18 +233,40 @@ like_chain(struct conf_read *r, struct conf_entry *e, struct conf_entry **chain)
 }
 
 static void
-read_provider(struct conf_read *r, struct conf_entry *e,
-    struct conf_entry **chain, struct conf_provider *c)
+read_like(struct conf_read *r, const struct conf_stack *s,
+    struct conf_provider *c, struct conf_origins *o)
 {
-	size_t n = like_chain(r, e, chain);
+	for (size_t i = s->nlike; i > 0; i--) {
+		struct conf_entry *e = s->like[i - 1];
+		const char *name = NULL;
+		char from[80];
 
-	conf_read_defaults(r, CONF_BASE_PROVIDER, c);
-	for (size_t i = n; i > 0; i--)
-		conf_read_entry(r, chain[i - 1], "providers", c, true);
+		(void)config_setting_lookup_string(e->setting, "name", &name);
+		(void)snprintf(from, sizeof from, "like %.64s", name);
+		conf_read_layer(r, e,
+		    &(struct conf_layer){ .prefix = "providers",
+		        .quiet = true,
+		        .origins = o,
+		        .from = conf_arena_str(r->arena, from) },
+		    c);
+	}
 	c->p.name = NULL;
 	c->like = NULL;
-	conf_read_entry(r, e, "providers", c, false);
-	conf_replies_read(r, e, chain, n, c);
+}
+
+static void
+read_provider(struct conf_read *r, struct conf_stack *s,
+    struct conf_provider *c, struct conf_origins *o)
+{
+	struct conf_entry *e = s->own;
+
+	s->nlike = like_chain(r, e, s->like);
+	conf_read_defaults(r, CONF_BASE_PROVIDER, c);
+	conf_profile_read(r, s, c, o);
+	read_like(r, s, c, o);
+	conf_read_layer(r, e,
+	    &(struct conf_layer){ .prefix = "providers", .origins = o }, c);
+	conf_replies_read(r, s, c, o);
 	/* A secret of one's own takes the place of the other's. */
 	if (conf_read_is_set(e, "providers.password_env") &&
 	    !conf_read_is_set(e, "providers.password_file"))
@@ -282,10 +307,12 @@ build_providers(struct conf_read *r, struct generation *g)
 	const char **names = conf_arena_new(r->arena, n, sizeof *names);
 
 	g->providers = conf_arena_new(r->arena, n, sizeof g->providers[0]);
+	g->origins = conf_arena_new(r->arena, n, sizeof g->origins[0]);
 	for (size_t i = 0; i < n; i++) {
 		struct conf_entry *e = r->list[CONF_BASE_PROVIDER].entry[i];
+		struct conf_stack s = { .own = e, .like = chain };
 
-		read_provider(r, e, chain, &c[i]);
+		read_provider(r, &s, &c[i], &g->origins[i]);
 		read_secret(r, e, &c[i]);
 		conf_oauth_read(r, e, &c[i]);
 		g->providers[i] = c[i].p;
@@ -454,6 +481,40 @@ int
 conf_size(const char *text, uint64_t *bytes, struct err *err)
 {
 	return conf_value_size(str_of(text), bytes, err);
+}
+
+/* What no key says: the port that goes with how TLS begins. */
+static const char *
+default_of(const struct conf_key *k, const struct relay_provider *p)
+{
+	if (strcmp(k->path, "providers.port") == 0)
+		return p->port == 465 ? "465" : "587";
+	return k->def;
+}
+
+void
+conf_provider_values(const struct settings *s, size_t i,
+    void (*fn)(void *arg, const struct conf_value *v), void *arg)
+{
+	const struct generation *g = (const struct generation *)(const void *)s;
+
+	for (size_t n = 0; n < conf_table_n; n++) {
+		const struct conf_key *k = &conf_table[n];
+		const struct conf_origin *o =
+		    conf_origin_find(&g->origins[i], k);
+		char origin[CONF_ORIGIN_SHOWN] = "default";
+		struct conf_value v = { .key = k->path + strlen("providers."),
+			.origin = origin };
+
+		if (o == NULL && k->base != CONF_BASE_PROVIDER)
+			continue;
+		v.value = o != NULL ? o->value
+		                    : default_of(k, &s->relay.providers[i]);
+		if (o != NULL)
+			conf_origin_text(o, origin, sizeof origin);
+		if (v.value != NULL)
+			fn(arg, &v);
+	}
 }
 
 void

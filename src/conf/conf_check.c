@@ -370,6 +370,20 @@ check_identity_policy(struct conf_read *r, const struct conf_entry *e,
 		    "\"...\"; from = \"...\"; };");
 }
 
+/* What a profile cannot know. */
+static void
+check_quota(struct conf_read *r, const struct conf_entry *e,
+    const struct conf_provider *c)
+{
+	if (c->quota_page != NULL && c->p.nrates == 0 && c->p.nlimits == 0 &&
+	    !conf_read_is_set(e, "providers.rate"))
+		conf_note_hint(&r->notes, e->at, "providers.rate",
+		    "is not set, so the pace follows the provider's replies; "
+		    "read what your account may send (%s) and write rate = [ "
+		    "\"14 msg/s\", \"50000 msg/day\" ];",
+		    c->quota_page);
+}
+
 void
 conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 {
@@ -380,7 +394,8 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 
 		conf_check_needs(r, e, "providers.name", "name = \"main\";");
 		if (c->p.host == NULL &&
-		    !conf_read_is_set(e, "providers.host") && c->like == NULL)
+		    !conf_read_is_set(e, "providers.host") && c->like == NULL &&
+		    !c->is_blamed)
 			conf_check_needs(r, e, "providers.host",
 			    "host = \"smtp.example.com\";");
 		check_login(r, e, c);
@@ -390,6 +405,7 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 		check_identity_policy(r, e, &c->p);
 		check_ramp(r, e, &c->p.ramp);
 		check_notices(r, e, &c->p);
+		check_quota(r, e, c);
 	}
 }
 

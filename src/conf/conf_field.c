@@ -641,6 +641,25 @@ conf_field_set(const struct conf_key *k, void *base, const config_setting_t *v,
 	}
 }
 
+int
+conf_field_set_text(const struct conf_key *k, void *base, const char *text,
+    struct conf_arena *a, struct err *err)
+{
+	config_setting_t *v;
+	config_t c;
+	int rc;
+
+	config_init(&c);
+	v = config_setting_add(
+	    config_root_setting(&c), "v", CONFIG_TYPE_STRING);
+	if (v != NULL && config_setting_set_string(v, text) == CONFIG_TRUE)
+		rc = conf_field_set(k, base, v, a, err);
+	else
+		rc = err_set(err, ERR_CONFIG, "is no text; write another");
+	config_destroy(&c);
+	return rc;
+}
+
 void
 conf_field_default(const struct conf_key *k, void *base, struct conf_arena *a)
 {

@@ -19,6 +19,9 @@
  * told already.  Strings are copied into a. */
 MUST_CHECK int conf_field_set(const struct conf_key *k, void *base,
     const config_setting_t *v, struct conf_arena *a, struct err *err);
+/* The same for a text that stands in no file as it is. */
+MUST_CHECK int conf_field_set_text(const struct conf_key *k, void *base,
+    const char *text, struct conf_arena *a, struct err *err);
 /* The default, if the key has one. */
 void conf_field_default(
     const struct conf_key *k, void *base, struct conf_arena *a);

@@ -10,16 +10,18 @@
 
 #define NOTE_MAX 640 /* a line, cut there */
 
+enum kind { MISTAKE, WARNING, HINT, KINDS };
+
 struct conf_note {
 	unsigned number;
 	int line;
 	size_t order; /* as it came: keeps the sort stable */
-	bool warning;
+	enum kind kind;
 	char *text; /* owned */
 };
 
 static void
-add(struct conf_notes *n, struct conf_place at, bool warning, char *text)
+add(struct conf_notes *n, struct conf_place at, enum kind kind, char *text)
 {
 	if (n->n == n->cap) {
 		n->cap = n->cap > 0 ? n->cap * 2 : 16;
@@ -28,10 +30,10 @@ add(struct conf_notes *n, struct conf_place at, bool warning, char *text)
 	n->note[n->n] = (struct conf_note){ .number = at.number,
 		.line = at.line,
 		.order = n->n,
-		.warning = warning,
+		.kind = kind,
 		.text = text };
 	n->n++;
-	n->mistakes += !warning;
+	n->mistakes += kind == MISTAKE;
 }
 
 static char *sentence(struct conf_place at, const char *key, const char *fmt,
@@ -55,7 +57,7 @@ conf_note_mistake(struct conf_notes *n, struct conf_place at, const char *key,
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(n, at, false, sentence(at, key, fmt, ap));
+	add(n, at, MISTAKE, sentence(at, key, fmt, ap));
 	va_end(ap);
 }
 
@@ -66,7 +68,18 @@ conf_note_warning(struct conf_notes *n, struct conf_place at, const char *key,
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(n, at, true, sentence(at, key, fmt, ap));
+	add(n, at, WARNING, sentence(at, key, fmt, ap));
+	va_end(ap);
+}
+
+void
+conf_note_hint(struct conf_notes *n, struct conf_place at, const char *key,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(n, at, HINT, sentence(at, key, fmt, ap));
 	va_end(ap);
 }
 
@@ -85,29 +98,42 @@ by_place(const void *pa, const void *pb)
 void
 conf_note_report(struct conf_notes *n, struct conf_report *r)
 {
+	struct {
+		char ***text;
+		size_t *count;
+	} to[KINDS] = {
+		[MISTAKE] = { &r->mistakes, &r->nmistakes },
+		[WARNING] = { &r->warnings, &r->nwarnings },
+		[HINT] = { &r->hints, &r->nhints },
+	};
+
 	*r = (struct conf_report){ 0 };
-	r->mistakes = mem_array(n->mistakes, sizeof(char *));
-	r->warnings = mem_array(n->n - n->mistakes, sizeof(char *));
+	for (size_t k = 0; k < KINDS; k++)
+		*to[k].text = mem_array(n->n, sizeof(char *));
 	if (n->n > 0)
 		qsort(n->note, n->n, sizeof n->note[0], by_place);
 	for (size_t i = 0; i < n->n; i++) {
-		if (n->note[i].warning)
-			r->warnings[r->nwarnings++] = n->note[i].text;
-		else
-			r->mistakes[r->nmistakes++] = n->note[i].text;
+		enum kind k = n->note[i].kind;
+
+		(*to[k].text)[(*to[k].count)++] = n->note[i].text;
 	}
 	free(n->note);
 	*n = (struct conf_notes){ 0 };
 }
 
+static void
+free_texts(char **text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(text[i]);
+	free(text);
+}
+
 void
 conf_report_done(struct conf_report *r)
 {
-	for (size_t i = 0; i < r->nmistakes; i++)
-		free(r->mistakes[i]);
-	for (size_t i = 0; i < r->nwarnings; i++)
-		free(r->warnings[i]);
-	free(r->mistakes);
-	free(r->warnings);
+	free_texts(r->mistakes, r->nmistakes);
+	free_texts(r->warnings, r->nwarnings);
+	free_texts(r->hints, r->nhints);
 	*r = (struct conf_report){ 0 };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conf/conf_note - collects mistakes and warnings, one line each, and puts
- * them in the order of files and lines.
+ * conf/conf_note - collects mistakes, warnings and hints, one line each, and
+ * puts them in the order of files and lines.
  */
 #ifndef CONF_CONF_NOTE_H
 #define CONF_CONF_NOTE_H
@@ -20,7 +20,8 @@ struct conf_place {
 };
 
 struct conf_notes {
-	size_t n, cap, mistakes;
+	size_t n, cap;
+	size_t mistakes;
 	struct conf_note *note; /* owned */
 };
 
@@ -28,6 +29,9 @@ void conf_note_mistake(struct conf_notes *n, struct conf_place at,
     const char *key, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void conf_note_warning(struct conf_notes *n, struct conf_place at,
     const char *key, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* What is right as it is, but could be better: told by a check only. */
+void conf_note_hint(struct conf_notes *n, struct conf_place at, const char *key,
+    const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Moves all into *r, ordered; n is empty then. */
 void conf_note_report(struct conf_notes *n, struct conf_report *r);
 

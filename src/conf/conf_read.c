@@ -16,6 +16,7 @@
 
 #include "conf/conf_field.h"
 #include "conf/conf_hint.h"
+#include "conf/conf_origin.h"
 #include "conf/conf_scan.h"
 
 #define PATH_MAX_KEY 160
@@ -33,7 +34,7 @@ struct walk {
 	const struct conf_file *file;
 	struct conf_entry *entry;
 	void *base;
-	bool quiet;
+	const struct conf_layer *how;
 };
 
 static struct conf_place
@@ -108,7 +109,7 @@ first_time(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 {
 	struct conf_place *seen = &w->entry->key[k - conf_table];
 
-	if (w->quiet)
+	if (w->how->quiet)
 		return true;
 	if (seen->line != 0 && k->type != CONF_GROUP && k->type != CONF_LIST) {
 		conf_note_mistake(&w->r->notes, place_in(w->file, v), k->path,
@@ -121,26 +122,58 @@ first_time(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 }
 
 static void
-set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
+keep_origin(struct walk *w, const struct conf_key *k, const config_setting_t *v,
+    const char *text)
 {
-	struct err err;
+	struct conf_arena *a = w->r->arena;
+	struct conf_origin o = {
+		.key = k, .from = w->how->from, .at = place_in(w->file, v)
+	};
 
-	if (conf_field_set(k, w->base, v, w->r->arena, &err) == 0 || w->quiet ||
-	    err.text[0] == '\0')
+	if (w->how->origins == NULL)
 		return;
-	conf_note_mistake(
-	    &w->r->notes, place_in(w->file, v), k->path, "%s", err.text);
+	o.value = text != NULL ? conf_origin_quoted(text, a)
+	                       : conf_origin_value(v, a);
+	conf_origin_put(w->how->origins, a, &o);
 }
 
 static void
-add_entry(struct conf_read *r, struct conf_entries *list,
-    const struct conf_file *f, const config_setting_t *v)
+set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
+{
+	struct conf_arena *a = w->r->arena;
+	const char *text = NULL;
+	struct err err;
+	int rc = 0;
+
+	if (w->how->text_of != NULL)
+		rc = w->how->text_of(w->how->arg, k, v, &text);
+	if (rc < 0)
+		return;
+	rc = text != NULL ? conf_field_set_text(k, w->base, text, a, &err)
+	                  : conf_field_set(k, w->base, v, a, &err);
+	if (rc == 0)
+		keep_origin(w, k, v, text);
+	else if (!w->how->quiet && err.text[0] != '\0')
+		conf_note_mistake(&w->r->notes, place_in(w->file, v), k->path,
+		    "%s", err.text);
+}
+
+static struct conf_entry *
+new_entry(
+    struct conf_read *r, const struct conf_file *f, const config_setting_t *v)
 {
 	struct conf_entry *e = conf_arena_new(r->arena, 1, sizeof *e);
 
 	e->file = f;
 	e->setting = v;
 	e->at = place_in(f, v);
+	return e;
+}
+
+void
+conf_read_add(
+    struct conf_read *r, struct conf_entries *list, struct conf_entry *e)
+{
 	if (list->n == list->cap) {
 		struct conf_entry **old = list->entry;
 
@@ -206,7 +239,7 @@ take_list(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 			    "has something else than groups in it; write "
 			    "{ key = value; }");
 		else
-			add_entry(w->r, list, w->file, e);
+			conf_read_add(w->r, list, new_entry(w->r, w->file, e));
 	}
 }
 
@@ -218,6 +251,13 @@ is_told(const config_setting_t *v)
 	return name == NULL || name[0] == '*' ||
 	       (config_setting_type(v) == CONFIG_TYPE_INT64 &&
 	           config_setting_get_int64(v) == CONF_SCAN_TOLD);
+}
+
+static bool
+may_stand(struct walk *w, const struct conf_key *k, const config_setting_t *v)
+{
+	return w->how->allows == NULL ||
+	       w->how->allows(w->how->arg, k, place_in(w->file, v));
 }
 
 /* Inner groups are at most two deep in the table: no peer decides the depth. */
@@ -240,9 +280,11 @@ walk_group(struct walk *w, const config_setting_t *g, const char *prefix)
 		if (config_setting_name(v) != NULL &&
 		    config_setting_name(v)[0] == '*')
 			continue;
-		if (k == NULL && !w->quiet)
+		if (k == NULL && !w->how->quiet)
 			unknown_key(w, v, prefix, path);
 		if (k == NULL || !first_time(w, k, v) || is_told(v))
+			continue;
+		if (k->type != CONF_GROUP && !may_stand(w, k, v))
 			continue;
 		if (k->type == CONF_LIST)
 			take_list(w, k, v);
@@ -250,7 +292,7 @@ walk_group(struct walk *w, const config_setting_t *g, const char *prefix)
 			set_key(w, k, v);
 		else if (config_setting_is_group(v) != CONFIG_FALSE)
 			walk_group(w, v, path);
-		else if (!w->quiet)
+		else if (!w->how->quiet)
 			conf_note_mistake(&w->r->notes, place_in(w->file, v),
 			    path, "has to be a group; write %s = { ... };",
 			    conf_table_leaf(k));
@@ -258,16 +300,23 @@ walk_group(struct walk *w, const config_setting_t *g, const char *prefix)
 }
 
 void
+conf_read_layer(struct conf_read *r, struct conf_entry *e,
+    const struct conf_layer *how, void *base)
+{
+	struct walk w = {
+		.r = r, .file = e->file, .entry = e, .base = base, .how = how
+	};
+
+	walk_group(&w, e->setting, how->prefix);
+}
+
+void
 conf_read_entry(struct conf_read *r, struct conf_entry *e, const char *prefix,
     void *base, bool quiet)
 {
-	struct walk w = { .r = r,
-		.file = e->file,
-		.entry = e,
-		.base = base,
-		.quiet = quiet };
+	struct conf_layer how = { .prefix = prefix, .quiet = quiet };
 
-	walk_group(&w, e->setting, prefix);
+	conf_read_layer(r, e, &how, base);
 }
 
 void
@@ -382,37 +431,64 @@ add_file(struct conf_read *r, const char *path)
 	return f;
 }
 
-static void
-read_file(struct conf_read *r, const char *path, const char *key)
+/* The file's tree, or NULL: told. */
+static struct conf_file *
+load_file(struct conf_read *r, const char *path, const char *key)
 {
 	struct conf_file *f = add_file(r, path);
 	struct conf_place at = { .file = f->name, .number = f->number };
-	struct walk w = {
-		.r = r, .file = f, .entry = r->root_entry, .base = r->root
-	};
 	size_t before = r->notes.mistakes;
 	struct buf text;
 	struct err err;
+	int rc = 0;
 
 	/* One read more than the limit, so that its end is seen. */
 	buf_init(&text, CONF_SCAN_FILE_MAX + 4096);
 	if (read_text(path, &text, &err) != 0)
 		conf_note_mistake(&r->notes, at, key, "%s", err.text);
 	if (r->notes.mistakes > before || parse_text(r, f, buf_str(&text)) != 0)
+		rc = -1;
+	buf_done(&text);
+	return rc == 0 ? f : NULL;
+}
+
+static void
+read_file(struct conf_read *r, const char *path, const char *key)
+{
+	struct conf_file *f = load_file(r, path, key);
+	struct conf_layer how = { .prefix = "" };
+	struct walk w = { .r = r,
+		.file = f,
+		.entry = r->root_entry,
+		.base = r->root,
+		.how = &how };
+
+	if (f == NULL)
 		r->broken = true;
 	else
 		walk_group(&w, config_root_setting(&f->tree), "");
-	buf_done(&text);
+}
+
+struct conf_entry *
+conf_read_entry_file(struct conf_read *r, const char *path, const char *key)
+{
+	const struct conf_file *f = load_file(r, path, key);
+	struct conf_entry *e = new_entry(r, r->file[r->nfiles - 1], NULL);
+
+	if (f != NULL)
+		e->setting = config_root_setting(&f->tree);
+	return e;
 }
 
 /* --- include
  * ------------------------------------------------------------------
  */
 
-/* Relative patterns start at the main file's directory. */
-static void
-full_pattern(const char *main_file, const char *pattern, char *out, size_t max)
+void
+conf_read_path(
+    const struct conf_read *r, const char *pattern, char *out, size_t max)
 {
+	const char *main_file = r->file[0]->name;
 	const char *slash = strrchr(main_file, '/');
 
 	if (pattern[0] == '/' || slash == NULL)
@@ -459,7 +535,7 @@ include_pattern(struct conf_read *r, const char *pattern, struct conf_place at)
 	glob_t g = { 0 };
 	int rc;
 
-	full_pattern(r->file[0]->name, pattern, full, sizeof full);
+	conf_read_path(r, pattern, full, sizeof full);
 	rc = glob(full, 0, NULL, &g);
 	if (rc == GLOB_NOMATCH && strpbrk(pattern, "*?[") == NULL)
 		conf_note_mistake(&r->notes, at, "include",

@@ -25,6 +25,7 @@ struct conf_file {
 	config_t tree;
 };
 
+struct conf_origins;
 struct conf_sublist;
 
 /* The root, or an entry of a list: where it and its keys stand. */
@@ -50,15 +51,53 @@ struct conf_read {
 	bool broken; /* a file could not be read whole */
 	struct conf_entry *root_entry;
 	struct conf_entries list[CONF_BASES]; /* by what the entries are */
+	struct conf_entries profiles; /* the files of those that were asked */
+};
+
+/* How the keys of an entry are taken. */
+struct conf_layer {
+	const char *prefix; /* the list's path */
+	bool quiet; /* mistakes were told, or are, where it is read itself */
+	struct conf_origins *origins; /* NULL: not kept */
+	const char *from;             /* for them */
+	/* Of a profile; NULL elsewhere.  May the key stand here?  If not that
+	 * was told. */
+	bool (*allows)(
+	    void *arg, const struct conf_key *k, struct conf_place at);
+	/* 0: the value is as it stands, or *text (in the arena) where that was
+	 * set; -1: it does not count. */
+	int (*text_of)(void *arg, const struct conf_key *k,
+	    const config_setting_t *v, const char **text);
+	void *arg;
+};
+
+/* The entries that a provider is made of; what is nearer wins. */
+struct conf_stack {
+	struct conf_entry *own;
+	struct conf_entry **like; /* the nearest first */
+	size_t nlike;
+	struct conf_entry *profile; /* NULL: none */
+	bool profile_told;          /* its mistakes were, for another */
 };
 
 /* Reads all files into r->root and the lists of entries.  r is zeroed but for
  * arena and root. */
 void conf_read_files(struct conf_read *r, const char *path);
-/* An entry's keys into base; prefix is its list's path.  With
- * quiet, mistakes are not told (they are where the entry itself is read). */
+/* An entry's keys into base; prefix is its list's path. */
 void conf_read_entry(struct conf_read *r, struct conf_entry *e,
     const char *prefix, void *base, bool quiet);
+void conf_read_layer(struct conf_read *r, struct conf_entry *e,
+    const struct conf_layer *how, void *base);
+/* One more of a list, which the arena holds. */
+void conf_read_add(
+    struct conf_read *r, struct conf_entries *list, struct conf_entry *e);
+/* A file whose top level is an entry; its setting is NULL where it cannot be
+ * read, which was told. */
+struct conf_entry *conf_read_entry_file(
+    struct conf_read *r, const char *path, const char *key);
+/* A name in a file: what is relative starts at the main file's directory. */
+void conf_read_path(
+    const struct conf_read *r, const char *name, char *out, size_t max);
 /* The defaults of all keys of a base. */
 void conf_read_defaults(struct conf_read *r, enum conf_base base, void *fields);
 /* Where the key stands, or the entry where it is not written. */

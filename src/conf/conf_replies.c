@@ -2,11 +2,13 @@
 #include "conf/conf_replies.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "postern/base/str.h"
 #include "postern/smtp/outcome.h"
 
+#include "conf/conf_origin.h"
 #include "conf/conf_read.h"
 
 #define LIST "providers.replies"
@@ -124,13 +126,13 @@ check(
 }
 
 static struct conf_entry *
-first_with(struct conf_entry *e, struct conf_entry *const *chain, size_t n)
+first_with(const struct conf_stack *s)
 {
-	if (conf_read_list(e, LIST) != NULL)
-		return e;
-	for (size_t i = 0; i < n; i++) {
-		if (conf_read_list(chain[i], LIST) != NULL)
-			return chain[i];
+	if (conf_read_list(s->own, LIST) != NULL)
+		return s->own;
+	for (size_t i = 0; i < s->nlike; i++) {
+		if (conf_read_list(s->like[i], LIST) != NULL)
+			return s->like[i];
 	}
 	return NULL;
 }
@@ -153,20 +155,53 @@ read_one(struct conf_read *r, struct conf_entry *e, bool quiet,
 	*out = c.r;
 }
 
-void
-conf_replies_read(struct conf_read *r, struct conf_entry *e,
-    struct conf_entry *const *chain, size_t n, struct conf_provider *c)
+static size_t
+count(const struct conf_entry *e)
 {
-	struct conf_entry *owner = first_with(e, chain, n);
-	const struct conf_entries *list;
-	struct relay_reply *reply;
+	return e != NULL && conf_read_list(e, LIST) != NULL
+	           ? conf_read_list(e, LIST)->n
+	           : 0;
+}
 
-	if (owner == NULL)
-		return;
-	list = conf_read_list(owner, LIST);
-	reply = conf_arena_new(r->arena, list->n, sizeof *reply);
-	for (size_t i = 0; i < list->n; i++)
-		read_one(r, list->entry[i], owner != e, &reply[i]);
+/* One row for both: "2 patterns, then 9 of the profile". */
+static void
+keep_origin(struct conf_read *r, const struct conf_stack *s,
+    const struct conf_entry *owner, struct conf_origins *o)
+{
+	size_t own = count(owner), others = count(s->profile);
+	struct conf_origin row = { .key = conf_table_find(LIST) };
+	char text[80];
+
+	if (own > 0 && others > 0)
+		(void)snprintf(text, sizeof text,
+		    "%zu patterns, then %zu of the profile", own, others);
+	else
+		(void)snprintf(text, sizeof text, "%zu patterns", own + others);
+	row.value = conf_arena_str(r->arena, text);
+	if (own == 0)
+		row.from = "profile";
+	else if (owner != s->own)
+		row.from = "like";
+	row.at = conf_read_place(own > 0 ? owner : s->profile, LIST);
+	conf_origin_put(o, r->arena, &row);
+}
+
+void
+conf_replies_read(struct conf_read *r, const struct conf_stack *s,
+    struct conf_provider *c, struct conf_origins *o)
+{
+	struct conf_entry *owner = first_with(s);
+	size_t own = count(owner), n = own + count(s->profile);
+	struct relay_reply *reply = conf_arena_new(r->arena, n, sizeof *reply);
+
+	for (size_t i = 0; i < own; i++)
+		read_one(r, conf_read_list(owner, LIST)->entry[i],
+		    owner != s->own, &reply[i]);
+	for (size_t i = own; i < n; i++)
+		read_one(r, conf_read_list(s->profile, LIST)->entry[i - own],
+		    s->profile_told, &reply[i]);
 	c->p.replies = reply;
-	c->p.nreplies = list->n;
+	c->p.nreplies = n;
+	if (n > 0)
+		keep_origin(r, s, owner, o);
 }

@@ -5,15 +5,14 @@
 #ifndef CONF_CONF_REPLIES_H
 #define CONF_CONF_REPLIES_H
 
-#include <stddef.h>
-
-struct conf_entry;
+struct conf_origins;
 struct conf_provider;
 struct conf_read;
+struct conf_stack;
 
-/* Those of the provider's entry e, which was read; where it has none, those of
- * the nearest entry that it is like (chain, n of them). */
-void conf_replies_read(struct conf_read *r, struct conf_entry *e,
-    struct conf_entry *const *chain, size_t n, struct conf_provider *c);
+/* Those of the provider's own entry, which was read; where it has none, those
+ * of the nearest entry that it is like; behind them the profile's. */
+void conf_replies_read(struct conf_read *r, const struct conf_stack *s,
+    struct conf_provider *c, struct conf_origins *o);
 
 #endif

@@ -32,6 +32,7 @@ const struct conf_key conf_table[] = {
 { "users_file", CONF_PATH, ROOT(users_file), .told = "none: nobody can log in" },
 { "token_directory", CONF_PATH, ROOT(s.relay.token_directory), .def = "\"/var/lib/postern/tokens\"" },
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
+{ "profile_directories", CONF_FILES, ROOT(profile_directories), COUNTED(conf_root, nprofile_directories), .told = "/etc/postern/providers.d, then the profiles that come with Postern" },
 
 { "listeners", CONF_LIST, ENTRIES(LISTENER), .told = "port 25 of 127.0.0.1 and ::1" },
 { "listeners.name", CONF_NAME, LISTENER(l.name), .told = "none: it is required" },
@@ -93,6 +94,9 @@ const struct conf_key conf_table[] = {
 { "providers", CONF_LIST, ENTRIES(PROVIDER), .told = "none: mail is accepted and held" },
 { "providers.name", CONF_NAME, PROVIDER(p.name), .told = "none: it is required" },
 { "providers.like", CONF_NAME, PROVIDER(like), .told = "none" },
+{ "providers.profile", CONF_NAME, PROVIDER(profile), .told = "none" },
+{ "providers.region", CONF_NAME, PROVIDER(region), .told = "none" },
+{ "providers.quota_page", CONF_TEXT, PROVIDER(quota_page), .told = "none" },
 { "providers.host", CONF_HOST, PROVIDER(p.host), .told = "none: it is required" },
 { "providers.port", CONF_PORT, PROVIDER(p.port), .told = "587; 465 with tls_mode = \"implicit\"", .range = "1..65535" },
 { "providers.tls", CONF_WORD, PROVIDER(p.tls), .def = "\"verify\"", .range = "off|required|verify" },

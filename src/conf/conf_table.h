@@ -80,8 +80,8 @@ struct conf_root {
 	struct settings s;
 	const char *bounce_to, *users_file;
 	const char *min_version, *ciphers, *ciphersuites; /* of tls */
-	const char **include;
-	size_t ninclude;
+	const char **include, **profile_directories;
+	size_t ninclude, nprofile_directories;
 };
 
 struct conf_listener {
@@ -109,6 +109,8 @@ struct conf_provider {
 	const char *like, *password_file, *password_env;
 	const char *client_secret_file, *client_secret_env; /* of oauth */
 	const char *refresh_token_file, *key_file;
+	const char *profile, *region, *quota_page;
+	bool is_blamed; /* what is missing was told of the profile */
 };
 
 struct conf_limit {

@@ -30,7 +30,7 @@
 
 struct options {
 	const char *file;
-	bool foreground, check;
+	bool foreground, check, verbose;
 	struct explain explain;
 };
 
@@ -85,7 +85,7 @@ static _Noreturn void
 usage(void)
 {
 	(void)fputs("usage: posternd [-f] [-c file]\n"
-	            "       posternd -t [-c file]\n"
+	            "       posternd -t [-v] [-c file]\n"
 	            "       posternd -t [-c file] --route --from address\n"
 	            "           --to address ... [--user name] [--listener "
 	            "name]\n"
@@ -102,8 +102,8 @@ parse(struct options *o, int argc, char **argv)
 	struct err err;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:ftTV", explain_options, NULL)) !=
-	       -1) {
+	while ((c = getopt_long(
+	            argc, argv, "c:ftvTV", explain_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->file = optarg;
@@ -113,6 +113,9 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 't':
 			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
 			break;
 		case 'T':
 			conf_keys(stdout);
@@ -129,7 +132,8 @@ parse(struct options *o, int argc, char **argv)
 			exit(EX_USAGE);
 		}
 	}
-	if (optind < argc || (o->explain.is_asked && !o->check))
+	if (optind < argc || (o->explain.is_asked && !o->check) ||
+	    (o->verbose && (!o->check || o->explain.is_asked)))
 		usage();
 }
 
@@ -294,13 +298,27 @@ run(struct settings *s, const struct privileges *p, struct start *st)
 	return 0;
 }
 
+static void
+print_value(void *arg, const struct conf_value *v)
+{
+	const char *name = arg;
+
+	(void)printf("%s: %s = %s (%s)\n", name, v->key, v->value, v->origin);
+}
+
 /* -t, after the mistakes: there are none. */
 static int
-tell_checked(const char *file, const struct conf_report *r)
+tell_checked(
+    const struct options *o, const struct settings *s, struct conf_report *r)
 {
+	for (size_t i = 0; o->verbose && i < s->relay.nproviders; i++)
+		conf_provider_values(
+		    s, i, print_value, (void *)s->relay.providers[i].name);
 	for (size_t i = 0; i < r->nwarnings; i++)
 		(void)fprintf(stderr, "%s\n", r->warnings[i]);
-	(void)printf("%s: ok\n", file);
+	for (size_t i = 0; i < r->nhints; i++)
+		(void)fprintf(stderr, "%s\n", r->hints[i]);
+	(void)printf("%s: ok\n", o->file);
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
@@ -350,7 +368,7 @@ main(int argc, char **argv)
 	rc = configure(&s, o.file, &p, &st.report);
 	if (rc == 0 && o.check) {
 		rc = o.explain.is_asked ? tell_route(&o.explain, s)
-		                        : tell_checked(o.file, &st.report);
+		                        : tell_checked(&o, s, &st.report);
 		conf_free(&s);
 	} else if (rc == 0) {
 		rc = start(s, &p, &st);

@@ -36,8 +36,9 @@ struct settings {
 
 /* What is to be told: "FILE:LINE: KEY: what is wrong; what to write". */
 struct conf_report {
-	size_t nmistakes, nwarnings;
+	size_t nmistakes, nwarnings, nhints;
 	char **mistakes, **warnings; /* owned; in the order of files, lines */
+	char **hints; /* what would be better, for a check; owned too */
 };
 
 /* Reads everything, secrets included, with the rights of the caller.  identity:
@@ -60,6 +61,18 @@ void conf_needs_restart(const struct settings *old, const struct settings *new,
 
 /* A size as the file has it.  -1: "what is wrong; what to write". */
 MUST_CHECK int conf_size(const char *text, uint64_t *bytes, struct err *err);
+
+/* What a provider has, as one key says it. */
+struct conf_value {
+	const char *key;    /* "timeouts.dot" */
+	const char *value;  /* as a file would have it: "\"5m\"", "50" */
+	const char *origin; /* "default", "FILE:LINE", "profile ses, FILE:LINE",
+	                       "like main, FILE:LINE" */
+};
+/* fn(arg, v) for each value of relay.providers[i] that is written somewhere or
+ * has a default; *v only while it runs.  No value is a secret. */
+void conf_provider_values(const struct settings *s, size_t i,
+    void (*fn)(void *arg, const struct conf_value *v), void *arg);
 
 /* The table, a key a line: name, type, default, range, unit, reload or
  * restart, separated by tabs. */
