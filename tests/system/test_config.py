@@ -37,6 +37,18 @@ def test_a_good_one(tmp_path):
     assert r.returncode == 0, r.stdout + r.stderr
 
 
+def test_the_values_of_a_provider_and_where_they_stand(tmp_path):
+    (tmp_path / "near.conf").write_text('tls = "off";\nmax_recipients = 7;\n')
+    text = good(tmp_path).replace('tls = "off"', 'profile = "near"; rate = [ "5 msg/s" ]')
+    r = check(tmp_path, text + 'profile_directories = [ "." ];\n', "-v")
+    assert r.returncode == 0, r.stdout + r.stderr
+    lines = r.stdout.splitlines()
+    assert 'one: host = "127.0.0.1" (%s/postern.conf:4)' % tmp_path in lines
+    assert "one: max_recipients = 7 (profile near, %s/./near.conf:2)" % tmp_path in lines
+    assert "one: weight = 1 (default)" in lines
+    assert lines[-1] == "%s/postern.conf: ok" % tmp_path
+
+
 # what is replaced, by what, the line it is on, what the complaint says
 WRONG = [
     ('providers = (', 'routes = ( { name = "default"; use = [ "one" ]; mode = "redirect"; } ); providers = (', 0,

@@ -472,6 +472,27 @@ each_reply_that_is_known_has_its_class(void **state)
 	}
 }
 
+/* The profile's pattern decides, with its own wait. */
+static void
+a_pause_that_a_provider_is_known_to_want_is_in_its_profile(void **state)
+{
+	struct settings *s = load_account("yahoo");
+	struct classify_question q = { .provider = &s->relay.providers[0],
+		.stage = OUTCOME_MAIL,
+		.reply = str_of("421 4.7.0 [TSS04] temporarily deferred"),
+		.now_ms = INT64_C(1795932000000) };
+	struct classify c;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(classify_reply(&c, &q, &err), 0);
+	assert_non_null(c.pattern);
+	assert_non_null(strstr(c.pattern->file, "yahoo.conf"));
+	assert_int_equal(c.wait_ms, 2 * 3600000);
+	classify_done(&c);
+	conf_free(&s);
+}
+
 /* --- the directory ----------------------------------------------------------
  */
 
@@ -521,6 +542,8 @@ main(void)
 		cmocka_unit_test(without_a_rate_the_page_is_named_that_has_it),
 		cmocka_unit_test(each_that_ships_is_clean_with_a_small_account),
 		cmocka_unit_test(each_reply_that_is_known_has_its_class),
+		cmocka_unit_test(
+		    a_pause_that_a_provider_is_known_to_want_is_in_its_profile),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
