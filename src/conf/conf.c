@@ -364,6 +364,20 @@ finish_intake(struct settings *s)
 }
 
 static void
+finish_control(struct conf_arena *a, struct conf_root *root)
+{
+	struct settings *s = &root->s;
+	char *path;
+
+	s->control.socket = root->control_socket;
+	if (s->control.socket != NULL || s->spool.directory == NULL)
+		return;
+	path = mem_printf("%s/control.sock", s->spool.directory);
+	s->control.socket = conf_arena_str(a, path);
+	free(path);
+}
+
+static void
 finish_relay(struct conf_root *root)
 {
 	struct relay_settings *s = &root->s.relay;
@@ -439,6 +453,7 @@ build(
 	conf_check_root(r, identity);
 	finish_intake(s);
 	finish_relay(&g->root);
+	finish_control(&g->arena, &g->root);
 	finish_identities(r->arena, s);
 }
 

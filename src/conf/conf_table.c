@@ -31,6 +31,10 @@ const struct conf_key conf_table[] = {
 { "max_received", CONF_COUNT, ROOT(s.inlet.intake.received_max), .def = "100", .range = "1..1000", .unit = "header fields" },
 { "users_file", CONF_PATH, ROOT(users_file), .told = "none: nobody can log in" },
 { "token_directory", CONF_PATH, ROOT(s.relay.token_directory), .def = "\"/var/lib/postern/tokens\"" },
+{ "control", CONF_GROUP, ROOT(s), .def = NULL },
+{ "control.socket", CONF_PATH, ROOT(control_socket), .told = "control.sock in spool.directory", .restart = true },
+{ "control.groups", CONF_GROUPS, ROOT(s.control.groups), COUNTED(conf_root, s.control.ngroups), .told = "none", .restart = true },
+{ "control.admin_groups", CONF_GROUPS, ROOT(s.control.admin_groups), COUNTED(conf_root, s.control.nadmin_groups), .told = "none", .restart = true },
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
 { "profile_directories", CONF_FILES, ROOT(profile_directories), COUNTED(conf_root, nprofile_directories), .told = "/etc/postern/providers.d, then the profiles that come with Postern" },
 

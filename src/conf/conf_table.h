@@ -79,6 +79,7 @@ enum conf_base {
 struct conf_root {
 	struct settings s;
 	const char *bounce_to, *users_file;
+	const char *control_socket; /* as written; NULL: by the spool */
 	const char *min_version, *ciphers, *ciphersuites; /* of tls */
 	const char **include, **profile_directories;
 	size_t ninclude, nprofile_directories;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "postern/admin/control.h"
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
@@ -137,7 +138,7 @@ on_hangup(void *arg)
 	struct daemon *d = arg;
 
 	if (d->phase == DAEMON_PHASE_RUNNING)
-		reload_all(d);
+		(void)reload_all(d, NULL, NULL);
 }
 
 static void
@@ -266,6 +267,29 @@ daemon_name_routes(const struct daemon *d, struct settings *s, struct err *err)
 }
 
 static int
+reload_for_operator(void *arg, control_tell_fn *tell, void *tell_arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase == DAEMON_PHASE_RUNNING)
+		return reload_all(d, tell, tell_arg);
+	tell(tell_arg, "the daemon is being stopped");
+	return -1;
+}
+
+static int
+open_control(struct daemon *d, struct err *err)
+{
+	struct control_hooks hooks = { .arg = d,
+		.mailbox = d->mailbox,
+		.relay = d->relay,
+		.reload = reload_for_operator };
+
+	return control_new(
+	    &d->control, d->loop, &d->settings->control, &hooks, err);
+}
+
+static int
 open_all(struct daemon *d, struct err *err)
 {
 	if (loop_new(&d->loop, err) != 0)
@@ -279,6 +303,8 @@ open_all(struct daemon *d, struct err *err)
 	if (relay_new(&d->relay, d->spool, &d->settings->relay, err) != 0)
 		return -1;
 	(void)conf_ref(d->settings);
+	if (open_control(d, err) != 0)
+		return -1;
 	return open_inlets(d, err);
 }
 
@@ -311,6 +337,7 @@ let_all_go(struct daemon *d)
 		timer_free(&d->overdue);
 	if (d->mailbox != NULL)
 		mailbox_free(&d->mailbox);
+	control_free(&d->control);
 	if (d->loop != NULL)
 		loop_free(&d->loop);
 	conf_free(&d->settings);
@@ -372,6 +399,7 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	start_threads(d);
 	d->lookout = lookout_new(d->loop, d->spool);
 	acceptor_start(&d->acceptors, d->loop, on_connection, d);
+	control_start(d->control);
 	set_phase(d, DAEMON_PHASE_RUNNING);
 	tell_ms(DAEMON_STARTED, d->began_ms);
 	notify_ready();

@@ -17,6 +17,7 @@
 #include "daemon/acceptor.h"
 #include "daemon/events.h"
 
+struct control;
 struct inlet;
 struct lookout;
 struct loop;
@@ -48,6 +49,7 @@ struct daemon {
 	struct acceptors acceptors;
 	struct spool *spool;
 	struct lookout *lookout;
+	struct control *control;
 	struct relay *relay;
 	size_t ninlets;
 	struct inlet **inlet; /* owned array */

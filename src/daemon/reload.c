@@ -19,9 +19,17 @@ on_old(void *arg)
 	conf_free(&old);
 }
 
+/* Who is told beside the log. */
+struct ear {
+	control_tell_fn *tell; /* NULL: nobody */
+	void *arg;
+};
+
 static void
-failed(const char *text)
+failed(const struct ear *ear, const char *text)
 {
+	if (ear->tell != NULL)
+		ear->tell(ear->arg, text);
 	log_text(&daemon_events[DAEMON_RELOAD_FAILED],
 	    "%s; the settings stay as they are", text);
 }
@@ -49,18 +57,18 @@ change_log(const struct daemon *d, const struct settings *s, struct err *err)
 
 /* What can fail, all of it, before anything is changed. */
 static int
-prepare(struct daemon *d, struct settings *s)
+prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 {
 	struct err err;
 
 	if (acceptor_open(&d->acceptors, s, &err) != 0) {
-		failed(err.text);
+		failed(ear, err.text);
 		return -1;
 	}
 	if (daemon_name_routes(d, s, &err) != 0 ||
 	    change_log(d, s, &err) != 0) {
 		acceptor_forget(&d->acceptors);
-		failed(err.text);
+		failed(ear, err.text);
 		return -1;
 	}
 	return 0;
@@ -96,32 +104,34 @@ tell_reloaded(const struct settings *s)
 }
 
 static void
-tell_report(const struct conf_report *r)
+tell_report(const struct conf_report *r, const struct ear *ear)
 {
 	for (size_t i = 0; i < r->nmistakes; i++)
-		failed(r->mistakes[i]);
+		failed(ear, r->mistakes[i]);
 	for (size_t i = 0; i < r->nwarnings && r->nmistakes == 0; i++)
 		log_text(&daemon_events[DAEMON_CONFIG], "%s", r->warnings[i]);
 }
 
-void
-reload_all(struct daemon *d)
+int
+reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 {
+	const struct ear ear = { tell, arg };
 	struct settings *s = NULL;
 	struct conf_report r;
 
 	notify_reloading();
 	if (conf_load(&s, d->settings->file, false, &r) != 0)
 		reload_log(d, d->settings); /* it may have been rotated */
-	tell_report(&r);
+	tell_report(&r, &ear);
 	conf_report_done(&r);
-	if (s != NULL && prepare(d, s) != 0)
+	if (s != NULL && prepare(d, s, &ear) != 0)
 		conf_free(&s);
 	if (s != NULL) {
 		use(d, s);
 		tell_reloaded(s);
 	}
 	notify_ready();
+	return s != NULL ? 0 : -1;
 }
 
 void
@@ -130,5 +140,5 @@ reload_log(const struct daemon *d, const struct settings *s)
 	struct err err;
 
 	if (change_log(d, s, &err) != 0)
-		failed(err.text);
+		failed(&(struct ear){ NULL, NULL }, err.text);
 }

@@ -11,6 +11,8 @@
 
 #include "tools/classify_tool.h"
 #include "tools/passwd.h"
+#include "tools/provider_tool.h"
+#include "tools/reload_tool.h"
 #include "tools/token_tool.h"
 
 static const struct command {
@@ -20,6 +22,8 @@ static const struct command {
 } commands[] = {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
+	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
+	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "postern/admin/control.h"
 #include "postern/base/err.h"
 #include "postern/base/log.h"
 #include "postern/inlet/inlet.h"
@@ -32,6 +33,7 @@ struct settings {
 	struct relay_settings relay;
 	struct spool_settings spool;
 	struct log_settings log;
+	struct control_settings control;
 };
 
 /* What is to be told: "FILE:LINE: KEY: what is wrong; what to write". */

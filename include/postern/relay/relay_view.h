@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/relay_view - the providers as they are now, for other threads: a copy,
+ * made in the relay's thread and handed over by mailbox.
+ */
+#ifndef RELAY_RELAY_VIEW_H
+#define RELAY_RELAY_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "postern/spool/spool.h"
+
+struct mailbox;
+struct relay;
+
+#define RELAY_VIEW_PHASES 5             /* of sessions */
+const char *relay_view_phase(size_t i); /* "connecting", ... */
+
+struct relay_view_provider {
+	char *name, *host; /* owned by the view */
+	uint16_t port;
+	/* Words.  state: ok, paused (it asked for less), quota, waiting (a
+	 * window is full, a login was refused), open, half-open, trial. */
+	const char *state, *level;
+	const char *why, *level_why; /* NULL: nothing to say */
+	uint64_t for_ms;             /* until it may be used; 0: now */
+	size_t sessions[RELAY_VIEW_PHASES];
+	size_t waiting[SPOOL_PRIORITIES];
+	size_t sending;
+	uint64_t delivered;
+	double per_minute; /* the pace that it is held to; 0: by settings */
+	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
+};
+
+struct relay_view {
+	size_t n;
+	struct relay_view_provider *providers; /* in the settings' order */
+};
+
+typedef void relay_view_fn(void *arg, const struct relay_view *view);
+
+/* fn(arg, view) in the thread of back; the view ends with the call.  It comes
+ * whatever happens: where the relay ends before, when that is freed. */
+void relay_view_ask(
+    struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/admin/control.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "postern/base/list.h"
+#include "postern/base/mem.h"
+#include "postern/io/addr.h"
+#include "postern/io/conn.h"
+#include "postern/io/listen.h"
+
+#include "admin/control_call.h"
+#include "admin/control_provider.h"
+#include "admin/control_reload.h"
+#include "admin/events.h"
+
+#define CALLERS_MAX 32    /* people and a few scripts; a request is short */
+#define SECONDS_MS 10000  /* to send the request, to read the answer */
+#define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
+
+static const struct control_request requests[] = {
+	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
+	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
+	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
+};
+
+struct control {
+	struct loop *loop;
+	struct listen *listen;
+	const struct control_hooks hooks;
+	uint32_t *groups, *admin_groups; /* owned */
+	size_t ngroups, nadmin_groups;
+	struct list calls;
+	size_t ncalls;
+};
+
+struct control_call {
+	struct list node;
+	struct control *control;
+	struct conn *conn; /* NULL: the caller went away */
+	uid_t uid;
+	enum control_role role;
+	json_t *request; /* NULL: has not come */
+};
+
+/* --- who asks ----------------------------------------------------------------
+ */
+
+static bool
+is_in(gid_t gid, const uint32_t *groups, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (groups[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+static enum control_role
+role_of_group(const struct control *c, gid_t gid)
+{
+	if (is_in(gid, c->admin_groups, c->nadmin_groups))
+		return CONTROL_ROLE_WRITE;
+	return is_in(gid, c->groups, c->ngroups) ? CONTROL_ROLE_READ
+	                                         : CONTROL_ROLE_NONE;
+}
+
+static enum control_role
+role_of_groups(const struct control *c, int fd)
+{
+	socklen_t len = GROUPS_MAX * sizeof(gid_t);
+	gid_t *gids = mem_array(GROUPS_MAX, sizeof *gids);
+	enum control_role best = CONTROL_ROLE_NONE;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len) != 0)
+		len = 0;
+	for (size_t i = 0; i < len / sizeof *gids; i++) {
+		enum control_role role = role_of_group(c, gids[i]);
+
+		if (role > best)
+			best = role;
+	}
+	free(gids);
+	return best;
+}
+
+static enum control_role
+role_of(const struct control *c, int fd, uid_t *uid)
+{
+	struct ucred who;
+	socklen_t len = sizeof who;
+	enum control_role primary, other;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+		return CONTROL_ROLE_NONE;
+	*uid = who.uid;
+	if (who.uid == 0 || who.uid == geteuid())
+		return CONTROL_ROLE_WRITE;
+	primary = role_of_group(c, who.gid);
+	other = role_of_groups(c, fd);
+	return primary > other ? primary : other;
+}
+
+/* --- an answer ---------------------------------------------------------------
+ */
+
+static void
+free_call(struct control_call *call)
+{
+	list_remove(&call->node);
+	call->control->ncalls--;
+	json_decref(call->request);
+	if (call->conn != NULL)
+		conn_close_after(&call->conn, SECONDS_MS);
+	free(call);
+}
+
+static void
+put(struct control_call *call, json_t *line) /* takes line */
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+
+	assert(text != NULL);
+	if (call->conn != NULL) {
+		conn_write(call->conn, text, strlen(text));
+		conn_write(call->conn, "\n", 1);
+	}
+	free(text);
+	json_decref(line);
+}
+
+const struct control_hooks *
+control_call_hooks(const struct control_call *call)
+{
+	return &call->control->hooks;
+}
+
+const char *
+control_call_word(const struct control_call *call, const char *name)
+{
+	return json_string_value(json_object_get(call->request, name));
+}
+
+void
+control_call_row(struct control_call *call, json_t *row)
+{
+	put(call, json_pack("{si so}", "v", CONTROL_VERSION, "row", row));
+}
+
+void
+control_call_done(struct control_call *call)
+{
+	put(call, json_pack("{si sb}", "v", CONTROL_VERSION, "done", 1));
+	free_call(call);
+}
+
+json_t *
+control_call_text(const char *text)
+{
+	json_t *j = json_string(text);
+	char *plain;
+
+	if (j != NULL)
+		return j;
+	plain = mem_str(text);
+	for (char *p = plain; *p != '\0'; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
+	j = json_string(plain);
+	free(plain);
+	return j;
+}
+
+void
+control_call_fail(struct control_call *call, int code, const char *text)
+{
+	put(call, json_pack("{si so si}", "v", CONTROL_VERSION, "error",
+	              control_call_text(text), "exit", code));
+	free_call(call);
+}
+
+/* --- a request ---------------------------------------------------------------
+ */
+
+static void
+tell_change(const struct control_call *call, const char *name)
+{
+	struct log_line l;
+
+	log_begin(&l, &admin_events[ADMIN_REQUEST], 0, 0);
+	log_cstr(&l, "request", name);
+	log_num(&l, "uid", call->uid);
+	log_end(&l);
+}
+
+static void
+run(struct control_call *call, const char *name)
+{
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+		const struct control_request *r = &requests[i];
+
+		if (strcmp(r->name, name) != 0)
+			continue;
+		if (call->role < r->least) {
+			control_call_fail(call, EX_NOPERM,
+			    "you may look but not change anything; a group of "
+			    "control.admin_groups may");
+			return;
+		}
+		if (r->least == CONTROL_ROLE_WRITE)
+			tell_change(call, name);
+		r->run(call);
+		return;
+	}
+	control_call_fail(call, EX_USAGE,
+	    "there is no such request; are postern and posternd of one "
+	    "version?");
+}
+
+static void
+take_request(struct control_call *call, struct str line)
+{
+	json_t *v;
+	const char *name;
+
+	conn_pause(call->conn);
+	conn_timeout(call->conn, 0);
+	call->request = json_loadb(line.p, line.len, 0, NULL);
+	v = json_object_get(call->request, "v");
+	name = control_call_word(call, "request");
+	if (name == NULL || !json_is_integer(v)) {
+		control_call_fail(call, EX_PROTOCOL,
+		    "a request is one line such as "
+		    "{\"v\":1,\"request\":\"provider.list\"}");
+		return;
+	}
+	if (json_integer_value(v) != CONTROL_VERSION) {
+		control_call_fail(
+		    call, EX_PROTOCOL, "this daemon speaks version 1");
+		return;
+	}
+	run(call, name);
+}
+
+static void
+on_data(struct control_call *call)
+{
+	struct str in = conn_input(call->conn);
+	const char *end = memchr(in.p, '\n', in.len);
+
+	if (end != NULL)
+		take_request(call, (struct str){ in.p, (size_t)(end - in.p) });
+	else if (in.len >= CONTROL_REQUEST_MAX)
+		control_call_fail(call, EX_PROTOCOL,
+		    "a request is one line of less than 65536 bytes");
+}
+
+static void
+on_conn(struct conn *conn, enum conn_event ev, void *arg)
+{
+	struct control_call *call = arg;
+
+	(void)conn;
+	if (ev == CONN_DATA && call->request == NULL) {
+		on_data(call);
+	} else if (ev == CONN_TIMEOUT) {
+		control_call_fail(
+		    call, EX_PROTOCOL, "no request came in 10 seconds");
+	} else if (ev == CONN_CLOSED || ev == CONN_FAILED) {
+		conn_close(&call->conn);
+		if (call->request == NULL)
+			free_call(call);
+	}
+}
+
+static void
+on_caller(void *arg, int fd, const struct addr *peer, bool full)
+{
+	struct control *c = arg;
+	struct control_call *call;
+
+	(void)peer;
+	if (full) {
+		(void)close(fd);
+		return;
+	}
+	/* A stranger is answered at once, before its request has come: it may
+	 * not keep a place. */
+	call = mem_new(sizeof *call);
+	call->control = c;
+	call->role = role_of(c, fd, &call->uid);
+	call->conn = conn_adopt(c->loop, fd,
+	    &(struct conn_settings){
+	        .input_max = CONTROL_REQUEST_MAX, .fn = on_conn, .arg = call });
+	list_push(&c->calls, &call->node);
+	conn_timeout(call->conn, SECONDS_MS);
+	if (++c->ncalls > CALLERS_MAX)
+		control_call_fail(
+		    call, EX_TEMPFAIL, "32 requests are under way; try again");
+	else if (call->role == CONTROL_ROLE_NONE)
+		control_call_fail(call, EX_NOPERM,
+		    "you may not ask; root, the daemon's user and the groups "
+		    "of "
+		    "control.groups and control.admin_groups may");
+}
+
+/* --- the socket --------------------------------------------------------------
+ */
+
+static int
+open_socket(struct control *c, const char *path, struct err *err)
+{
+	char *text = mem_printf("unix:%s", path);
+	struct addr a;
+	struct err why;
+	int rc = addr_parse(&a, text, &why);
+
+	if (rc == 0)
+		rc = listen_open(&c->listen, &a, &why);
+	if (rc == 0) /* who may do what is decided for each caller */
+		rc = listen_mode(c->listen, 0666, &why);
+	free(text);
+	return rc == 0 ? 0
+	               : err_set(err, why.kind, "control.socket: %s", why.text);
+}
+
+int
+control_new(struct control **cp, struct loop *loop,
+    const struct control_settings *s, const struct control_hooks *hooks,
+    struct err *err)
+{
+	struct control init = { .loop = loop, .hooks = *hooks };
+	struct control *c;
+
+	if (open_socket(&init, s->socket, err) != 0) {
+		if (init.listen != NULL)
+			listen_close(&init.listen);
+		return -1;
+	}
+	c = mem_dup(&init, sizeof init);
+	list_init(&c->calls);
+	c->groups = mem_dup(s->groups, s->ngroups * sizeof *s->groups);
+	c->ngroups = s->ngroups;
+	c->admin_groups =
+	    mem_dup(s->admin_groups, s->nadmin_groups * sizeof *s->groups);
+	c->nadmin_groups = s->nadmin_groups;
+	*cp = c;
+	return 0;
+}
+
+void
+control_start(struct control *c)
+{
+	listen_start(c->listen, c->loop, on_caller, c);
+}
+
+void
+control_free(struct control **cp)
+{
+	struct control *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	while (c->calls.next != &c->calls) {
+		struct control_call *call =
+		    LIST_OF(c->calls.next, struct control_call, node);
+
+		if (call->conn != NULL)
+			conn_close(&call->conn);
+		free_call(call);
+	}
+	listen_close(&c->listen);
+	free(c->groups);
+	free(c->admin_groups);
+	free(c);
+}

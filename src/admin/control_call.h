@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin/control_call - one request and its answer, which may come later: row by
+ * row, then done or fail, once, after which the call is no more.  A caller that
+ * went away meanwhile is no concern of the handler.  Main thread.
+ */
+#ifndef ADMIN_CONTROL_CALL_H
+#define ADMIN_CONTROL_CALL_H
+
+#include <jansson.h>
+
+struct control_call;
+struct control_hooks;
+
+enum control_role { CONTROL_ROLE_NONE, CONTROL_ROLE_READ, CONTROL_ROLE_WRITE };
+
+struct control_request {
+	const char *name;
+	enum control_role least;
+	void (*run)(struct control_call *call);
+};
+
+const struct control_hooks *control_call_hooks(const struct control_call *call);
+/* A string of the request, borrowed; NULL: it has none by that name. */
+const char *control_call_word(
+    const struct control_call *call, const char *name);
+void control_call_row(struct control_call *call, json_t *row); /* takes row */
+void control_call_done(struct control_call *call);
+/* code: of sysexits.h, with which the tool ends. */
+void control_call_fail(struct control_call *call, int code, const char *text);
+/* Text of any origin; what is no UTF-8 is shown as "?". */
+json_t *control_call_text(const char *text);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin/events - what the control socket logs; postern-log(7) documents each
+ * row.
+ */
+#ifndef ADMIN_EVENTS_H
+#define ADMIN_EVENTS_H
+
+#include "postern/base/log.h"
+
+enum admin_event {
+	ADMIN_REQUEST,
+};
+
+static const struct log_event admin_events[] = {
+	/* an operator changes something: request, uid */
+	[ADMIN_REQUEST] = { "control.request", LOG_LEVEL_INFO },
+};
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "postern/relay/relay_view.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "postern/base/mem.h"
+#include "postern/io/mailbox.h"
+#include "postern/relay/relay.h"
+
+#include "relay/breaker.h"
+#include "relay/level.h"
+#include "relay/provider.h"
+#include "relay/relay_core.h"
+#include "relay/verdict.h"
+
+static_assert(RELAY_VIEW_PHASES == (int)POOL_PHASES, "each is shown");
+
+const char *
+relay_view_phase(size_t i)
+{
+	return pool_word((enum pool_phase)i);
+}
+
+struct ask {
+	struct mailbox_item item;
+	struct mailbox *back;
+	relay_view_fn *fn;
+	void *arg;
+	struct relay_view view;
+};
+
+/* The first thing in its way. */
+static const char *
+state_word(struct provider *p, uint64_t now_ms)
+{
+	if (!breaker_allows(&p->health))
+		return breaker_word(&p->health);
+	if (!pause_is_over(&p->quota, now_ms))
+		return "quota";
+	if (!pause_is_over(&p->rate, now_ms))
+		return "paused";
+	if (!provider_is_usable(p, now_ms))
+		return "waiting";
+	return p->health.state == BREAKER_CLOSED ? "ok"
+	                                         : breaker_word(&p->health);
+}
+
+static void
+look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
+{
+	const struct tempo *t = &p->tempo;
+	uint64_t at_ms = provider_wake_ms(p, now_ms);
+
+	v->name = mem_str(p->set->name);
+	v->host = mem_str(p->set->host);
+	v->port = p->set->port;
+	v->state = state_word(p, now_ms);
+	if (!breaker_allows(&p->health))
+		v->why = verdict_row(p->why)->name;
+	if (!provider_is_usable(p, now_ms) && at_ms > now_ms)
+		v->for_ms = at_ms - now_ms;
+	v->level = level_word(t->level.state);
+	v->level_why = t->level.why;
+	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)
+		v->sessions[i] = p->pool.n[i];
+	for (size_t i = 0; i < SPOOL_PRIORITIES; i++)
+		v->waiting[i] = p->nwaiting_of[i];
+	v->sending = p->nsending;
+	v->delivered = p->delivered;
+	v->per_minute = t->adapt.is_on ? t->adapt.rate * 60 : 0;
+	v->conns_max = p->conns_max;
+	v->rcpts_max = p->rcpts_max;
+	v->messages_max = p->messages_max;
+}
+
+/* The asker's thread. */
+static void
+deliver_answer(struct mailbox_item *item, void *owner)
+{
+	struct ask *a = (struct ask *)item;
+
+	(void)owner;
+	a->fn(a->arg, &a->view);
+	for (size_t i = 0; i < a->view.n; i++) {
+		free(a->view.providers[i].name);
+		free(a->view.providers[i].host);
+	}
+	free(a->view.providers);
+	free(a);
+}
+
+/* The relay's. */
+static void
+deliver_ask(struct mailbox_item *item, void *owner)
+{
+	struct ask *a = (struct ask *)item;
+	struct relay *r = owner;
+	uint64_t now_ms = relay_now_ms(r);
+
+	assert(r->magic == RELAY_MAGIC);
+	a->view.n = r->nproviders;
+	a->view.providers = mem_array(r->nproviders, sizeof *a->view.providers);
+	for (size_t i = 0; i < r->nproviders; i++)
+		look(&a->view.providers[i], r->providers[i], now_ms);
+	a->item.deliver = deliver_answer;
+	mailbox_put(a->back, &a->item);
+}
+
+void
+relay_view_ask(
+    struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg)
+{
+	struct ask *a = mem_new(sizeof *a);
+
+	a->item.deliver = deliver_ask;
+	a->back = back;
+	a->fn = fn;
+	a->arg = arg;
+	mailbox_put(r->box, &a->item);
+}

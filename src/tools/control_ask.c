@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/control_ask.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "postern/admin/control.h"
+#include "postern/base/mem.h"
+#include "postern/conf/conf.h"
+
+static int
+complain(int code, const char *what, const char *why)
+{
+	(void)fprintf(stderr, "postern: %s: %s\n", what, why);
+	return code;
+}
+
+/* The socket that the configuration names; the caller frees it.  NULL: told. */
+static char *
+socket_of(const struct control_ask *a)
+{
+	struct settings *s = NULL;
+	struct conf_report r;
+	char *path = NULL;
+
+	if (a->socket != NULL)
+		return mem_str(a->socket);
+	if (conf_load(&s, a->file, false, &r) == 0)
+		path = mem_str(s->control.socket);
+	for (size_t i = 0; i < r.nmistakes; i++)
+		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
+	if (path == NULL)
+		(void)fputs(
+		    "postern: the configuration does not tell where the "
+		    "daemon is; write -s socket\n",
+		    stderr);
+	conf_report_done(&r);
+	conf_free(&s);
+	return path;
+}
+
+static int
+reach(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof to.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(to.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+		return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+/* false: that was the last line, *code is set. */
+static bool
+take_line(const json_t *line, control_ask_fn *on_row, void *arg, int *code)
+{
+	const json_t *row = json_object_get(line, "row");
+	const char *error = json_string_value(json_object_get(line, "error"));
+
+	if (row != NULL) {
+		on_row(arg, row);
+		return true;
+	}
+	if (error != NULL) {
+		*code = (int)json_integer_value(json_object_get(line, "exit"));
+		if (*code <= 0 || *code > UINT8_MAX)
+			*code = EX_PROTOCOL;
+		(void)fprintf(stderr, "postern: %s\n", error);
+	} else if (json_is_true(json_object_get(line, "done"))) {
+		*code = 0;
+	}
+	return false;
+}
+
+static int
+read_answer(FILE *f, control_ask_fn *on_row, void *arg)
+{
+	char *text = NULL;
+	size_t cap = 0;
+	bool more = true;
+	int code = -1;
+
+	while (more && getline(&text, &cap, f) > 0) {
+		json_t *line = json_loads(text, 0, NULL);
+
+		more = take_line(line, on_row, arg, &code);
+		json_decref(line);
+	}
+	free(text);
+	if (code < 0)
+		return complain(EX_PROTOCOL, "the daemon",
+		    "has ended before its answer was whole");
+	return code;
+}
+
+/* Takes fd.  A daemon that refuses has said why, and may have closed. */
+static int
+talk(int fd, const json_t *request, control_ask_fn *on_row, void *arg)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	char *line = mem_printf("%s\n", text);
+	FILE *f = fdopen(fd, "r");
+	int code = EX_OSERR;
+
+	(void)send(fd, line, strlen(line), MSG_NOSIGNAL);
+	if (f != NULL) {
+		code = read_answer(f, on_row, arg);
+		(void)fclose(f);
+	} else {
+		(void)close(fd);
+	}
+	free(text);
+	free(line);
+	return code;
+}
+
+int
+control_ask_run(const struct control_ask *a, json_t *request,
+    control_ask_fn *on_row, void *arg)
+{
+	int code = EX_CONFIG;
+	char *path;
+	int fd;
+
+	if (request == NULL)
+		return complain(EX_DATAERR, "the name", "is no UTF-8");
+	path = socket_of(a);
+	json_object_set_new(request, "v", json_integer(CONTROL_VERSION));
+	if (path != NULL) {
+		fd = reach(path);
+		code = fd < 0 ? complain(EX_UNAVAILABLE, path, strerror(errno))
+		              : talk(fd, request, on_row, arg);
+	}
+	json_decref(request);
+	free(path);
+	return fflush(stdout) == 0 ? code : EX_IOERR;
+}

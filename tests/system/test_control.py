@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control socket, and the commands that ask by it."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import pytest
+
+import harness
+import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+LIST = b'{"v":1,"request":"provider.list"}\n'
+
+
+def tool(p, *words):
+    r = subprocess.run([POSTERN, *words, "-c", str(p.conf)], capture_output=True, text=True,
+                       timeout=harness.LONG)
+    return r.returncode, r.stdout, r.stderr
+
+
+def call(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(harness.LONG)
+    s.connect(str(path))
+    return s
+
+
+def answer(s):
+    with s, s.makefile() as f:
+        return [json.loads(x) for x in f]
+
+
+def ask(path, line):
+    s = call(path)
+    s.sendall(line)
+    return answer(s)
+
+
+def test_providers_as_they_are(sink, postern):
+    s = sink()
+    p = postern(harness.provider(s.port, name="a"), harness.provider(harness.free_port(), name="b"))
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    rc, out, err = tool(p, "provider", "list")
+    assert (rc, err) == (0, "")
+    lines = out.splitlines()
+    assert [x.split()[0] for x in lines] == ["PROVIDER", "a", "b"]
+    assert all(len(x) <= 80 for x in lines)
+    p.wait_event("delivered")
+    rc, out, err = tool(p, "provider", "show", "a", "--json")
+    row = json.loads(out)
+    assert (row["state"], row["level"], row["delivered"]) == ("ok", "normal", 1)
+    assert sum(row["sessions"].values()) == 1
+    assert "delivered   1" in tool(p, "provider", "show", "a")[1]
+    rc, out, err = tool(p, "provider", "show", "c")
+    assert rc == 65 and "no such provider" in err
+    p.stop()
+    rc, out, err = tool(p, "provider", "list")
+    assert rc == 69 and "control.sock" in err
+
+
+def test_a_provider_that_is_down_says_why(postern):
+    p = postern(harness.provider(harness.free_port(), name="a", breaker={"failures": 1, "open": "1h", "open_max": "1h"}))
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("provider.down")
+    row = json.loads(tool(p, "provider", "show", "a", "--json")[1])
+    assert row["state"] == "open" and row["why"]
+    assert 0 < row["for_ms"] <= 1.2 * 3600 * 1000
+    p.stop()
+
+
+def test_reload_waits_and_tells(sink, postern):
+    a, b = sink(), sink()
+    p = postern(a.port)
+    p.settings["providers"] = [harness.provider(b.port, name="b")]
+    p.write_conf()
+    assert tool(p, "reload") == (0, "", "")
+    harness.send_raw(p.port, mails.plain())
+    b.wait_messages(1)
+    p.wait_event("control.request", request="reload", uid=os.getuid())
+    p.conf.write_text(p.conf.read_text() + 'hostnme = "x";\n')
+    r = subprocess.run([POSTERN, "reload", "-s", str(p.spool / "control.sock")], capture_output=True,
+                       text=True, timeout=harness.LONG)
+    assert r.returncode == 78 and "hostnme" in r.stderr and "stay as they are" in r.stderr
+    p.stop()
+
+
+def test_rude_callers(sink, postern):
+    p = postern(sink().port)
+    path = p.spool / "control.sock"
+    for line in (b"\n", b"hello\n", b"[1]\n", b'{"v":1}\n', b'{"request":"reload"}\n', b'{"v":1,"request":7}\n'):
+        assert "a request is one line" in ask(path, line)[0]["error"]
+    assert "version 1" in ask(path, b'{"v":2,"request":"reload"}\n')[0]["error"]
+    assert ask(path, b'{"v":1,"request":"nothing"}\n')[0]["exit"] == 64
+    assert ask(path, b'{"v":1,"request":"provider.show"}\n')[0]["exit"] == 64
+    full = LIST[:-2] + b" " * (65535 - len(LIST)) + b"}\n"
+    assert ask(path, full)[-1] == {"v": 1, "done": True}
+    assert "65536" in ask(path, b" " * 65536)[0]["error"]
+    call(path).close()
+    idle = [call(path) for _ in range(32)]
+    refused = ask(path, b"")
+    assert refused[0]["exit"] == 75
+    for s in idle:
+        s.close()
+    harness.wait_until(lambda: "done" in ask(path, LIST)[-1], what="room for a caller")
+    p.stop()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
+def test_who_may_ask(sink, postern):
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    path = home / "s"
+    p = postern(sink().port, control={"socket": str(path), "groups": ["adm"], "admin_groups": ["staff"]})
+
+    def as_group(*groups, request="provider.list"):
+        code = "import socket,sys; s=socket.socket(1); s.connect(sys.argv[1]); s.send(sys.argv[2].encode());" \
+            "f=s.makefile(); print(next(x for x in f if 'row' not in x))"
+        out = subprocess.run(["/usr/bin/python3", "-c", code, str(path), '{"v":1,"request":"%s"}\n' % request],
+                             user=65534, group=65534, extra_groups=groups, capture_output=True, text=True,
+                             timeout=harness.LONG, cwd="/").stdout
+        return json.loads(out).get("exit", 0)
+    try:
+        assert as_group() == 77
+        assert as_group("adm") == 0
+        assert as_group("adm", request="reload") == 77
+        assert as_group("adm", "staff", request="reload") == 0
+        p.stop()
+    finally:
+        shutil.rmtree(home)
