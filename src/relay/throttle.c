@@ -3,8 +3,8 @@
  * A window's log is a ring of counts, each of what started in a 2048th of the
  * window (a millisecond at least), which counts as if it had started at the end
  * of that time: a slot of a thousand recipients costs as much as one of one,
- * and a window of a million as much as one of ten.  The ring is a fifth longer
- * than the window, for the guard.
+ * and a window of a million as much as one of ten.  The ring is longer than the
+ * window by what the guard may be.
  */
 #include "relay/throttle.h"
 
@@ -23,6 +23,7 @@
 #define FEW_GUARD_MS 250  /* then this is the guard */
 #define GUARD_MIN_MS 5    /* clocks of ms, and the ways of two programs */
 #define GUARD_SHARE 5     /* at most this part of the window */
+#define FASTER_SHARE 200  /* so much of the window it may become faster by */
 #define REFRESH 64        /* replies after which the guard is made anew */
 #define SMOOTH_MIN 8      /* from so many on a quarter starts in a quarter */
 #define SMOOTH_MS 60000   /* longer windows are there to be saved up */
@@ -195,7 +196,8 @@ take_out(struct window *w, uint64_t part, struct count c)
 static void
 window_init(struct window *w, const struct rate *rate, uint64_t now_ms)
 {
-	uint64_t span = rate->period_ms + rate->period_ms / GUARD_SHARE;
+	uint64_t span = rate->period_ms + rate->period_ms / GUARD_SHARE +
+	                rate->period_ms / FASTER_SHARE;
 
 	w->rate = *rate;
 	w->width_ms = (rate->period_ms + PARTS - 1) / PARTS;
@@ -279,10 +281,14 @@ remember_due(struct window *w, uint64_t due_ms, uint64_t now_ms)
 	w->due_until_ms = now_ms + w->rate.period_ms + due_ms;
 }
 
+/* The provider may be faster from now on than it ever was. */
 static uint64_t
 guard_of(const struct throttle *t, const struct window *w)
 {
-	return w->due_ms > t->least_ms ? w->due_ms - t->least_ms : 0;
+	uint64_t faster = w->rate.period_ms / FASTER_SHARE;
+	uint64_t least = t->least_ms > faster ? t->least_ms - faster : 0;
+
+	return w->due_ms > least ? w->due_ms - least : 0;
 }
 
 /* --- slots -----------------------------------------------------------------

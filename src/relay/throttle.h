@@ -18,7 +18,12 @@
  * at s' only if the n-th before it, logged at s, has s + W + g <= s'.  So the
  * new one is counted at c' >= s' + (m - k), and the old one was at
  * c <= s + m + g - k, where k is the part of the way that comes after
- * counting: c' - c >= s' - s - g >= W.
+ * counting: c' - c >= s' - s - g >= W.  A provider may become faster than it
+ * was when m was measured: the guard is longer by m, or W / 200 where
+ * that is less.  So where m is no more than that (each window of 40 s or more,
+ * with replies after 200 ms) nothing is presumed but r >= c >= s; in a shorter
+ * one that a provider does not become faster by more from one message to the
+ * next.
  */
 #ifndef RELAY_THROTTLE_H
 #define RELAY_THROTTLE_H

@@ -28,7 +28,8 @@ struct play {
 	struct rate rates[3];
 	size_t nrates;
 	uint32_t sessions, base_ms, spread_ms; /* of a reply */
-	uint32_t outlier; /* one in so many takes ten seconds; 0: none */
+	uint64_t turns_ms; /* so long like that, so long at once; 0: always */
+	uint32_t outlier;  /* one in so many takes ten seconds; 0: none */
 	uint32_t rcpts_max;
 	uint64_t for_ms;
 	double use; /* of the first rate at least */
@@ -45,19 +46,21 @@ struct play {
 
 /* clang-format off */
 static const struct play plays[] = {
-{ "14/s, 20 ms", { MSG(14, 1000) }, 1, 8, 20, 5, 0, 1, 300000, 0.975 },
-{ "14/s, 200 ms", { MSG(14, 1000) }, 1, 12, 200, 80, 0, 1, 300000, 0.90 },
-{ "14/s, some very late", { MSG(14, 1000) }, 1, 40, 20, 5, 50, 1, 300000, 0.60 },
-{ "1/s", { MSG(1, 1000) }, 1, 4, 20, 5, 0, 1, 300000, 0.98 },
-{ "200/s, 3 ms", { MSG(200, 1000) }, 1, 16, 3, 2, 0, 1, 60000, 0.975 },
-{ "30/min", { MSG(30, 60000) }, 1, 3, 200, 40, 0, 1, 3600000, 0.99 },
-{ "1000/h", { MSG(1000, 3600000) }, 1, 10, 20, 5, 0, 1, 36000000, 0.99 },
-{ "replies last longer than the window", { MSG(14, 1000) }, 1, 64, 3000, 100, 0, 1, 120000, 0.87 },
-{ "two windows", { MSG(100, 60000), MSG(5, 1000) }, 2, 8, 20, 5, 0, 1, 1200000, 0.98 },
-{ "three", { MSG(600, 3600000), MSG(20, 60000), MSG(2, 1000) }, 3, 8, 50, 20, 0, 1, 7200000, 0.98 },
-{ "recipients", { RCPT(100, 60000) }, 1, 8, 20, 5, 0, 7, 1200000, 0.90 },
-{ "recipients, all at once", { RCPT(100, 60000) }, 1, 8, 20, 5, 0, 100, 1200000, 0.50 },
-{ "both", { RCPT(50, 10000), MSG(30, 10000) }, 2, 8, 20, 5, 0, 3, 600000, 0.80 },
+{ "14/s, 20 ms", { MSG(14, 1000) }, 1, 8, 20, 5, 0, 0, 1, 300000, 0.975 },
+{ "14/s, 200 ms", { MSG(14, 1000) }, 1, 12, 200, 80, 0, 0, 1, 300000, 0.90 },
+{ "14/s, some very late", { MSG(14, 1000) }, 1, 40, 20, 5, 0, 50, 1, 300000, 0.60 },
+{ "1/s", { MSG(1, 1000) }, 1, 4, 20, 5, 0, 0, 1, 300000, 0.975 },
+{ "200/s, 3 ms", { MSG(200, 1000) }, 1, 16, 3, 2, 0, 0, 1, 60000, 0.975 },
+{ "30/min", { MSG(30, 60000) }, 1, 3, 200, 40, 0, 0, 1, 3600000, 0.99 },
+{ "1000/h", { MSG(1000, 3600000) }, 1, 10, 20, 5, 0, 0, 1, 36000000, 0.99 },
+{ "replies last longer than the window", { MSG(14, 1000) }, 1, 64, 3000, 100, 0, 0, 1, 120000, 0.87 },
+{ "two windows", { MSG(100, 60000), MSG(5, 1000) }, 2, 8, 20, 5, 0, 0, 1, 1200000, 0.98 },
+{ "three", { MSG(600, 3600000), MSG(20, 60000), MSG(2, 1000) }, 3, 8, 50, 20, 0, 0, 1, 7200000, 0.98 },
+{ "recipients", { RCPT(100, 60000) }, 1, 8, 20, 5, 0, 0, 7, 1200000, 0.90 },
+{ "recipients, all at once", { RCPT(100, 60000) }, 1, 8, 20, 5, 0, 0, 100, 1200000, 0.50 },
+{ "both", { RCPT(50, 10000), MSG(30, 10000) }, 2, 8, 20, 5, 0, 0, 3, 600000, 0.80 },
+{ "at once, after a long time of 45 ms", { MSG(50, 10000) }, 1, 8, 45, 2, 300000, 0, 1, 3600000, 0.98 },
+{ "at once, after a long time of 9 ms", { MSG(50, 1000) }, 1, 8, 9, 1, 60000, 0, 1, 600000, 0.97 },
 };
 /* clang-format on */
 
@@ -116,10 +119,12 @@ worst(struct counted *c, size_t n, const struct rate *r)
 
 /* Counted on the way there, or when it answers, or anywhere between. */
 static uint64_t
-reply_after(const struct play *p, uint64_t *counted)
+reply_after(const struct play *p, uint64_t now, uint64_t *counted)
 {
 	uint64_t more = rnd(p->spread_ms + 1);
 
+	if (p->turns_ms > 0 && (now - START) / p->turns_ms % 2 == 1)
+		return *counted = 0;
 	if (p->outlier > 0 && rnd(p->outlier) == 0)
 		more = 10000;
 	*counted = p->base_ms / 2 + (more == 10000 ? more : rnd(more + 1));
@@ -143,7 +148,7 @@ step(const struct play *p, struct throttle *t, struct session *s, uint64_t now,
 	if (s->until_ms > 0)
 		return false;
 	s->slot = throttle_take(t, now, s->rcpts);
-	s->until_ms = now + reply_after(p, &counted);
+	s->until_ms = now + reply_after(p, now, &counted);
 	*out = (struct counted){ .at = now + counted, .rcpts = s->rcpts };
 	s->rcpts = 0;
 	return true;
