@@ -125,6 +125,15 @@ bad_login(struct provider *p, uint64_t now_ms)
 	remember_put(p, true); /* accounts get locked for too many */
 }
 
+static void
+tell_down(struct provider *p, uint64_t now_ms)
+{
+	if (p->told_down || p->retired || provider_is_usable(p, now_ms))
+		return;
+	p->told_down = p->was_down = true;
+	relay_log_provider_state(p);
+}
+
 /* The sessions that have sent a password and not heard the answer end without
  * it: the provider counts them, so we do, unless that password is known to be
  * right. */
@@ -167,6 +176,7 @@ provider_inherit(struct provider *p, struct provider *old)
 	    same_password(p->set->password, old->set->password))
 		inherit_logins(p, old);
 	remember_put(p, false);
+	tell_down(p, relay_now_ms(p->relay));
 }
 
 uint32_t
@@ -333,15 +343,6 @@ judge_failure(struct provider *p, enum verdict_class why, uint64_t now_ms)
 		trip(p, why, now_ms);
 	else if (breaker_fail(&p->health, &s, now_ms, rand_u64()))
 		opened(p, why);
-}
-
-static void
-tell_down(struct provider *p, uint64_t now_ms)
-{
-	if (p->told_down || p->retired || provider_is_usable(p, now_ms))
-		return;
-	p->told_down = p->was_down = true;
-	relay_log_provider_state(p);
 }
 
 void
