@@ -179,6 +179,7 @@ static void
 gone(struct model_message *m, struct model_delivery *d)
 {
 	d->place = MODEL_GONE;
+	d->doubted = false; /* nothing of it is left, that word neither */
 	for (uint16_t n = 0; n < m->ndeliveries; n++)
 		if (m->d[n].place != MODEL_GONE)
 			return;
