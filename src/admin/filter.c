@@ -64,20 +64,6 @@ struct field {
 static const char *const states[] = { "queued", "deferred", "held", "doubt",
 	"dead", "damaged" };
 static const char *const priorities[] = { "high", "normal", "low" };
-static const char *const holds[] = {
-	[SPOOL_HOLD_NONE] = "",
-	[SPOOL_HOLD_OPERATOR] = "operator",
-	[SPOOL_HOLD_POISON] = "poison",
-	[SPOOL_HOLD_SMTPUTF8] = "smtputf8",
-	[SPOOL_HOLD_REQUIRETLS] = "requiretls",
-	[SPOOL_HOLD_SIZE] = "size",
-	[SPOOL_HOLD_IDENTITY] = "identity",
-	[SPOOL_HOLD_8BIT] = "8bit",
-	[SPOOL_HOLD_DAMAGED] = "damaged",
-	[SPOOL_HOLD_BINARY] = "binary",
-	[SPOOL_HOLD_DELIVERBY] = "deliverby",
-	[SPOOL_HOLD_DOUBT] = "doubt",
-};
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 const char *
@@ -95,7 +81,7 @@ filter_state(const struct spool_row *row)
 const char *
 filter_cause(const struct spool_row *row)
 {
-	return (size_t)row->hold < COUNT(holds) ? holds[row->hold] : "unknown";
+	return row->hold == SPOOL_HOLD_NONE ? "" : spool_hold_word(row->hold);
 }
 
 const char *

@@ -10,6 +10,7 @@
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 #include "postern/spool/envelope.h"
+#include "postern/spool/spool.h"
 
 #include "relay/delivery.h"
 #include "relay/events.h"
@@ -119,25 +120,11 @@ relay_log_delivered_so_far(const struct delivery *d)
 void
 relay_log_parked(const struct delivery *d, enum spool_hold why)
 {
-	static const char *const word[] = {
-		[SPOOL_HOLD_NONE] = "none",
-		[SPOOL_HOLD_OPERATOR] = "operator",
-		[SPOOL_HOLD_POISON] = "poison",
-		[SPOOL_HOLD_SMTPUTF8] = "smtputf8",
-		[SPOOL_HOLD_REQUIRETLS] = "requiretls",
-		[SPOOL_HOLD_SIZE] = "size",
-		[SPOOL_HOLD_IDENTITY] = "identity",
-		[SPOOL_HOLD_8BIT] = "8bit",
-		[SPOOL_HOLD_DAMAGED] = "damaged",
-		[SPOOL_HOLD_BINARY] = "binary",
-		[SPOOL_HOLD_DELIVERBY] = "deliverby",
-		[SPOOL_HOLD_DOUBT] = "doubt",
-	};
 	bool poison = why == SPOOL_HOLD_POISON;
 	struct log_line l;
 
 	log_begin(&l, poison ? &event_poison : &event_parked, d->key.mid, 0);
-	log_cstr(&l, "reason", word[why]);
+	log_cstr(&l, "reason", spool_hold_word(why));
 	if (poison) {
 		log_cstr(&l, "provider", d->via);
 		put_reply(&l, d->reply.code, d->reply.enhanced, d->reply.text);

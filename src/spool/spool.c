@@ -519,3 +519,25 @@ spool_route(struct spool *sp, const char *name, uint32_t *id, struct err *err)
 	*id = r.id;
 	return 0;
 }
+
+const char *
+spool_hold_word(enum spool_hold hold)
+{
+	static const char *const holds[] = {
+		[SPOOL_HOLD_NONE] = "none",
+		[SPOOL_HOLD_OPERATOR] = "operator",
+		[SPOOL_HOLD_POISON] = "poison",
+		[SPOOL_HOLD_SMTPUTF8] = "smtputf8",
+		[SPOOL_HOLD_REQUIRETLS] = "requiretls",
+		[SPOOL_HOLD_SIZE] = "size",
+		[SPOOL_HOLD_IDENTITY] = "identity",
+		[SPOOL_HOLD_8BIT] = "8bit",
+		[SPOOL_HOLD_DAMAGED] = "damaged",
+		[SPOOL_HOLD_BINARY] = "binary",
+		[SPOOL_HOLD_DELIVERBY] = "deliverby",
+		[SPOOL_HOLD_DOUBT] = "doubt",
+	};
+
+	return (size_t)hold < sizeof holds / sizeof holds[0] ? holds[hold]
+	                                                     : "unknown";
+}

@@ -77,6 +77,7 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 	SPOOL_HOLD_DELIVERBY,
 	SPOOL_HOLD_DOUBT, /* it may have been delivered; an operator decides */
 };
+const char *spool_hold_word(enum spool_hold hold); /* "operator"; borrowed */
 
 struct spool_op;
 typedef void spool_op_fn(
