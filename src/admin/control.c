@@ -33,10 +33,9 @@ struct control {
 	struct loop *loop;
 	struct listen *listen;
 	const struct control_hooks hooks;
-	uint32_t *groups, *admin_groups; /* owned */
-	size_t ngroups, nadmin_groups;
+	const struct control_settings set; /* without the socket */
 	struct list calls;
-	size_t ncalls;
+	size_t ncalls; /* and those whose last words are on the way */
 };
 
 struct control_call {
@@ -51,23 +50,13 @@ struct control_call {
 /* --- who asks ----------------------------------------------------------------
  */
 
-static bool
-is_in(gid_t gid, const uint32_t *groups, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (groups[i] == gid)
-			return true;
-	}
-	return false;
-}
-
 static enum control_role
 role_of_group(const struct control *c, gid_t gid)
 {
-	if (is_in(gid, c->admin_groups, c->nadmin_groups))
+	if (c->set.has_admin_group && gid == c->set.admin_group)
 		return CONTROL_ROLE_WRITE;
-	return is_in(gid, c->groups, c->ngroups) ? CONTROL_ROLE_READ
-	                                         : CONTROL_ROLE_NONE;
+	return c->set.has_group && gid == c->set.group ? CONTROL_ROLE_READ
+	                                               : CONTROL_ROLE_NONE;
 }
 
 static enum control_role
@@ -110,13 +99,21 @@ role_of(const struct control *c, int fd, uid_t *uid)
  */
 
 static void
+on_gone(void *arg)
+{
+	((struct control *)arg)->ncalls--;
+}
+
+/* It keeps its place until the caller has read the answer, or is given up. */
+static void
 free_call(struct control_call *call)
 {
+	struct control *c = call->control;
+
 	list_remove(&call->node);
-	call->control->ncalls--;
 	json_decref(call->request);
-	if (call->conn != NULL)
-		conn_close_after(&call->conn, SECONDS_MS);
+	if (!conn_close_told(&call->conn, SECONDS_MS, on_gone, c))
+		c->ncalls--;
 	free(call);
 }
 
@@ -177,11 +174,17 @@ control_call_text(const char *text)
 	return j;
 }
 
+static json_t *
+error_line(int code, const char *text)
+{
+	return json_pack("{si so si}", "v", CONTROL_VERSION, "error",
+	    control_call_text(text), "exit", code);
+}
+
 void
 control_call_fail(struct control_call *call, int code, const char *text)
 {
-	put(call, json_pack("{si so si}", "v", CONTROL_VERSION, "error",
-	              control_call_text(text), "exit", code));
+	put(call, error_line(code, text));
 	free_call(call);
 }
 
@@ -209,8 +212,8 @@ run(struct control_call *call, const char *name)
 			continue;
 		if (call->role < r->least) {
 			control_call_fail(call, EX_NOPERM,
-			    "you may look but not change anything; a group of "
-			    "control.admin_groups may");
+			    "you may look but not change anything; members of "
+			    "control.admin_group may");
 			return;
 		}
 		if (r->least == CONTROL_ROLE_WRITE)
@@ -279,35 +282,53 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 	}
 }
 
+/* A word and gone: whoever may not come in holds no place and no descriptor.
+ * What was sent on a unix socket stays there to be read. */
+static void
+turn_away(int fd, int code, const char *why)
+{
+	json_t *line = error_line(code, why);
+	char *text = json_dumps(line, JSON_COMPACT);
+	char *all = mem_printf("%s\n", text);
+
+	(void)send(fd, all, strlen(all), MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)close(fd);
+	free(all);
+	free(text);
+	json_decref(line);
+}
+
 static void
 on_caller(void *arg, int fd, const struct addr *peer, bool full)
 {
 	struct control *c = arg;
 	struct control_call *call;
+	enum control_role role;
+	uid_t uid = (uid_t)-1;
 
 	(void)peer;
-	if (full) {
-		(void)close(fd);
+	role = role_of(c, fd, &uid);
+	if (role == CONTROL_ROLE_NONE) {
+		turn_away(fd, EX_NOPERM,
+		    "you may not ask; root, the daemon's user and the members "
+		    "of control.group and control.admin_group may");
 		return;
 	}
-	/* A stranger is answered at once, before its request has come: it may
-	 * not keep a place. */
+	if (full || c->ncalls >= CALLERS_MAX) {
+		turn_away(
+		    fd, EX_TEMPFAIL, "32 requests are under way; try again");
+		return;
+	}
+	c->ncalls++;
 	call = mem_new(sizeof *call);
 	call->control = c;
-	call->role = role_of(c, fd, &call->uid);
+	call->role = role;
+	call->uid = uid;
 	call->conn = conn_adopt(c->loop, fd,
 	    &(struct conn_settings){
 	        .input_max = CONTROL_REQUEST_MAX, .fn = on_conn, .arg = call });
 	list_push(&c->calls, &call->node);
 	conn_timeout(call->conn, SECONDS_MS);
-	if (++c->ncalls > CALLERS_MAX)
-		control_call_fail(
-		    call, EX_TEMPFAIL, "32 requests are under way; try again");
-	else if (call->role == CONTROL_ROLE_NONE)
-		control_call_fail(call, EX_NOPERM,
-		    "you may not ask; root, the daemon's user and the groups "
-		    "of "
-		    "control.groups and control.admin_groups may");
 }
 
 /* --- the socket --------------------------------------------------------------
@@ -335,7 +356,7 @@ control_new(struct control **cp, struct loop *loop,
     const struct control_settings *s, const struct control_hooks *hooks,
     struct err *err)
 {
-	struct control init = { .loop = loop, .hooks = *hooks };
+	struct control init = { .loop = loop, .hooks = *hooks, .set = *s };
 	struct control *c;
 
 	if (open_socket(&init, s->socket, err) != 0) {
@@ -345,11 +366,6 @@ control_new(struct control **cp, struct loop *loop,
 	}
 	c = mem_dup(&init, sizeof init);
 	list_init(&c->calls);
-	c->groups = mem_dup(s->groups, s->ngroups * sizeof *s->groups);
-	c->ngroups = s->ngroups;
-	c->admin_groups =
-	    mem_dup(s->admin_groups, s->nadmin_groups * sizeof *s->groups);
-	c->nadmin_groups = s->nadmin_groups;
 	*cp = c;
 	return 0;
 }
@@ -377,7 +393,5 @@ control_free(struct control **cp)
 		free_call(call);
 	}
 	listen_close(&c->listen);
-	free(c->groups);
-	free(c->admin_groups);
 	free(c);
 }

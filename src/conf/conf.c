@@ -17,6 +17,7 @@
 #include "conf/conf_check.h"
 #include "conf/conf_field.h"
 #include "conf/conf_oauth.h"
+#include "conf/conf_owner.h"
 #include "conf/conf_origin.h"
 #include "conf/conf_profile.h"
 #include "conf/conf_read.h"
@@ -363,12 +364,25 @@ finish_intake(struct settings *s)
 	}
 }
 
+/* It was there when the key was read. */
+static bool
+find_group(const char *name, uint32_t *gid)
+{
+	struct err err;
+
+	return name != NULL && conf_owner_group(name, gid, &err) == 0;
+}
+
 static void
 finish_control(struct conf_arena *a, struct conf_root *root)
 {
 	struct settings *s = &root->s;
 	char *path;
 
+	s->control.has_group =
+	    find_group(root->control_group, &s->control.group);
+	s->control.has_admin_group =
+	    find_group(root->control_admin_group, &s->control.admin_group);
 	s->control.socket = root->control_socket;
 	if (s->control.socket != NULL || s->spool.directory == NULL)
 		return;

@@ -161,6 +161,14 @@ check_destination(const struct conf_key *k, struct str s, struct err *err)
 }
 
 static int
+check_group(struct str s, struct err *err)
+{
+	uint32_t gid;
+
+	return conf_owner_group(s.p, &gid, err);
+}
+
+static int
 check_log_to(struct str s, struct err *err)
 {
 	char shown[64];
@@ -212,6 +220,8 @@ check_text(const struct conf_key *k, struct str s, struct err *err)
 		return check_destination(k, s, err);
 	case CONF_PLACE_TO_LOG:
 		return check_log_to(s, err);
+	case CONF_UNIX_GROUP:
+		return check_group(s, err);
 	default:
 		return 0;
 	}

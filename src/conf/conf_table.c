@@ -33,8 +33,8 @@ const struct conf_key conf_table[] = {
 { "token_directory", CONF_PATH, ROOT(s.relay.token_directory), .def = "\"/var/lib/postern/tokens\"" },
 { "control", CONF_GROUP, ROOT(s), .def = NULL },
 { "control.socket", CONF_PATH, ROOT(control_socket), .told = "control.sock in spool.directory", .restart = true },
-{ "control.groups", CONF_GROUPS, ROOT(s.control.groups), COUNTED(conf_root, s.control.ngroups), .told = "none", .restart = true },
-{ "control.admin_groups", CONF_GROUPS, ROOT(s.control.admin_groups), COUNTED(conf_root, s.control.nadmin_groups), .told = "none", .restart = true },
+{ "control.group", CONF_UNIX_GROUP, ROOT(control_group), .told = "none", .restart = true },
+{ "control.admin_group", CONF_UNIX_GROUP, ROOT(control_admin_group), .told = "none", .restart = true },
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
 { "profile_directories", CONF_FILES, ROOT(profile_directories), COUNTED(conf_root, nprofile_directories), .told = "/etc/postern/providers.d, then the profiles that come with Postern" },
 
@@ -329,6 +329,7 @@ conf_table_type(const struct conf_key *k)
 		[CONF_MODE] = "mode",
 		[CONF_USERS] = "array of users",
 		[CONF_GROUPS] = "array of groups",
+		[CONF_UNIX_GROUP] = "name of a group",
 		[CONF_ADDRESSES] = "array of addresses",
 		[CONF_FILES] = "array of files",
 		[CONF_DESTINATION] = "word or mail address",

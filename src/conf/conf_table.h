@@ -52,6 +52,7 @@ enum conf_type {
 	CONF_MODE,         /* uint32_t: the bits of a file's mode */
 	CONF_USERS,        /* uint32_t *: uids */
 	CONF_GROUPS,       /* uint32_t *: gids */
+	CONF_UNIX_GROUP,   /* const char *: that group is there */
 	CONF_ADDRESSES,    /* const struct addr * */
 	CONF_FILES,        /* const char **; patterns */
 	CONF_DESTINATION,  /* const char *; a word of the range or an address */
@@ -80,6 +81,7 @@ struct conf_root {
 	struct settings s;
 	const char *bounce_to, *users_file;
 	const char *control_socket; /* as written; NULL: by the spool */
+	const char *control_group, *control_admin_group;
 	const char *min_version, *ciphers, *ciphersuites; /* of tls */
 	const char **include, **profile_directories;
 	size_t ninclude, nprofile_directories;

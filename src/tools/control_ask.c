@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "postern/admin/control.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
+
+#define ANSWER_S 60 /* of silence; a reload reads files and asks for names */
 
 static int
 complain(int code, const char *what, const char *why)
@@ -45,10 +48,12 @@ socket_of(const struct control_ask *a)
 	return path;
 }
 
+/* A daemon that does not answer is told of. */
 static int
 reach(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct timeval most = { .tv_sec = ANSWER_S };
 	int fd;
 
 	if (strlen(path) >= sizeof to.sun_path) {
@@ -57,6 +62,12 @@ reach(const char *path)
 	}
 	memcpy(to.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+	}
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
 		return fd;
 	if (fd >= 0)
@@ -91,7 +102,7 @@ read_answer(FILE *f, control_ask_fn *on_row, void *arg)
 {
 	char *text = NULL;
 	size_t cap = 0;
-	bool more = true;
+	bool more = true, silent;
 	int code = -1;
 
 	while (more && getline(&text, &cap, f) > 0) {
@@ -100,10 +111,13 @@ read_answer(FILE *f, control_ask_fn *on_row, void *arg)
 		more = take_line(line, on_row, arg, &code);
 		json_decref(line);
 	}
+	silent = ferror(f) && (errno == EAGAIN || errno == EWOULDBLOCK);
 	free(text);
 	if (code < 0)
-		return complain(EX_PROTOCOL, "the daemon",
-		    "has ended before its answer was whole");
+		return silent ? complain(EX_TEMPFAIL, "the daemon",
+		                    "has said nothing for 60 seconds")
+		              : complain(EX_PROTOCOL, "the daemon",
+		                    "has ended before its answer was whole");
 	return code;
 }
 

@@ -69,6 +69,7 @@ WRONG = [
      'providers.headers.add: "X-A" is no field; write "X-Name: value"'),
     ('port = 2525;', 'port = 2525; headers = { remove = [ "X A" ]; };', 0,
      'providers.headers.remove: "X A" is no name of a field'),
+    ('providers = (', 'control = { group = "nobody at all"; }; providers = (', 0, "control.group: "),
     ("hostname", "hostnme", None, "hostname"),
     ('port = 2525', 'port = 252500', None, "port"),
     ('port = 2525', 'port = "smtp"', None, "port"),

@@ -31,13 +31,24 @@ def call(path):
 
 
 def answer(s):
+    """Up to the last line: behind it there is nothing to read."""
+    lines = []
     with s, s.makefile() as f:
-        return [json.loads(x) for x in f]
+        while not lines or "row" in lines[-1]:
+            lines.append(json.loads(f.readline()))
+    return lines
+
+
+def say(s, line):
+    try:
+        s.sendall(line)
+    except BrokenPipeError:
+        pass  # it was turned away and told why
 
 
 def ask(path, line):
     s = call(path)
-    s.sendall(line)
+    say(s, line)
     return answer(s)
 
 
@@ -107,9 +118,32 @@ def test_rude_callers(sink, postern):
     assert refused[0]["exit"] == 75
     for s in idle:
         s.close()
+    # nor do those stay who have their answer and do not go
+    harness.wait_until(lambda: "done" in ask(path, LIST)[-1], what="room for a caller")
+    for _ in range(100):
+        s = call(path)
+        say(s, LIST)
+        idle.append(s)
+    said = [s.recv(65536) for s in idle[32:]]
+    assert sum(b'"exit":75' in x for x in said) >= 68
+    assert len(os.listdir("/proc/%d/fd" % p.proc.pid)) < 100
+    for s in idle:
+        s.close()
     harness.wait_until(lambda: "done" in ask(path, LIST)[-1], what="room for a caller")
     p.stop()
     assert not path.exists()
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="needs the test clock")
+def test_callers_that_say_or_read_nothing(sink, postern):
+    p = postern(sink().port, start=False)
+    p.start(env=harness.shared_clock(20))
+    silent, done = call(p.spool / "control.sock"), call(p.spool / "control.sock")
+    done.sendall(LIST)
+    said = answer(silent)
+    assert "no request came in 10 seconds" in said[0]["error"]
+    assert answer(done)[-1] == {"v": 1, "done": True}
+    p.stop()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
@@ -117,20 +151,19 @@ def test_who_may_ask(sink, postern):
     home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
     home.chmod(0o755)
     path = home / "s"
-    p = postern(sink().port, control={"socket": str(path), "groups": ["adm"], "admin_groups": ["staff"]})
+    p = postern(sink().port, control={"socket": str(path), "group": "adm", "admin_group": "staff"})
 
-    def as_group(*groups, request="provider.list"):
-        code = "import socket,sys; s=socket.socket(1); s.connect(sys.argv[1]); s.send(sys.argv[2].encode());" \
-            "f=s.makefile(); print(next(x for x in f if 'row' not in x))"
-        out = subprocess.run(["/usr/bin/python3", "-c", code, str(path), '{"v":1,"request":"%s"}\n' % request],
-                             user=65534, group=65534, extra_groups=groups, capture_output=True, text=True,
-                             timeout=harness.LONG, cwd="/").stdout
-        return json.loads(out).get("exit", 0)
+    def as_group(*groups, words=("provider", "list")):
+        r = subprocess.run([POSTERN, *words, "-s", str(path)], user=65534, group=65534, extra_groups=groups,
+                           capture_output=True, text=True, timeout=harness.LONG, cwd="/")
+        return r.returncode, r.stderr
     try:
-        assert as_group() == 77
-        assert as_group("adm") == 0
-        assert as_group("adm", request="reload") == 77
-        assert as_group("adm", "staff", request="reload") == 0
+        rc, err = as_group()
+        assert rc == 77 and "control.group" in err
+        assert as_group("adm") == (0, "")
+        rc, err = as_group("adm", words=("reload",))
+        assert rc == 77 and "control.admin_group" in err
+        assert as_group("adm", "staff", words=("reload",)) == (0, "")
         p.stop()
     finally:
         shutil.rmtree(home)

@@ -9,6 +9,7 @@
 #ifndef ADMIN_CONTROL_H
 #define ADMIN_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,9 @@ struct relay;
 
 struct control_settings {
 	const char *socket;
-	const uint32_t *groups; /* that may look */
-	size_t ngroups;
-	const uint32_t *admin_groups; /* that may change things, too */
-	size_t nadmin_groups;
+	bool has_group, has_admin_group;
+	uint32_t group;       /* gid; its members may look ... */
+	uint32_t admin_group; /* ... and these change things, too */
 };
 
 typedef void control_tell_fn(void *arg, const char *text);
