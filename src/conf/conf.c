@@ -268,35 +268,25 @@ read_provider(struct conf_read *r, struct conf_stack *s,
 	conf_read_layer(r, e,
 	    &(struct conf_layer){ .prefix = "providers", .origins = o }, c);
 	conf_replies_read(r, s, c, o);
-	/* A secret of one's own takes the place of the other's. */
-	if (conf_read_is_set(e, "providers.password_env") &&
-	    !conf_read_is_set(e, "providers.password_file"))
-		c->password_file = NULL;
-	if (conf_read_is_set(e, "providers.password_file") &&
-	    !conf_read_is_set(e, "providers.password_env"))
-		c->password_env = NULL;
 	if (c->p.port == 0)
 		c->p.port = c->p.implicit_tls ? 465 : 587;
 }
 
 static void
-read_secret(struct conf_read *r, struct conf_entry *e, struct conf_provider *c)
+read_password(
+    struct conf_read *r, struct conf_entry *e, struct conf_provider *c)
 {
-	const char *path = c->password_file != NULL ? "providers.password_file"
-	                                            : "providers.password_env";
-	struct err err;
-	int rc = 0;
+	const struct conf_secret_key keys[] = {
+		{ "providers.password_file", SECRET_SOURCE_FILE,
+		    &c->password_file },
+		{ "providers.password_env", SECRET_SOURCE_ENV,
+		    &c->password_env },
+		{ "providers.password_credential", SECRET_SOURCE_CREDENTIAL,
+		    &c->password_credential },
+	};
+	const struct conf_secret s = { keys, sizeof keys / sizeof keys[0] };
 
-	if (c->password_file != NULL && c->password_env != NULL)
-		rc = err_set(&err, ERR_CONFIG,
-		    "stands beside password_env; keep one of them");
-	else if (c->password_file != NULL)
-		rc = conf_secret_file(&c->p.password, c->password_file, &err);
-	else if (c->password_env != NULL)
-		rc = conf_secret_env(&c->p.password, c->password_env, &err);
-	if (rc != 0)
-		conf_note_mistake(
-		    &r->notes, conf_read_place(e, path), path, "%s", err.text);
+	conf_secret_read(r, e, &s, &c->p.password, &c->p.password_source);
 }
 
 static void
@@ -314,7 +304,7 @@ build_providers(struct conf_read *r, struct generation *g)
 		struct conf_stack s = { .own = e, .like = chain };
 
 		read_provider(r, &s, &c[i], &g->origins[i]);
-		read_secret(r, e, &c[i]);
+		read_password(r, e, &c[i]);
 		conf_oauth_read(r, e, &c[i]);
 		g->providers[i] = c[i].p;
 		names[i] = c[i].p.name;

@@ -236,7 +236,7 @@ check_login(struct conf_read *r, const struct conf_entry *e,
     const struct conf_provider *c)
 {
 	const struct relay_provider *p = &c->p;
-	bool secret = c->password_file != NULL || c->password_env != NULL ||
+	bool secret = p->password_source.kind != SECRET_SOURCE_NONE ||
 	              p->oauth.client_id != NULL || c->key_file != NULL;
 	struct conf_place at = conf_read_place(e, "providers.user");
 

@@ -8,6 +8,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
+#include "postern/base/secret_source.h"
 #include "postern/io/http_client.h"
 #include "postern/relay/jwt.h"
 #include "postern/relay/token_store.h"
@@ -39,7 +40,7 @@ conf_oauth_done(struct oauth_settings *s)
 static int
 slurp(char *text, size_t *n, const char *path, struct err *err)
 {
-	int fd = conf_secret_open(path, err);
+	int fd = secret_source_open(path, err);
 	ssize_t got;
 
 	if (fd < 0)
@@ -97,22 +98,25 @@ static void
 read_secrets(
     struct conf_read *r, const struct conf_entry *e, struct conf_provider *c)
 {
+	const struct conf_secret_key keys[] = {
+		{ "providers.oauth.client_secret_file", SECRET_SOURCE_FILE,
+		    &c->client_secret_file },
+		{ "providers.oauth.client_secret_env", SECRET_SOURCE_ENV,
+		    &c->client_secret_env },
+		{ "providers.oauth.client_secret_credential",
+		    SECRET_SOURCE_CREDENTIAL, &c->client_secret_credential },
+	};
+	const struct conf_secret secret = { keys,
+		sizeof keys / sizeof keys[0] };
 	struct oauth_settings *s = &c->p.oauth;
+	struct secret_source source = { .kind = SECRET_SOURCE_NONE };
 	struct err err;
 
-	if (c->client_secret_file != NULL && c->client_secret_env != NULL)
-		mistake(r, e, "providers.oauth.client_secret_file",
-		    "stands beside client_secret_env; keep one of them");
-	else if (c->client_secret_file != NULL &&
-	         conf_secret_file(
-	             &s->client_secret, c->client_secret_file, &err) != 0)
-		mistake(r, e, "providers.oauth.client_secret_file", err.text);
-	else if (c->client_secret_env != NULL &&
-	         conf_secret_env(
-	             &s->client_secret, c->client_secret_env, &err) != 0)
-		mistake(r, e, "providers.oauth.client_secret_env", err.text);
+	conf_secret_read(r, e, &secret, &s->client_secret, &source);
+	c->has_client_secret = source.kind != SECRET_SOURCE_NONE;
 	if (c->refresh_token_file != NULL &&
-	    conf_secret_file(&s->seed, c->refresh_token_file, &err) != 0)
+	    secret_source_read(&s->seed,
+	        &SECRET_SOURCE(FILE, c->refresh_token_file), &err) != 0)
 		mistake(r, e, "providers.oauth.refresh_token_file", err.text);
 	if (c->key_file != NULL)
 		read_key(r, e, c);
@@ -128,8 +132,7 @@ grant_of(const struct conf_provider *c)
 		return c->p.oauth.grant;
 	if (c->key_file != NULL)
 		return OAUTH_JWT_BEARER;
-	if (c->refresh_token_file == NULL &&
-	    (c->client_secret_file != NULL || c->client_secret_env != NULL))
+	if (c->refresh_token_file == NULL && c->has_client_secret)
 		return OAUTH_CLIENT_CREDENTIALS;
 	return OAUTH_REFRESH_TOKEN;
 }
@@ -202,8 +205,7 @@ check_grant(struct conf_read *r, const struct conf_entry *e,
 	if (!jwt && s->client_id == NULL)
 		mistake(r, e, "providers.oauth.client_id",
 		    "is missing; write client_id = \"...\";");
-	if (s->grant == OAUTH_CLIENT_CREDENTIALS && s->client_secret == NULL &&
-	    c->client_secret_file == NULL && c->client_secret_env == NULL)
+	if (s->grant == OAUTH_CLIENT_CREDENTIALS && !c->has_client_secret)
 		mistake(r, e, "providers.oauth.client_secret_file",
 		    "is missing; write client_secret_file = \"/etc/postern/"
 		    "FILE\";");
@@ -235,11 +237,11 @@ conf_oauth_read(
 		s->token_url = NULL;
 		return;
 	}
-	if (c->password_file != NULL || c->password_env != NULL)
+	if (c->p.password_source.kind != SECRET_SOURCE_NONE)
 		mistake(r, e, "providers.oauth",
 		    "stands beside a password; keep one of them");
-	s->grant = grant_of(c);
 	read_secrets(r, e, c);
+	s->grant = grant_of(c);
 	check_grant(r, e, c);
 	check_urls(r, e, s);
 	check_place(r, e);

@@ -1,133 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/conf_secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "conf/conf_read.h"
 
-#include "postern/base/mem.h"
-
-static int
-keep(struct secret **s, const char *p, size_t n, struct err *err)
+/* One of the entry's own takes the place of another entry's. */
+static void
+drop_others(const struct conf_entry *e, const struct conf_secret *s)
 {
-	if (n > 0 && p[n - 1] == '\n')
-		n--;
-	if (n > 0 && p[n - 1] == '\r')
-		n--;
-	if (n == 0)
-		return err_set(
-		    err, ERR_CONFIG, "is empty; write the password there");
-	if (memchr(p, '\0', n) != NULL || memchr(p, '\n', n) != NULL ||
-	    memchr(p, '\r', n) != NULL)
-		return err_set(err, ERR_CONFIG,
-		    "has more than one line; write the password alone there");
-	*s = secret_new(p, n);
-	return 0;
+	bool any = false;
+
+	for (size_t i = 0; i < s->nkeys; i++)
+		any |= conf_read_is_set(e, s->keys[i].path);
+	for (size_t i = 0; any && i < s->nkeys; i++) {
+		if (!conf_read_is_set(e, s->keys[i].path))
+			*s->keys[i].at = NULL;
+	}
 }
 
-static int
-check_mode(int fd, const char *path, struct err *err)
+void
+conf_secret_read(struct conf_read *r, const struct conf_entry *e,
+    const struct conf_secret *s, struct secret **out,
+    struct secret_source *source)
 {
-	struct stat st;
+	const struct conf_secret_key *found = NULL;
+	struct err err = { 0 };
 
-	if (fstat(fd, &st) != 0)
-		return err_sys(err, "%s cannot be looked at", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_CONFIG,
-		    "%s is no regular file; write the name of one", path);
-	if ((st.st_mode & S_IRWXO) != 0)
-		return err_set(err, ERR_CONFIG,
-		    "others can read or change %s; run: chmod o-rwx %s", path,
-		    path);
-	return 0;
-}
+	drop_others(e, s);
+	for (size_t i = 0; i < s->nkeys; i++) {
+		const struct conf_secret_key *k = &s->keys[i];
 
-/* It is read with the rights that the daemon will have, by posternd -t, too. */
-static int
-unreadable(const char *path, struct err *err)
-{
-	int why = errno;
-	const struct group *group = getgrgid(getegid());
-
-	if (why == EACCES)
-		return err_set(err, ERR_CONFIG,
-		    "%s cannot be read (%s); run: chgrp %s %s; chmod 0640 %s",
-		    path, strerror(why),
-		    group != NULL ? group->gr_name : "GROUP", path, path);
-	return err_set(err, ERR_CONFIG,
-	    "%s cannot be read (%s); write the name of a file that only the "
-	    "daemon's group can read (chmod 0640)",
-	    path, strerror(why));
-}
-
-int
-conf_secret_open(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0)
-		return unreadable(path, err);
-	if (check_mode(fd, path, err) == 0)
-		return fd;
-	(void)close(fd);
-	return -1;
-}
-
-int
-conf_secret_file(struct secret **s, const char *path, struct err *err)
-{
-	int fd = conf_secret_open(path, err);
-	char text[CONF_SECRET_MAX + 1];
-	ssize_t n;
-	int rc;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, sizeof text);
-	if (n < 0)
-		rc = err_sys(err, "%s cannot be read", path);
-	else if ((size_t)n == sizeof text)
-		rc = err_set(err, ERR_CONFIG,
-		    "%s is larger than %d bytes; write the password alone "
-		    "there",
-		    path, CONF_SECRET_MAX);
-	else if ((rc = keep(s, text, (size_t)n, err)) != 0)
-		(void)err_wrap(err, "%s", path);
-	mem_wipe(text, sizeof text);
-	(void)close(fd);
-	return rc;
-}
-
-int
-conf_secret_look(const char *path, struct err *err)
-{
-	int fd = conf_secret_open(path, err);
-
-	if (fd < 0)
-		return -1;
-	(void)close(fd);
-	return 0;
-}
-
-int
-conf_secret_env(struct secret **s, const char *name, struct err *err)
-{
-	const char *value = getenv(name);
-
-	if (value == NULL)
-		return err_set(err, ERR_CONFIG,
-		    "the environment has no %s; set it where posternd is "
-		    "started",
-		    name);
-	if (strlen(value) > CONF_SECRET_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%s is longer than %d bytes; set it to the password alone",
-		    name, CONF_SECRET_MAX);
-	if (keep(s, value, strlen(value), err) != 0)
-		return err_wrap(err, "%s", name);
-	return 0;
+		if (*k->at == NULL)
+			continue;
+		if (found != NULL) {
+			conf_note_mistake(&r->notes,
+			    conf_read_place(e, k->path), k->path,
+			    "stands beside %s; keep one of them", found->path);
+			return;
+		}
+		found = k;
+		*source = (struct secret_source){ k->kind, *k->at };
+	}
+	if (found != NULL && secret_source_read(out, source, &err) != 0)
+		conf_note_mistake(&r->notes, conf_read_place(e, found->path),
+		    found->path, "%s", err.text);
 }

@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conf/conf_secret - a password from a file that others cannot read, or from
- * the environment.
+ * conf/conf_secret - a secret that one of several keys says the place of.
  */
 #ifndef CONF_CONF_SECRET_H
 #define CONF_CONF_SECRET_H
 
-#include "postern/base/err.h"
-#include "postern/base/secret.h"
+#include <stddef.h>
 
-#define CONF_SECRET_MAX 4096 /* bytes */
+#include "postern/base/secret_source.h"
 
-/* Opens a regular file that others cannot read.  The descriptor, or -1: "what
- * is wrong; what to write or run". */
-MUST_CHECK int conf_secret_open(const char *path, struct err *err);
+struct conf_entry;
+struct conf_read;
 
-/* One line end at its end is not part of it.  -1: "what is wrong; what to
- * write or run". */
-MUST_CHECK int conf_secret_file(
-    struct secret **s, const char *path, struct err *err);
-/* Can it be read, and by nobody else?  -1 like above. */
-MUST_CHECK int conf_secret_look(const char *path, struct err *err);
-MUST_CHECK int conf_secret_env(
-    struct secret **s, const char *name, struct err *err);
+struct conf_secret_key {
+	const char *path; /* of the key */
+	enum secret_source_kind kind;
+	const char **at; /* what is written there; NULL: nothing */
+};
+
+struct conf_secret {
+	const struct conf_secret_key *keys;
+	size_t nkeys;
+};
+
+/* What the entry itself says goes before what it is like.  The secret is read
+ * into *out; where none is written *out and *source stay untouched.  More than
+ * one, and one that cannot be read, are mistakes. */
+void conf_secret_read(struct conf_read *r, const struct conf_entry *e,
+    const struct conf_secret *s, struct secret **out,
+    struct secret_source *source);
 
 #endif

@@ -109,8 +109,11 @@ struct conf_certificate {
 
 struct conf_provider {
 	struct relay_provider p;
-	const char *like, *password_file, *password_env;
-	const char *client_secret_file, *client_secret_env; /* of oauth */
+	const char *like, *password_file, *password_env, *password_credential;
+	/* of oauth */
+	const char *client_secret_file, *client_secret_env;
+	const char *client_secret_credential;
+	bool has_client_secret; /* one of them is written */
 	const char *refresh_token_file, *key_file;
 	const char *profile, *region, *quota_page;
 	bool is_blamed; /* what is missing was told of the profile */

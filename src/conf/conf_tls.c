@@ -7,10 +7,11 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/base/secret.h"
+#include "postern/base/secret_source.h"
 #include "postern/io/addr.h"
 
 #include "conf/conf_read.h"
-#include "conf/conf_secret.h"
 
 /* A context and what is its own. */
 struct conf_tls_made {
@@ -52,7 +53,7 @@ check_certificate(struct conf_read *r, const struct conf_entry *e,
 	int64_t from, until;
 	struct err err;
 
-	if (conf_secret_look(c->key, &err) != 0) {
+	if (secret_source_look(c->key, &err) != 0) {
 		conf_note_mistake(
 		    &r->notes, conf_read_place(e, path), path, "%s", err.text);
 		return;

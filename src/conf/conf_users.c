@@ -7,10 +7,11 @@
 #include <stdlib.h>
 
 #include "postern/base/mem.h"
+#include "postern/base/secret.h"
+#include "postern/base/secret_source.h"
 #include "postern/inlet/users.h"
 
 #include "conf/conf_read.h"
-#include "conf/conf_secret.h"
 
 #define TOLD_MAX 20 /* mistakes; a file of another kind has one a line */
 
@@ -92,7 +93,7 @@ conf_users_load(struct conf_read *r, const char *path)
 	struct err err;
 	char *text = NULL;
 	size_t len = 0;
-	int fd = conf_secret_open(path, &err);
+	int fd = secret_source_open(path, &err);
 
 	if (fd < 0 || read_all(fd, path, &text, &len, &err) != 0) {
 		conf_note_mistake(&r->notes,

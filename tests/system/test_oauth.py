@@ -439,6 +439,9 @@ MISTAKES = [
     (dict(grant="refresh_token", key_file="/nonexistent", token_url="https://x/t"), "client_id: is missing"),
     (dict(client_id="c", token_url="https://x/t", refresh_token_file="/nonexistent"), "cannot be read"),
     (dict(client_id="c", token_url="https://x/t", ca_file="/nonexistent"), "certificates in PEM"),
+    (dict(client_id="c", token_url="https://x/t", client_secret_credential="../c"), "no name of a credential"),
+    (dict(client_id="c", token_url="https://x/t", client_secret_env="HOME", client_secret_credential="c"),
+     "client_secret_credential: stands beside providers.oauth.client_secret_env; keep one of them"),
 ]
 
 
