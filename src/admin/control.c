@@ -25,6 +25,8 @@
 
 static const struct control_request requests[] = {
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
+	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
+	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 };
@@ -141,6 +143,24 @@ const char *
 control_call_word(const struct control_call *call, const char *name)
 {
 	return json_string_value(json_object_get(call->request, name));
+}
+
+bool
+control_call_number(
+    const struct control_call *call, const char *name, uint64_t *n)
+{
+	json_t *j = json_object_get(call->request, name);
+
+	if (!json_is_integer(j) || json_integer_value(j) < 0)
+		return false;
+	*n = (uint64_t)json_integer_value(j);
+	return true;
+}
+
+uint32_t
+control_call_uid(const struct control_call *call)
+{
+	return call->uid;
 }
 
 void

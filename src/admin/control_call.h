@@ -7,6 +7,9 @@
 #ifndef ADMIN_CONTROL_CALL_H
 #define ADMIN_CONTROL_CALL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <jansson.h>
 
 struct control_call;
@@ -24,6 +27,10 @@ const struct control_hooks *control_call_hooks(const struct control_call *call);
 /* A string of the request, borrowed; NULL: it has none by that name. */
 const char *control_call_word(
     const struct control_call *call, const char *name);
+/* false: it has no number by that name, or one below 0. */
+bool control_call_number(
+    const struct control_call *call, const char *name, uint64_t *n);
+uint32_t control_call_uid(const struct control_call *call);    /* who asks */
 void control_call_row(struct control_call *call, json_t *row); /* takes row */
 void control_call_done(struct control_call *call);
 /* code: of sysexits.h, with which the tool ends. */

@@ -5,10 +5,13 @@
 #include <sysexits.h>
 
 #include "postern/admin/control.h"
+#include "postern/relay/relay_order.h"
 #include "postern/relay/relay_view.h"
 
 #include "admin/control_call.h"
 #include "admin/filter.h"
+
+#define NO_PROVIDER "there is no such provider"
 
 static json_t *
 sessions(const struct relay_view_provider *p)
@@ -40,17 +43,35 @@ learned(const struct relay_view_provider *p)
 	    (json_int_t)p->messages_max);
 }
 
+/* NULL, and so not there: it is not. */
+static json_t *
+paused(const struct relay_view_provider *p)
+{
+	return p->paused_since_ms != 0
+	           ? json_pack("{sI sI}", "uid", (json_int_t)p->paused_uid,
+	                 "since_ms", (json_int_t)p->paused_since_ms)
+	           : NULL;
+}
+
+/* Not there: nobody knows when it ends. */
+static json_t *
+for_ms(const struct relay_view_provider *p)
+{
+	return p->for_ms != UINT64_MAX ? json_integer((json_int_t)p->for_ms)
+	                               : NULL;
+}
+
 static json_t *
 row_of(const struct relay_view_provider *p)
 {
-	return json_pack("{so so si ss ss* sI ss ss* so so sI sI sf so}",
+	return json_pack("{so so si ss ss* so* so* ss ss* so so sI sI sf so}",
 	    "name", control_call_text(p->name), "host",
 	    control_call_text(p->host), "port", (int)p->port, "state", p->state,
-	    "why", p->why, "for_ms", (json_int_t)p->for_ms, "level", p->level,
-	    "level_why", p->level_why, "sessions", sessions(p), "waiting",
-	    waiting(p), "sending", (json_int_t)p->sending, "delivered",
-	    (json_int_t)p->delivered, "per_minute", p->per_minute, "learned",
-	    learned(p));
+	    "why", p->why, "for_ms", for_ms(p), "paused", paused(p), "level",
+	    p->level, "level_why", p->level_why, "sessions", sessions(p),
+	    "waiting", waiting(p), "sending", (json_int_t)p->sending,
+	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
+	    "learned", learned(p));
 }
 
 static void
@@ -73,7 +94,7 @@ on_show(void *arg, const struct relay_view *view)
 		control_call_done(arg);
 		return;
 	}
-	control_call_fail(arg, EX_DATAERR, "there is no such provider");
+	control_call_fail(arg, EX_DATAERR, NO_PROVIDER);
 }
 
 void
@@ -84,13 +105,63 @@ control_provider_list(struct control_call *call)
 	relay_view_ask(h->relay, h->mailbox, on_list, call);
 }
 
+/* NULL: it was refused. */
+static const char *
+name_of(struct control_call *call)
+{
+	const char *name = control_call_word(call, "name");
+
+	if (name == NULL)
+		control_call_fail(call, EX_USAGE, "\"name\" is missing");
+	return name;
+}
+
 void
 control_provider_show(struct control_call *call)
 {
 	const struct control_hooks *h = control_call_hooks(call);
 
-	if (control_call_word(call, "name") == NULL)
-		control_call_fail(call, EX_USAGE, "\"name\" is missing");
-	else
+	if (name_of(call) != NULL)
 		relay_view_ask(h->relay, h->mailbox, on_show, call);
+}
+
+static void
+on_order(void *arg, bool is_known)
+{
+	if (is_known)
+		control_call_done(arg);
+	else
+		control_call_fail(arg, EX_DATAERR, NO_PROVIDER);
+}
+
+static void
+order(struct control_call *call, enum relay_order_kind kind, uint64_t length)
+{
+	const struct control_hooks *h = control_call_hooks(call);
+	struct relay_order o = { .kind = kind,
+		.provider = name_of(call),
+		.for_ms = length,
+		.uid = control_call_uid(call) };
+
+	if (o.provider != NULL)
+		relay_order_give(h->relay, h->mailbox, &o, on_order, call);
+}
+
+void
+control_provider_pause(struct control_call *call)
+{
+	uint64_t length = 0;
+
+	if (control_call_number(call, "for_ms", &length) &&
+	    (length == 0 || length > RELAY_ORDER_FOR_MAX_MS))
+		control_call_fail(call, EX_USAGE,
+		    "a pause has an end within 3650 days, or none");
+	else
+		order(call, RELAY_ORDER_PAUSE, length);
+}
+
+void
+control_provider_resume(struct control_call *call)
+{
+	order(call, RELAY_ORDER_RESUME, 0);
 }

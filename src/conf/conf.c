@@ -502,6 +502,12 @@ conf_size(const char *text, uint64_t *bytes, struct err *err)
 	return conf_value_size(str_of(text), bytes, err);
 }
 
+int
+conf_duration(const char *text, uint64_t *ms, struct err *err)
+{
+	return conf_value_duration(str_of(text), ms, err);
+}
+
 /* What no key says: the port that goes with how TLS begins. */
 static const char *
 default_of(const struct conf_key *k, const struct relay_provider *p)

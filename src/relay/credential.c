@@ -38,6 +38,13 @@ credential_wake_ms(const struct provider *p)
 }
 
 void
+credential_renew(struct provider *p)
+{
+	if (p->account)
+		tokens_renew(p->account);
+}
+
+void
 credential_forget(struct provider *p, const void *arg)
 {
 	if (p->account)

@@ -27,6 +27,8 @@ enum credential_state credential_get(
     struct provider *p, struct credential *c, void (*fn)(void *arg), void *arg);
 /* Before that there is none; 0: it is to be tried. */
 uint64_t credential_wake_ms(const struct provider *p);
+/* Whatever was in the way of a token may be gone. */
+void credential_renew(struct provider *p);
 void credential_forget(struct provider *p, const void *arg);
 /* The provider refused it.  true: another one is worth a try. */
 bool credential_refused(struct provider *p, const struct credential *c);

@@ -53,6 +53,10 @@ static const struct log_event event_provider_down =
 	{ "provider.down", LOG_LEVEL_WARN };
 static const struct log_event event_provider_up =
 	{ "provider.up", LOG_LEVEL_INFO };
+static const struct log_event event_provider_paused =
+	{ "provider.paused", LOG_LEVEL_INFO };
+static const struct log_event event_provider_resumed =
+	{ "provider.resumed", LOG_LEVEL_INFO };
 static const struct log_event event_provider_level =
 	{ "provider.level", LOG_LEVEL_INFO };
 static const struct log_event event_token_fetched =

@@ -278,6 +278,8 @@ pool_ripe(const struct relay_session *s)
 {
 	uint64_t max = provider_messages(s->provider);
 
+	if (!halt_is_over(&s->provider->halt, relay_now_ms(s->relay)))
+		return "paused";
 	if (max > 0 && s->started >= max)
 		return "messages";
 	max = s->provider->set->max_age_ms;
@@ -388,6 +390,13 @@ pool_abort_connecting(struct provider *p)
 		if (!s->is_probe)
 			relay_session_abort(s, "given-up");
 	}
+}
+
+void
+pool_halt(struct provider *p)
+{
+	end_all(p, POOL_CONNECTING, "paused");
+	end_all(p, POOL_IDLE, "paused");
 }
 
 void

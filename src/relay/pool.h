@@ -64,6 +64,8 @@ void pool_leave(struct relay_session *s);        /* it is no more */
 size_t pool_logging_in(const struct pool *pool); /* AUTH is unanswered */
 /* Ends those that are not in a transaction; the others end after theirs. */
 void pool_retire(struct provider *p);
+/* Ends those that are in no transaction; the others end after theirs. */
+void pool_halt(struct provider *p);
 void pool_quit_idle(struct provider *p, const char *why);
 /* Ends those that have not logged in yet, but for the probe. */
 void pool_abort_connecting(struct provider *p);

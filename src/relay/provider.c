@@ -137,17 +137,19 @@ tell_down(struct provider *p, uint64_t now_ms)
 /* The sessions that have sent a password and not heard the answer end without
  * it: the provider counts them, so we do, unless that password is known to be
  * right. */
+void
+provider_logins_cut(struct provider *p, size_t n)
+{
+	while (!p->login_is_good && n-- > 0)
+		bad_login(p, relay_now_ms(p->relay));
+}
+
 static void
 inherit_logins(struct provider *p, const struct provider *old)
 {
-	size_t unheard = pool_logging_in(&old->pool);
-
 	memcpy(p->bad_login_ms, old->bad_login_ms, sizeof p->bad_login_ms);
 	p->login_is_good = old->login_is_good;
-	if (p->login_is_good)
-		return;
-	while (unheard-- > 0)
-		bad_login(p, relay_now_ms(p->relay));
+	provider_logins_cut(p, pool_logging_in(&old->pool));
 }
 
 /* A reload is the operator's word that it may be tried again, so what was in
@@ -155,6 +157,7 @@ inherit_logins(struct provider *p, const struct provider *old)
 void
 provider_inherit(struct provider *p, struct provider *old)
 {
+	halt_inherit(p, old);
 	if (!same(p->set->host, old->set->host) ||
 	    p->set->port != old->set->port)
 		return;
@@ -207,8 +210,8 @@ oldest_login(const struct provider *p)
 static bool
 may_be_asked(const struct provider *p, uint64_t now_ms)
 {
-	return !p->retired && credential_wake_ms(p) == 0 &&
-	       pause_is_over(&p->rate, now_ms) &&
+	return !p->retired && halt_is_over(&p->halt, now_ms) &&
+	       credential_wake_ms(p) == 0 && pause_is_over(&p->rate, now_ms) &&
 	       pause_is_over(&p->quota, now_ms) &&
 	       (!p->set->user || provider_logins(p, now_ms) > 0);
 }
@@ -250,6 +253,8 @@ provider_wake_ms(const struct provider *p, uint64_t now_ms)
 		return UINT64_MAX;
 	if (p->health.state == BREAKER_OPEN)
 		at = p->health.until_ms;
+	if (p->halt.until_ms > at)
+		at = p->halt.until_ms;
 	if (p->rate.until_ms > at)
 		at = p->rate.until_ms;
 	if (p->quota.until_ms > at)

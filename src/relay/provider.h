@@ -16,6 +16,7 @@
 
 #include "relay/breaker.h"
 #include "relay/flow.h"
+#include "relay/halt.h"
 #include "relay/pause.h"
 #include "relay/pool.h"
 #include "relay/shares.h"
@@ -50,6 +51,7 @@ struct provider {
 	uint64_t tripped_ms;    /* when that was */
 	uint64_t probe_ms;      /* when the last probe began */
 	struct pause rate, quota;
+	struct halt halt; /* the operator's */
 	struct pool pool;
 	struct stall stall;
 	struct flow flow;
@@ -105,7 +107,7 @@ bool provider_is_usable(struct provider *p, uint64_t now_ms);
  * back. */
 bool provider_wants_probe(struct provider *p, uint64_t now_ms);
 void provider_probed(struct provider *p); /* it is */
-/* When it may be usable again; UINT64_MAX: it is retired. */
+/* When it may be usable again; UINT64_MAX: not by itself. */
 uint64_t provider_wake_ms(const struct provider *p, uint64_t now_ms);
 /* A verdict's effect on it.  on_session: messages this session had ended. */
 void provider_judge(struct provider *p, const struct verdict *v,
@@ -123,6 +125,8 @@ void provider_took(struct provider *p, uint64_t us);
 uint64_t provider_txn_us(const struct provider *p);
 uint32_t provider_conns(struct provider *p, uint64_t now_ms);
 uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
+/* So many were cut off before they were answered. */
+void provider_logins_cut(struct provider *p, size_t n);
 /* It takes no more recipients at once than these. */
 void provider_learn_rcpts(struct provider *p, uint32_t max);
 uint32_t provider_rcpts(struct provider *p); /* 0: no bound */

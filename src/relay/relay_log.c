@@ -314,6 +314,32 @@ relay_log_provider_state(const struct provider *p)
 }
 
 void
+relay_log_provider_paused(const struct provider *p)
+{
+	const struct halt *h = &p->halt;
+	struct log_line l;
+
+	log_begin(&l, &event_provider_paused, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_num(&l, "uid", h->uid);
+	if (h->until_ms != UINT64_MAX)
+		log_num(&l, "for_ms",
+		    (int64_t)(h->until_ms - relay_now_ms(p->relay)));
+	log_end(&l);
+}
+
+void
+relay_log_provider_resumed(const struct provider *p, uint32_t uid)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_resumed, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_num(&l, "uid", uid);
+	log_end(&l);
+}
+
+void
 relay_log_provider_level(const struct provider *p, enum level_state was)
 {
 	const struct tempo *t = &p->tempo;

@@ -41,6 +41,9 @@ void relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o);
 /* It cannot be used any more, or again. */
 void relay_log_provider_state(const struct provider *p);
+/* An operator has paused it; resumed it, who. */
+void relay_log_provider_paused(const struct provider *p);
+void relay_log_provider_resumed(const struct provider *p, uint32_t uid);
 /* Its level is another one than it was. */
 void relay_log_provider_level(const struct provider *p, enum level_state was);
 

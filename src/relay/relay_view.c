@@ -34,12 +34,14 @@ struct ask {
 static const char *
 state_word(struct provider *p, uint64_t now_ms)
 {
+	if (!halt_is_over(&p->halt, now_ms))
+		return "paused";
 	if (!breaker_allows(&p->health))
 		return breaker_word(&p->health);
 	if (!pause_is_over(&p->quota, now_ms))
 		return "quota";
 	if (!pause_is_over(&p->rate, now_ms))
-		return "paused";
+		return "throttled";
 	if (!provider_is_usable(p, now_ms))
 		return "waiting";
 	return p->health.state == BREAKER_CLOSED ? "ok"
@@ -59,7 +61,11 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	if (!breaker_allows(&p->health))
 		v->why = verdict_row(p->why)->name;
 	if (!provider_is_usable(p, now_ms) && at_ms > now_ms)
-		v->for_ms = at_ms - now_ms;
+		v->for_ms = at_ms < UINT64_MAX ? at_ms - now_ms : at_ms;
+	if (!halt_is_over(&p->halt, now_ms)) {
+		v->paused_uid = p->halt.uid;
+		v->paused_since_ms = p->halt.since_ms;
+	}
 	v->level = level_word(t->level.state);
 	v->level_why = t->level.why;
 	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)

@@ -4,7 +4,8 @@
  * account's settings (too little to tell a password by), the class of the last
  * opening, then numbers of 8 bytes, the highest byte first.  Times are the wall
  * clock's there and the monotonic clock's in struct provider; a wall clock that
- * was set makes no opening longer than it was to be.
+ * was set makes no opening longer than it was to be.  An operator's pause,
+ * unlike the rest, holds for any account.
  */
 #include "relay/remember.h"
 
@@ -21,7 +22,7 @@
 #include "relay/relay_core.h"
 #include "relay/verdict.h"
 
-#define VERSION 1
+#define VERSION 2
 #define CLASS_MAX 16
 
 enum number {
@@ -34,6 +35,9 @@ enum number {
 	LOGIN_LAST = LOGIN + PROVIDER_BAD_LOGINS - 1,
 	SLOW,
 	SLOW_LAST = SLOW + STALL_KINDS - 1,
+	HALT_UNTIL, /* as in struct halt */
+	HALT_SINCE,
+	HALT_UID,
 	NUMBERS
 };
 
@@ -112,6 +116,11 @@ remember_put(const struct provider *p, bool now)
 		put_number(&r, LOGIN + i, to_wall(p, p->bad_login_ms[i]));
 	for (int i = 0; i < STALL_KINDS; i++)
 		put_number(&r, SLOW + i, p->stall.slow_x8[i]);
+	put_number(&r, HALT_UNTIL,
+	    p->halt.until_ms != UINT64_MAX ? to_wall(p, p->halt.until_ms)
+	                                   : UINT64_MAX);
+	put_number(&r, HALT_SINCE, (uint64_t)p->halt.since_ms);
+	put_number(&r, HALT_UID, p->halt.uid);
 	(now ? spool_health_keep : spool_health_put)(
 	    p->relay->spool, p->set->name, &r, sizeof r);
 }
@@ -179,6 +188,24 @@ left_ms(const struct record *r, enum verdict_class why)
 	return until > wall_now ? until - wall_now : 0;
 }
 
+static void
+recall_halt(struct provider *p, const struct record *r)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+	uint64_t wall_now = (uint64_t)clock_wall_ms();
+	uint64_t until = get_number(r, HALT_UNTIL);
+	uint64_t since = get_number(r, HALT_SINCE);
+	struct halt h = { .uid = (uint32_t)get_number(r, HALT_UID),
+		.since_ms = (int64_t)since };
+
+	if (until == UINT64_MAX)
+		h.until_ms = until;
+	else if (until > wall_now && until > since)
+		h.until_ms =
+		    now_ms + until - (wall_now > since ? wall_now : since);
+	halt_recall(p, &h);
+}
+
 void
 remember_get(struct provider *p)
 {
@@ -191,6 +218,7 @@ remember_get(struct provider *p)
 	        0 ||
 	    n != sizeof r || r.version != VERSION)
 		return;
+	recall_halt(p, &r);
 	account(p, mine);
 	if (memcmp(mine, r.account, sizeof mine) != 0)
 		return;

@@ -424,8 +424,8 @@ tokens_accepted(struct token_account *a, uint64_t serial)
 /* --- life -------------------------------------------------------------------
  */
 
-/* A reload: whatever was in the way may be gone, and somebody may have logged
- * in.  What is only here is not read over. */
+/* Whatever was in the way may be gone, and somebody may have logged in.  What
+ * is only here is not read over. */
 static void
 begin_anew(struct token_account *a)
 {
@@ -435,6 +435,14 @@ begin_anew(struct token_account *a)
 		a->loaded = false;
 	else
 		take_seed(a);
+}
+
+void
+tokens_renew(struct token_account *a)
+{
+	if (!a->state.asking)
+		begin_anew(a);
+	timer_set(a->timer, 0);
 }
 
 static struct token_account *

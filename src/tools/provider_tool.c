@@ -8,12 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
+
+#include "postern/conf/conf.h"
 
 #include "tools/control_ask.h"
 
-enum { OPT_JSON = 256 };
+enum { OPT_JSON = 256, OPT_FOR };
 
 static const struct option options[] = {
+	{ "for", required_argument, NULL, OPT_FOR },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
@@ -51,22 +55,35 @@ print_json(void *arg, const json_t *row)
 	(void)putchar('\n');
 }
 
+/* Whole seconds; "-": it has no end. */
+static void
+write_wait(const json_t *row, char out[32])
+{
+	if (json_object_get(row, "for_ms") == NULL)
+		(void)snprintf(out, 32, "-");
+	else
+		(void)snprintf(out, 32, "%" PRId64 "s",
+		    (number(row, "for_ms") + 999) / 1000);
+}
+
 /* 80 columns; a longer name moves the rest of its line. */
 static void
 print_line(void *arg, const json_t *row)
 {
 	bool *is_first = arg;
+	char wait[32];
 
 	if (*is_first)
 		(void)printf("%-20s %-9s %-11s %6s %8s %8s %10s\n", "PROVIDER",
 		    "STATE", "LEVEL", "FOR", "SESSIONS", "WAITING",
 		    "DELIVERED");
 	*is_first = false;
-	(void)printf("%-20s %-9s %-11s %5" PRId64 "s %8" PRId64 " %8" PRId64
-	             " %10" PRId64 "\n",
-	    word(row, "name"), word(row, "state"), word(row, "level"),
-	    (number(row, "for_ms") + 999) / 1000, sum(row, "sessions"),
-	    sum(row, "waiting"), number(row, "delivered"));
+	write_wait(row, wait);
+	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64
+	             "\n",
+	    word(row, "name"), word(row, "state"), word(row, "level"), wait,
+	    sum(row, "sessions"), sum(row, "waiting"),
+	    number(row, "delivered"));
 }
 
 static void
@@ -88,6 +105,22 @@ print_state(const char *label, const char *state, const char *why)
 	    *why ? ")" : "");
 }
 
+/* An operator's pause. */
+static void
+print_pause(const json_t *of)
+{
+	time_t at = (time_t)(number(of, "since_ms") / 1000);
+	char text[32] = "";
+	struct tm tm;
+
+	if (of == NULL)
+		return;
+	if (gmtime_r(&at, &tm) != NULL)
+		(void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)printf("%-11s by uid %" PRId64 " at %s\n", "paused",
+	    number(of, "uid"), text);
+}
+
 static void
 print_page(void *arg, const json_t *row)
 {
@@ -97,6 +130,7 @@ print_page(void *arg, const json_t *row)
 	(void)printf("%-11s %s\n%-11s %s:%" PRId64 "\n", "provider",
 	    word(row, "name"), "host", word(row, "host"), number(row, "port"));
 	print_state("state", word(row, "state"), word(row, "why"));
+	print_pause(json_object_get(row, "paused"));
 	if (number(row, "for_ms") > 0)
 		(void)printf("%-11s %" PRId64 " s\n", "usable in",
 		    (number(row, "for_ms") + 999) / 1000);
@@ -117,32 +151,89 @@ usage(void)
 	return EX_USAGE;
 }
 
+/* -1: told. */
+static int
+take_length(json_t *ask, const char *text)
+{
+	struct err err;
+	uint64_t ms = 0;
+
+	if (conf_duration(text, &ms, &err) != 0) {
+		(void)fprintf(stderr, "postern: --for: %s\n", err.text);
+		return -1;
+	}
+	json_object_set_new(ask, "for_ms", json_integer((json_int_t)ms));
+	return 0;
+}
+
+struct options {
+	struct control_ask ask;
+	bool is_json;
+	const char *length; /* of a pause; NULL: without an end */
+};
+
+static int
+list(const struct options *o)
+{
+	bool is_first = true;
+
+	return control_ask_run(&o->ask,
+	    json_pack("{ss}", "request", "provider.list"),
+	    o->is_json ? print_json : print_line, &is_first);
+}
+
+static const struct verb {
+	const char *word, *request;
+} verbs[] = {
+	{ "show", "provider.show" },
+	{ "pause", "provider.pause" },
+	{ "resume", "provider.resume" },
+};
+
+static int
+act(const struct options *o, const char *word, const char *name)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+		json_t *ask;
+
+		if (strcmp(verbs[i].word, word) != 0)
+			continue;
+		ask = json_pack(
+		    "{ss ss}", "request", verbs[i].request, "name", name);
+		if (o->length != NULL && ask != NULL &&
+		    take_length(ask, o->length) != 0) {
+			json_decref(ask);
+			return EX_USAGE;
+		}
+		return control_ask_run(
+		    &o->ask, ask, o->is_json ? print_json : print_page, NULL);
+	}
+	return usage();
+}
+
 int
 provider_tool_run(int argc, char **argv)
 {
-	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
-	bool is_json = false, is_first = true;
-	int c, words;
+	struct options o = { .ask.file = SYSCONFDIR "/postern/postern.conf" };
+	const char *word;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
 		if (c == 'c')
-			a.file = optarg;
+			o.ask.file = optarg;
 		else if (c == 's')
-			a.socket = optarg;
+			o.ask.socket = optarg;
 		else if (c == OPT_JSON)
-			is_json = true;
+			o.is_json = true;
+		else if (c == OPT_FOR)
+			o.length = optarg;
 		else
 			return usage();
 	}
-	words = argc - optind;
-	if (words == 1 && strcmp(argv[optind], "list") == 0)
-		return control_ask_run(&a,
-		    json_pack("{ss}", "request", "provider.list"),
-		    is_json ? print_json : print_line, &is_first);
-	if (words == 2 && strcmp(argv[optind], "show") == 0)
-		return control_ask_run(&a,
-		    json_pack("{ss ss}", "request", "provider.show", "name",
-		        argv[optind + 1]),
-		    is_json ? print_json : print_page, NULL);
-	return usage();
+	word = optind < argc ? argv[optind] : "";
+	if (o.length != NULL && strcmp(word, "pause") != 0)
+		return usage();
+	if (argc - optind == 1 && strcmp(word, "list") == 0)
+		return list(&o);
+	return argc - optind == 2 ? act(&o, word, argv[optind + 1]) : usage();
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tools/provider_tool - postern provider: the providers as the running daemon
- * sees them.
+ * sees them, and what an operator wants of them.
  */
 #ifndef TOOLS_PROVIDER_TOOL_H
 #define TOOLS_PROVIDER_TOOL_H
 
 #define PROVIDER_TOOL_USAGE                                                    \
-	"postern provider list | show [-c file] [-s socket] [--json] [name]\n"
+	"postern provider list [-c file] [-s socket] [--json]\n"               \
+	"       postern provider show [-c file] [-s socket] [--json] name\n"   \
+	"       postern provider pause [-c file] [-s socket] [--for time] "    \
+	"name\n"                                                               \
+	"       postern provider resume [-c file] [-s socket] name\n"
 
 int provider_tool_run(int argc, char **argv);
 

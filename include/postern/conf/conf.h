@@ -63,6 +63,8 @@ void conf_needs_restart(const struct settings *old, const struct settings *new,
 
 /* A size as the file has it.  -1: "what is wrong; what to write". */
 MUST_CHECK int conf_size(const char *text, uint64_t *bytes, struct err *err);
+/* A time of at most 3650 days, the same way. */
+MUST_CHECK int conf_duration(const char *text, uint64_t *ms, struct err *err);
 
 /* What a provider has, as one key says it. */
 struct conf_value {

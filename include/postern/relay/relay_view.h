@@ -20,11 +20,14 @@ const char *relay_view_phase(size_t i); /* "connecting", ... */
 struct relay_view_provider {
 	char *name, *host; /* owned by the view */
 	uint16_t port;
-	/* Words.  state: ok, paused (it asked for less), quota, waiting (a
-	 * window is full, a login was refused), open, half-open, trial. */
+	/* Words.  state: ok, paused (by an operator), throttled (it asked for
+	 * less), quota, waiting (a window is full, a login was refused), open,
+	 * half-open. */
 	const char *state, *level;
 	const char *why, *level_why; /* NULL: nothing to say */
-	uint64_t for_ms;             /* until it may be used; 0: now */
+	uint64_t for_ms; /* until it may be used; 0: now; UINT64_MAX: no end */
+	uint32_t paused_uid;     /* whose pause it is */
+	int64_t paused_since_ms; /* wall clock; 0: there is none */
 	size_t sessions[RELAY_VIEW_PHASES];
 	size_t waiting[SPOOL_PRIORITIES];
 	size_t sending;
