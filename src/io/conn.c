@@ -14,6 +14,7 @@
 #include "postern/base/mem.h"
 
 #include "io/conn_priv.h"
+#include "io/tls_peer.h"
 
 #define INPUT_MAX_DEFAULT ((size_t)64 * 1024)
 #define INPUT_MAX_LEAST ((size_t)4 * 1024)
@@ -180,9 +181,8 @@ conn_destroy(struct conn *c)
 	buf_clear(&c->out);
 	loop_buf_put(c->loop, &c->in);
 	loop_buf_put(c->loop, &c->out);
-	free(c->name);
+	tls_peer_free(&c->peer);
 	free(c->err);
-	c->name = NULL;
 	c->err = NULL;
 	loop_discard(c->loop, c);
 	if (gone)

@@ -64,7 +64,7 @@ struct conn {
 
 	struct tls_context *tls; /* a reference, NULL in clear */
 	struct ssl_st *ssl;      /* owned */
-	char *name;              /* owned: SNI and verification; NULL: server */
+	struct tls_peer *peer;   /* owned: the server; NULL: we are it */
 
 	void (*gone)(void *arg); /* lingering: who wants to know its end */
 	void *gone_arg;

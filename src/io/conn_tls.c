@@ -22,7 +22,7 @@ start_tls(struct conn *c, struct tls_context *t, const char *name)
 	    &c->in); /* sent before the handshake: nobody vouches for it */
 	loop_buf_put(c->loop, &c->in);
 	c->tls = tls_ref(t);
-	c->name = name ? mem_str(name) : NULL;
+	c->peer = name ? tls_peer_new(name) : NULL;
 	c->clear_left = c->out.len;
 	c->phase = CONN_PHASE_HANDSHAKE;
 	c->read_off = c->show = false;
@@ -63,7 +63,7 @@ what_now(struct conn *c, int rc, int own, bool *other)
 		conn_fail(c, own == SSL_ERROR_WANT_READ ? "read" : "write", e);
 		return CONN_IO_ERROR;
 	}
-	tls_explain(c->ssl, c->name, text);
+	tls_explain(c->tls, c->ssl, c->peer, text);
 	conn_fail_tls(c, text);
 	return CONN_IO_ERROR;
 }
@@ -146,10 +146,10 @@ conn_tls_handshake(struct conn *c)
 	int rc;
 
 	/* A client's bytes wait with the kernel, which calls again. */
-	if (c->name == NULL && !loop_has_time(c->loop))
+	if (c->peer == NULL && !loop_has_time(c->loop))
 		return;
 	if (!c->ssl) {
-		c->ssl = tls_attach(c->tls, c->fd, c->name);
+		c->ssl = tls_attach(c->tls, c->fd, c->peer);
 		if (!c->ssl) {
 			refuse_name(c);
 			return;

@@ -88,20 +88,20 @@ static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_context *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const char *name = SSL_get_app_data(ssl);
+	const struct tls_peer *peer = SSL_get_app_data(ssl);
 	struct session *s;
 
-	if (!name)
+	if (!peer)
 		return 0;
 	pthread_mutex_lock(&t->lock);
-	s = find_session(t, name);
+	s = find_session(t, peer->name);
 	if (s)
 		free_session(t, s);
 	else if (t->sessions_n == SESSIONS_MAX)
 		free_session(
 		    t, LIST_OF(t->sessions.next, struct session, node));
 	s = mem_new(sizeof *s);
-	s->name = mem_str(name);
+	s->name = mem_str(peer->name);
 	s->session = session;
 	list_push(&t->sessions, &s->node);
 	t->sessions_n++;
@@ -143,6 +143,33 @@ set_ca(SSL_CTX *ctx, const char *file, struct err *err)
 	return 0;
 }
 
+/* Whom to believe. */
+static int
+set_verify(
+    struct tls_context *t, const struct tls_client_settings *s, struct err *err)
+{
+	t->verify = s->verify == TLS_VERIFY_FULL;
+	if (!t->verify)
+		return 0;
+	tls_peer_verify(t);
+	t->npins = s->npins;
+	if (t->npins == 0)
+		return set_ca(t->ctx, s->ca_file, err);
+	t->pins = mem_dup(s->pins, s->npins * sizeof *s->pins);
+	return 0;
+}
+
+static int
+set_ciphers(SSL_CTX *ctx, const struct tls_client_settings *s, struct err *err)
+{
+	if (s->ciphers && SSL_CTX_set_cipher_list(ctx, s->ciphers) != 1)
+		return tls_fail(err, "ciphers", s->ciphers);
+	if (s->ciphersuites &&
+	    SSL_CTX_set_ciphersuites(ctx, s->ciphersuites) != 1)
+		return tls_fail(err, "ciphersuites", s->ciphersuites);
+	return 0;
+}
+
 int
 tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
     struct err *err)
@@ -150,14 +177,12 @@ tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
 	struct tls_context *t = tls_make(TLS_client_method());
 
 	t->is_client = true;
-	t->verify = s->verify == TLS_VERIFY_FULL;
-	SSL_CTX_set_verify(
-	    t->ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_session_cache_mode(
 	    t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);
 	if (tls_floor(t->ctx, s->min_version, err) < 0 ||
-	    (t->verify && set_ca(t->ctx, s->ca_file, err) < 0)) {
+	    set_verify(t, s, err) < 0 || set_ciphers(t->ctx, s, err) < 0 ||
+	    (s->own.certificate && tls_server_use(t->ctx, &s->own, err) < 0)) {
 		tls_free(&t);
 		return -1;
 	}
@@ -185,6 +210,7 @@ tls_free(struct tls_context **context)
 		free_session(
 		    t, LIST_OF(t->sessions.next, struct session, node));
 	SSL_CTX_free(t->ctx);
+	free(t->pins);
 	tls_server_done(t);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -236,23 +262,23 @@ set_peer(struct tls_context *t, SSL *ssl, const char *name)
 }
 
 struct ssl_st *
-tls_attach(struct tls_context *t, int fd, const char *name)
+tls_attach(struct tls_context *t, int fd, struct tls_peer *peer)
 {
 	SSL *ssl = SSL_new(t->ctx);
 
 	if (!ssl || SSL_set_fd(ssl, fd) != 1)
 		abort(); /* out of memory */
-	assert(t->is_client == (name != NULL));
-	if (!name) {
+	assert(t->is_client == (peer != NULL));
+	if (!peer) {
 		SSL_set_accept_state(ssl);
 		return ssl;
 	}
 	SSL_set_connect_state(ssl);
-	if (!set_peer(t, ssl, name)) {
+	if (!set_peer(t, ssl, peer->name)) {
 		SSL_free(ssl);
 		return NULL;
 	}
-	SSL_set_app_data(ssl, (void *)(uintptr_t)name);
+	SSL_set_app_data(ssl, peer);
 	return ssl;
 }
 
@@ -266,18 +292,21 @@ is_foreign(int reason)
 }
 
 void
-tls_explain(const struct ssl_st *ssl, const char *name, char out[TLS_TEXT])
+tls_explain(const struct tls_context *t, const struct ssl_st *ssl,
+    const struct tls_peer *peer, char out[TLS_TEXT])
 {
 	unsigned long e = ERR_peek_error();
+	int reason = e ? ERR_GET_REASON(e) : 0;
 	long verify = SSL_get_verify_result(ssl);
 	const char *why = e ? ERR_reason_error_string(e) : NULL;
 
-	if (e && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
-	    verify != X509_V_OK)
-		snprintf(out, TLS_TEXT, "certificate of %.100s: %s",
-		    name ? name : "the client",
+	if (peer && tls_peer_explain(t, peer, reason, out))
+		;
+	else if (!peer && reason == SSL_R_CERTIFICATE_VERIFY_FAILED &&
+	         verify != X509_V_OK)
+		snprintf(out, TLS_TEXT, "certificate of the client: %s",
 		    X509_verify_cert_error_string(verify));
-	else if (e && name == NULL && is_foreign(ERR_GET_REASON(e)))
+	else if (!peer && is_foreign(reason))
 		snprintf(out, TLS_TEXT, "TLS: what came is no TLS");
 	else
 		snprintf(

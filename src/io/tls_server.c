@@ -130,6 +130,18 @@ pair_try(
 	return rc;
 }
 
+int
+tls_server_use(SSL_CTX *ctx, const struct tls_certificate *c, struct err *err)
+{
+	struct tls_pair p = { 0 };
+	int rc = pair_read(&p, c, err);
+
+	if (rc == 0 && !pair_use(ctx, &p))
+		rc = tls_fail(err, "certificate", c->certificate);
+	pair_done(&p);
+	return rc;
+}
+
 static bool
 has_name(const struct tls_pair *p, const char *name, size_t n)
 {

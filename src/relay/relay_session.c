@@ -673,14 +673,20 @@ feed(struct relay_session *s)
 static void
 on_timeout(struct relay_session *s)
 {
-	static const char *const text = "no reply in time";
+	const char *text = "no reply in time";
 
-	if (!s->client)
+	if (!s->client) {
 		dial_failed(s, OUTCOME_TIMED_OUT, "connecting took too long");
-	else if (s->phase == POOL_IDLE)
+		return;
+	}
+	if (s->phase == POOL_IDLE) {
 		relay_session_quit(s, "idle");
-	else
-		smtp_client_fail(s->client, OUTCOME_TIMED_OUT, text);
+		return;
+	}
+	if (smtp_client_awaits(s->client, NULL) == OUTCOME_TLS)
+		text = "the TLS handshake took too long; compare port and "
+		       "tls_mode with the provider's documents";
+	smtp_client_fail(s->client, OUTCOME_TIMED_OUT, text);
 }
 
 static void

@@ -130,7 +130,9 @@ go_on(struct smtp_client *c)
 	if (c->tls == SMTP_TLS_STARTTLS && !c->secure) {
 		if (!(c->caps.set & SMTP_CAP_STARTTLS)) {
 			unable(c, OUTCOME_STARTTLS,
-			    "the server does not offer STARTTLS");
+			    "the server does not offer STARTTLS; nothing is "
+			    "sent in clear: something between may hide it, "
+			    "compare port and tls_mode");
 			return;
 		}
 		smtp_client_put(c, STR("STARTTLS\r\n"));

@@ -353,7 +353,8 @@ is_injected(struct smtp_client *c, size_t left)
 	if (c->phase != CLIENT_TLS || left == 0)
 		return false;
 	smtp_client_lose_text(c, OUTCOME_TLS, OUTCOME_NONSENSE,
-	    "response injection: bytes in clear before the TLS handshake");
+	    "response injection: bytes in clear before the TLS handshake; "
+	    "somebody between may have put them there");
 	return true;
 }
 

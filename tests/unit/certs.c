@@ -89,8 +89,8 @@ read_issuer(const struct cert *c, X509 **x, EVP_PKEY **key)
 
 /* What make() is told besides names and file. */
 struct wanted {
-	EVP_PKEY *key; /* freed */
-	int days;
+	EVP_PKEY *key;  /* freed */
+	int days, from; /* days from now */
 	const struct cert *issuer;
 };
 
@@ -107,7 +107,7 @@ make(
 	RAND_bytes((unsigned char *)&serial, sizeof serial);
 	ASN1_INTEGER_set_int64(X509_get_serialNumber(x), serial & INT32_MAX);
 	X509_set_version(x, 2);
-	X509_gmtime_adj(X509_getm_notBefore(x), -86400L * 10);
+	X509_gmtime_adj(X509_getm_notBefore(x), 86400L * w->from + 60);
 	X509_gmtime_adj(X509_getm_notAfter(x), 86400L * days);
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
 	    (const unsigned char *)file, -1, -1, 0);
@@ -132,7 +132,7 @@ void
 certs_make(struct cert *c, const char *file, const char *names, int days,
     const struct cert *issuer)
 {
-	struct wanted w = { EVP_EC_gen("P-256"), days, issuer };
+	struct wanted w = { EVP_EC_gen("P-256"), days, -10, issuer };
 
 	make(c, file, names, &w);
 }
@@ -141,7 +141,16 @@ void
 certs_make_rsa(
     struct cert *c, const char *file, const char *names, unsigned bits)
 {
-	struct wanted w = { EVP_RSA_gen(bits), 100, NULL };
+	struct wanted w = { EVP_RSA_gen(bits), 100, -10, NULL };
+
+	make(c, file, names, &w);
+}
+
+void
+certs_make_early(struct cert *c, const char *file, const char *names, int from,
+    const struct cert *issuer)
+{
+	struct wanted w = { EVP_EC_gen("P-256"), from + 100, from, issuer };
 
 	make(c, file, names, &w);
 }

@@ -14,6 +14,9 @@ struct cert {
  * issuer NULL: signed by itself, and a CA. */
 void certs_make(struct cert *c, const char *file, const char *names, int days,
     const struct cert *issuer);
+/* One that is good in so many days only. */
+void certs_make_early(struct cert *c, const char *file, const char *names,
+    int from, const struct cert *issuer);
 /* The same with an RSA key of so many bits; else it is ECDSA's P-256. */
 void certs_make_rsa(
     struct cert *c, const char *file, const char *names, unsigned bits);

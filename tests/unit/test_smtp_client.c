@@ -24,6 +24,9 @@
 		s, sizeof(s) - 1                                               \
 	}
 #define USER .user = "joe", .password = TEXT("secret")
+#define NO_TLS                                                                 \
+	"the server does not offer STARTTLS; nothing is sent in clear: "       \
+	"something between may hide it, compare port and tls_mode\n"
 #define HI "S 220 mx\nC EHLO me\n"
 
 #define READY HI "S 250 mx\nE ready\n"
@@ -120,23 +123,23 @@ static const struct world_scene tls[] = {
 	{ .why = "bytes in the same read as its reply",
 	    .script = HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\n"
 	                 "S 250-evil\nE lost tls nonsense response injection:"
-	                 " bytes in clear before the TLS handshake\n",
+	                 " bytes in clear before the TLS handshake; somebody"
+	                 " between may have put them there\n",
 	    .settings = { TLS },
 	    .whole_only = true },
 	{ .why = "bytes after it, before the handshake is done",
 	    .script =
 	        HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\n"
 	           "E secure\ns 2\nE lost tls nonsense response injection:"
-	           " bytes in clear before the TLS handshake\n",
+	           " bytes in clear before the TLS handshake; somebody"
+	           " between may have put them there\n",
 	    .settings = { TLS } },
 	{ .why = "STARTTLS is not offered",
-	    .script = HI "S 250 mx\nC QUIT\nE lost starttls local the server"
-	                 " does not offer STARTTLS\n",
+	    .script = HI "S 250 mx\nC QUIT\nE lost starttls local " NO_TLS,
 	    .settings = { TLS } },
 	{ .why = "nor after HELO",
 	    .script = HI "S 500 what\nC HELO me\nS 250 mx\nC QUIT\nE lost"
-	                 " starttls local the server does not offer"
-	                 " STARTTLS\n",
+	                 " starttls local " NO_TLS,
 	    .settings = { TLS } },
 	{ .why = "it is refused",
 	    .script = HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\n"
@@ -159,7 +162,8 @@ static const struct world_scene tls[] = {
 	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
 	{ .why = "a banner in clear where TLS is due",
 	    .script = "s 2\nE lost tls nonsense response injection: bytes in"
-	              " clear before the TLS handshake\n",
+	              " clear before the TLS handshake; somebody between may"
+	              " have put them there\n",
 	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
 };
 

@@ -19,16 +19,26 @@ enum tls_verify {
 	TLS_VERIFY_FULL, /* chain and name (RFC 6125) */
 };
 
-struct tls_client_settings {
-	enum tls_verify verify;
-	const char *ca_file;     /* NULL: the system's store */
-	const char *min_version; /* "1.2" or "1.3"; NULL: 1.2 */
-};
+#define TLS_PIN_LEN 32 /* SHA-256 of a public key */
 
 struct tls_certificate {
 	const char *certificate, *key; /* PEM files, the chain in the first */
 };
 #define TLS_CERTIFICATES_MAX 64
+
+struct tls_client_settings {
+	enum tls_verify verify;
+	const char *ca_file; /* NULL: the system's store */
+	/* With FULL, in place of chain and name: the server's key is one of
+	 * these. */
+	const unsigned char (*pins)[TLS_PIN_LEN];
+	size_t npins;
+	const char *min_version;  /* "1.2" or "1.3"; NULL: 1.2 */
+	const char *ciphers;      /* of TLS 1.2; NULL: OpenSSL's */
+	const char *ciphersuites; /* of TLS 1.3; NULL: OpenSSL's */
+	/* Shown to a server that asks for one; certificate NULL: none is. */
+	struct tls_certificate own;
+};
 
 struct tls_server_settings {
 	/* The first is shown to who asks for no name, or for one that none of
@@ -51,6 +61,10 @@ MUST_CHECK int tls_server_new(struct tls_context **t,
     const struct tls_server_settings *s, struct err *err);
 struct tls_context *tls_ref(struct tls_context *t);
 void tls_free(struct tls_context **t); /* drops one reference */
+
+/* A pin is the SHA-256 of a public key (its SubjectPublicKeyInfo):
+ * 44 characters.  0; -1 it is none. */
+MUST_CHECK int tls_pin_parse(unsigned char pin[TLS_PIN_LEN], const char *text);
 
 /* What tls_server_new() would say of one certificate alone; 0: it is good from
  * *from until *until (seconds since 1970). */
