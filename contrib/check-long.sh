@@ -8,5 +8,9 @@ POSTERN_ROUNDS=50 POSTERN_CUTS=300 POSTERN_LONG=1
 export POSTERN_ROUNDS POSTERN_CUTS POSTERN_LONG
 step power-cuts-300 in_build plain make check-powercut
 step system-50-kills in_build plain make check-system
+# hours, by a clock that is not the machine's
+if step build-clock build clock --enable-test-clock; then
+	step system-clock in_build clock make check-system PYTESTFLAGS="-m clock"
+fi
 unset POSTERN_ROUNDS POSTERN_CUTS POSTERN_LONG
 step distcheck in_build plain make distcheck

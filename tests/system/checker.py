@@ -93,6 +93,16 @@ def assert_never_over(rows, *rates, at="dot"):
         assert w.most <= w.allowed, "%s: %d in the window that ends at %s us" % (rate, w.most, w.at_us)
 
 
+def spent(rows, rate, since_us=0, at="dot"):
+    """How much of a rate is used from then on, where something waits all the
+    time: at best each follows one window after the one it had to wait for, which
+    is that many before it."""
+    count, of, period = parse_rate(rate)
+    units = [us for us, n in counted(rows, of, at) for _ in range(n)]
+    waits = [b - a for a, b in zip(units, units[count:]) if b >= since_us]
+    return period * len(waits) / sum(waits) if waits else 0
+
+
 def reply_spread_us(rows):
     """From MAIL to the count, the spread between the fastest and the slowest
     hundredth: what a relay can see of a provider's unsteadiness."""

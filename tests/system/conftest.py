@@ -10,6 +10,16 @@ import pytest
 import harness
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "clock: hours, by a clock that runs faster (--enable-test-clock)")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("clock") and not harness.TEST_CLOCK:
+            item.add_marker(pytest.mark.skip(reason="built without the test clock"))
+
+
 @pytest.fixture
 def made():
     """What a test has started; cleaned up in the reverse order."""

@@ -44,6 +44,10 @@ def test_a_rate_that_is_passed_is_told():
     with pytest.raises(AssertionError):
         checker.assert_never_over(rows, "9 msg/s")
     assert checker.window(rows, "10 msg/s").use == pytest.approx(20 / 29)
+    assert checker.spent(rows, "10 msg/s") == 1  # and the last of a burst is no loss
+    assert checker.spent([row(i * 1100000 + k) for i in range(5) for k in range(10)], "10 msg/s") == pytest.approx(1 / 1.1)
+    assert checker.spent(rows, "9 msg/s", 500000) == pytest.approx(10 / 9) and checker.spent(rows, "30 msg/s") == 0
+    assert checker.spent([row(i * 500000, nrcpts=5) for i in range(9)], "10 rcpt/s") == 1
     with pytest.raises(AssertionError):
         checker.assert_never_over([row(0, nrcpts=6), row(1, nrcpts=5)], "10 rcpt/s")
     counted = [{"event": "counted", "stage": "rcpt", "us": i, "nrcpts": 1} for i in range(3)]

@@ -134,7 +134,7 @@ def test_rude_callers(sink, postern):
     assert not path.exists()
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="needs the test clock")
+@pytest.mark.clock
 def test_callers_that_say_or_read_nothing(sink, postern):
     p = postern(sink().port, start=False)
     p.start(env=harness.shared_clock(20))

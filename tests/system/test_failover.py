@@ -138,7 +138,7 @@ def test_the_next_takes_over_whatever_goes_wrong(sink, postern, tmp_path):
     assert stalled == {f for f in faults if f.startswith("no-")}
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_it_gets_its_mail_again(sink, postern):
     """After refusals and after silence, within 75 s of its return."""
     good, hung = sink(maildir=None), sink("--reply", "banner=hang", maildir=None)
@@ -167,7 +167,7 @@ def test_it_gets_its_mail_again(sink, postern):
 
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 @pytest.mark.parametrize("without", ["", "CHUNKING"])
 def test_what_waits_in_vain_keeps_nobody_out(without, sink, postern):
     """All sessions hang at their final dot, for minutes yet; the provider is well
@@ -199,7 +199,7 @@ def commits(p):
         return f.read(2 * 4096)
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_an_hour_without_any_provider(sink, postern, load):
     """Memory, spool and attempts stay as they are; then all leaves, in order."""
     port, clock = harness.free_port(), Clock(900)
@@ -225,7 +225,7 @@ def test_an_hour_without_any_provider(sink, postern, load):
     assert n["most_open"] <= 2  # at this pace a few ms are silence, and one more asks
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_a_slow_line_is_not_silence(rude, sink, postern):
     """A big message on its way, no reply for half a minute: as long as the provider
     takes something it is waited for."""
@@ -257,7 +257,7 @@ def test_a_slow_line_is_not_silence(rude, sink, postern):
     assert good.stop()["messages"] == 0
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_a_daemon_that_slept_blames_nobody(sink, postern):
     """Stopped for longer than silence may last, with a reply on its way."""
     s = sink("--delay", "dot=200")

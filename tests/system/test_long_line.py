@@ -13,7 +13,7 @@ SLOWER = 0.5  # the clock's, so that a busy machine does not count
 NUMBER = 8
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 @pytest.mark.parametrize("without", ["", "CHUNKING"])
 def test_one_session_sends_a_message_each_round_trip(without, sink, postern, load):
     clock = harness.shared_clock(SLOWER)

@@ -14,7 +14,7 @@ SPEED = 50 if harness.is_built_with(rb"__tsan_init") else 150  # threads are slo
 MILLION = harness.HERE.parent / "bench" / "million.py"
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_a_day(tmp_path):
     p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", str(SPEED),
                         "--directory", tmp_path, "--json", tmp_path / "figures"], capture_output=True, text=True,

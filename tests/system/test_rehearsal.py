@@ -20,7 +20,7 @@ def displays():
     return [x.replace("\\e", "\\") for x in re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed$", section, re.M | re.S)]
 
 
-@pytest.mark.skipif(not harness.TEST_CLOCK, reason="built without the test clock")
+@pytest.mark.clock
 def test_an_outage_as_in_the_manual(made, tmp_path):
     script, conf, commands, limits = displays()
     (tmp_path / "outage.sink").write_text(script + limits)  # they may stand together
