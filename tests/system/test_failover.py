@@ -12,12 +12,14 @@ import time
 import pytest
 
 import certs
+import checker
 import harness
 import mails
 
 MESSAGES = 20
 SESSIONS = 10  # max_connections, the default
-QUEUED = 100000 if "POSTERN_LONG" in os.environ else 10000
+ALONE = "POSTERN_LONG" in os.environ
+QUEUED, RATES, FASTER = (100000, ["600 msg/min", "30000 msg/h"], 120) if ALONE else (10000, ["6000 msg/h"], 900)
 
 
 def secret(directory, name, text):
@@ -166,7 +168,6 @@ def test_it_gets_its_mail_again(sink, postern):
     assert good.stop()["messages"] == 10
 
 
-
 @pytest.mark.clock
 @pytest.mark.parametrize("without", ["", "CHUNKING"])
 def test_what_waits_in_vain_keeps_nobody_out(without, sink, postern):
@@ -200,29 +201,36 @@ def commits(p):
 
 
 @pytest.mark.clock
-def test_an_hour_without_any_provider(sink, postern, load):
-    """Memory, spool and attempts stay as they are; then all leaves, in order."""
-    port, clock = harness.free_port(), Clock(900)
-    # a second of the real clock is a quarter of an hour of this one
-    p = postern(harness.provider(port, max_connections=1, timeouts={"dot": "1h"}), start=False)
+def test_an_hour_without_any_provider(sink, postern, load, tmp_path):
+    """Memory, spool and attempts stay as they are; then all leaves, in order, and
+    no faster than it may."""
+    port, clock = harness.free_port(), Clock(FASTER)
+    p = postern(harness.provider(port, max_connections=1, rate=RATES, timeouts={"dot": "1h"}), start=False)
     p.start(env=clock.env)
-    assert load(p.port, QUEUED, 10, "-s", "1000").result()["acked"] == QUEUED
+    assert load(p.port, QUEUED, 10, "-s", "1000").result(harness.LONG * 10)["acked"] == QUEUED
     at = clock.now()
     p.wait_event("provider.down")
     before, rss, spent = commits(p), p.rss_anon_kib(), len(p.events("provider.trouble"))
     harness.wait_until(lambda: clock.now() - at > 3600, what="an hour")
     assert commits(p) == before, "something was written meanwhile"
-    assert p.rss_anon_kib() - rss < 8192
-    tried = len(p.events("provider.trouble")) - spent
+    grew, tried = p.rss_anon_kib() - rss, len(p.events("provider.trouble")) - spent
+    print("%d queued, an hour: %d KiB of %d more, %d attempts" % (QUEUED, grew, rss, tried))
+    assert grew < 8192
     assert 40 <= tried <= 90, "once a minute"
-    s = sink("--disable", "CHUNKING", port=port, maildir=None)
-    got = [m["number"] for m in s.wait_messages(QUEUED, timeout=harness.LONG * 10)]
+    s = sink("--disable", "CHUNKING", "--brief", "--count", str(QUEUED), port=port, maildir=None,
+             log=str(tmp_path / "log"), env=clock.env)
+    s.wait_event("count", timeout=harness.LONG * 10)
     p.stop()
-    n = s.stop()
+    n, rows = s.stop(), checker.read(tmp_path / "log")
     # no more out of order than ten clients were when they sent
-    assert max(abs(i - x) for i, x in enumerate(got)) < 100
+    disorder = max(abs(i - m["number"]) for i, m in enumerate(checker.messages(rows)))
+    windows = {rate: checker.window(rows, rate) for rate in RATES}
+    print("then %s; %d places out of order at most" % (
+        ", ".join("%d in any window of %s" % (w.most, rate) for rate, w in windows.items()), disorder))
+    assert disorder < 100
     assert (n["different"], n["duplicates"], n["damaged"]) == (QUEUED, 0, 0)
     assert n["most_open"] <= 2  # at this pace a few ms are silence, and one more asks
+    assert all(w.most <= w.allowed for w in windows.values())
 
 
 @pytest.mark.clock
