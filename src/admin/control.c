@@ -17,6 +17,7 @@
 #include "admin/control_call.h"
 #include "admin/control_provider.h"
 #include "admin/control_reload.h"
+#include "admin/control_route.h"
 #include "admin/events.h"
 
 #define CALLERS_MAX 32    /* people and a few scripts; a request is short */
@@ -29,6 +30,7 @@ static const struct control_request requests[] = {
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
+	{ "route", CONTROL_ROLE_READ, control_route_run },
 };
 
 struct control {
@@ -143,6 +145,25 @@ const char *
 control_call_word(const struct control_call *call, const char *name)
 {
 	return json_string_value(json_object_get(call->request, name));
+}
+
+int
+control_call_words(const struct control_call *call, const char *name,
+    const char **to, size_t max)
+{
+	const json_t *j = json_object_get(call->request, name);
+	size_t n = json_array_size(j);
+
+	if (j == NULL)
+		return 0;
+	if (!json_is_array(j) || n > max)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		to[i] = json_string_value(json_array_get(j, i));
+		if (to[i] == NULL)
+			return -1;
+	}
+	return (int)n;
 }
 
 bool

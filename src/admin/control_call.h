@@ -27,6 +27,10 @@ const struct control_hooks *control_call_hooks(const struct control_call *call);
 /* A string of the request, borrowed; NULL: it has none by that name. */
 const char *control_call_word(
     const struct control_call *call, const char *name);
+/* An array of strings, at most max of them into to, borrowed; how many.  None
+ * by that name: 0.  -1: something else, or too many. */
+int control_call_words(const struct control_call *call, const char *name,
+    const char **to, size_t max);
 /* false: it has no number by that name, or one below 0. */
 bool control_call_number(
     const struct control_call *call, const char *name, uint64_t *n);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "postern/admin/control.h"
+#include "postern/admin/explain.h"
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
@@ -277,13 +278,24 @@ reload_for_operator(void *arg, control_tell_fn *tell, void *tell_arg)
 	return -1;
 }
 
+static void
+settings_for_operator(void *arg, struct explain_by *by)
+{
+	const struct daemon *d = arg;
+
+	by->inlet = &d->settings->inlet;
+	by->relay = &d->settings->relay;
+	by->routes_at = d->settings->routes_at;
+}
+
 static int
 open_control(struct daemon *d, struct err *err)
 {
 	struct control_hooks hooks = { .arg = d,
 		.mailbox = d->mailbox,
 		.relay = d->relay,
-		.reload = reload_for_operator };
+		.reload = reload_for_operator,
+		.settings = settings_for_operator };
 
 	return control_new(
 	    &d->control, d->loop, &d->settings->control, &hooks, err);

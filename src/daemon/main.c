@@ -15,22 +15,26 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "postern/admin/explain.h"
 #include "postern/base/clock.h"
 #include "postern/base/crash.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
+#include "postern/conf/explain_options.h"
 
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
-#include "daemon/explain.h"
 #include "daemon/inherit.h"
 #include "daemon/privileges.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
 
+enum { OPT_ROUTE = 'r' };
+
 struct options {
 	const char *file;
 	bool foreground, check, verbose;
+	bool route; /* the way of a message is asked for: */
 	struct explain explain;
 };
 
@@ -84,14 +88,11 @@ print_version(void)
 static _Noreturn void
 usage(void)
 {
-	(void)fputs("usage: posternd [-f] [-c file]\n"
-	            "       posternd -t [-v] [-c file]\n"
-	            "       posternd -t [-c file] --route --from address\n"
-	            "           --to address ... [--user name] [--listener "
-	            "name]\n"
-	            "           [--client address] [--header field] ...\n"
-	            "           [--size size]\n"
-	            "       posternd -T | -V\n",
+	(void)fputs(
+	    "usage: posternd [-f] [-c file]\n"
+	    "       posternd -t [-v] [-c file]\n"
+	    "       posternd -t [-c file] --route " EXPLAIN_OPTIONS_USAGE
+	    "       posternd -T | -V\n",
 	    stderr);
 	exit(EX_USAGE);
 }
@@ -99,11 +100,14 @@ usage(void)
 static void
 parse(struct options *o, int argc, char **argv)
 {
+	static const struct option route = { "route", no_argument, NULL,
+		OPT_ROUTE };
+	struct option all[EXPLAIN_OPTIONS + 2];
 	struct err err;
 	int c;
 
-	while ((c = getopt_long(
-	            argc, argv, "c:ftvTV", explain_options, NULL)) != -1) {
+	explain_options_with(all, &route);
+	while ((c = getopt_long(argc, argv, "c:ftvTV", all, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->file = optarg;
@@ -123,17 +127,21 @@ parse(struct options *o, int argc, char **argv)
 		case 'V':
 			print_version();
 			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
+		case OPT_ROUTE:
+			o->route = true;
+			break;
 		case '?':
 			usage();
 		default:
-			if (explain_take(&o->explain, c, optarg, &err) == 0)
+			if (explain_options_take(
+			        &o->explain, c, optarg, &err) == 0)
 				continue;
 			complain("%s", err.text);
 			exit(EX_USAGE);
 		}
 	}
-	if (optind < argc || (o->explain.is_asked && !o->check) ||
-	    (o->verbose && (!o->check || o->explain.is_asked)))
+	if (optind < argc || (o->route && !o->check) ||
+	    (o->verbose && (!o->check || o->route)))
 		usage();
 }
 
@@ -322,13 +330,22 @@ tell_checked(
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
+static void
+print_route(void *arg, const struct explain_row *row)
+{
+	explain_print(arg, row);
+}
+
 /* -t --route: the same, but for the answer. */
 static int
 tell_route(const struct explain *e, const struct settings *s)
 {
+	struct explain_by by = { .inlet = &s->inlet,
+		.relay = &s->relay,
+		.routes_at = s->routes_at };
 	struct err err;
 
-	if (explain_print(e, s, stdout, &err) != 0) {
+	if (explain_run(e, &by, print_route, stdout, &err) != 0) {
 		complain("%s", err.text);
 		return EX_USAGE;
 	}
@@ -367,8 +384,8 @@ main(int argc, char **argv)
 		o.file = absolute(o.file, path);
 	rc = configure(&s, o.file, &p, &st.report);
 	if (rc == 0 && o.check) {
-		rc = o.explain.is_asked ? tell_route(&o.explain, s)
-		                        : tell_checked(&o, s, &st.report);
+		rc = o.route ? tell_route(&o.explain, s)
+		             : tell_checked(&o, s, &st.report);
 		conf_free(&s);
 	} else if (rc == 0) {
 		rc = start(s, &p, &st);

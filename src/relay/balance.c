@@ -137,11 +137,7 @@ pick_member(
 		fill(&g->members[i], g->providers[i],
 		    is_candidate(d, g->providers[i], without));
 	i = g->balancer->pick(g->members, g->n, &ask);
-	if (i == g->n)
-		return NULL;
-	if (g->balancer->note)
-		g->balancer->note(g->members, g->n, i);
-	return g->providers[i];
+	return i < g->n ? g->providers[i] : NULL;
 }
 
 static struct provider *
@@ -159,25 +155,27 @@ pick_entry(
 	return p ? p : pick_member(d, g, without);
 }
 
-static struct provider *
+static struct balance_choice
 pick_in_order(const struct delivery *d, unsigned without)
 {
 	const struct way *y = d->line->way;
-	struct provider *p = NULL;
+	struct balance_choice c = { NULL, NULL };
 
-	for (size_t i = 0; !p && i < y->nuse; i++)
-		p = pick_entry(d, y->use[i], without);
-	return p;
+	for (size_t i = 0; !c.provider && i < y->nuse; i++) {
+		c.entry = y->use[i];
+		c.provider = pick_entry(d, c.entry, without);
+	}
+	return c;
 }
 
-static struct provider *
+static struct balance_choice
 pick(const struct delivery *d, unsigned without)
 {
-	struct provider *p = NULL;
+	struct balance_choice c = { NULL, NULL };
 
 	if (d->line->way->set->spill)
-		p = pick_in_order(d, without | NOT_FULL);
-	return p ? p : pick_in_order(d, without);
+		c = pick_in_order(d, without | NOT_FULL);
+	return c.provider ? c : pick_in_order(d, without);
 }
 
 static struct provider *
@@ -194,16 +192,39 @@ preferred(const struct delivery *d)
 	return NULL;
 }
 
+struct balance_choice
+balance_foresee(const struct delivery *d)
+{
+	struct balance_choice c = { preferred(d), NULL };
+
+	if (!c.provider && d->nround < DELIVERY_ROUND)
+		c = pick(d, NOT_REFUSED);
+	if (!c.provider && d->nround < DELIVERY_ROUND)
+		c = pick(d, 0);
+	return c;
+}
+
+/* What the pick was among is still in the group's members. */
+static void
+note(const struct way_group *g, const struct provider *p)
+{
+	size_t i = 0;
+
+	if (g->n == 1 || !g->balancer->note)
+		return;
+	while (g->providers[i] != p)
+		i++;
+	g->balancer->note(g->members, g->n, i);
+}
+
 struct provider *
 balance_pick(const struct delivery *d)
 {
-	struct provider *p = preferred(d);
+	struct balance_choice c = balance_foresee(d);
 
-	if (!p && d->nround < DELIVERY_ROUND)
-		p = pick(d, NOT_REFUSED);
-	if (!p && d->nround < DELIVERY_ROUND)
-		p = pick(d, 0);
-	return p;
+	if (c.provider && c.entry)
+		note(c.entry, c.provider);
+	return c.provider;
 }
 
 /* --- room ------------------------------------------------------------------

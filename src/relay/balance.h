@@ -15,10 +15,18 @@ struct agenda_line;
 struct delivery;
 struct provider;
 struct way;
+struct way_group;
 
 /* The best that can be used now, has not failed this round and could carry it;
  * NULL: nobody. */
 struct provider *balance_pick(const struct delivery *d);
+/* The same, but nobody is told, and so it is not that group's turn that is
+ * used up. */
+struct balance_choice {
+	struct provider *provider;     /* NULL: nobody */
+	const struct way_group *entry; /* of `use`, by which it was picked */
+};
+struct balance_choice balance_foresee(const struct delivery *d);
 /* Is there room for more of a priority where the line's mail would go now?
  * Then that is its aim; NULL: nowhere, and the mail is to find that out. */
 bool balance_has_room(struct agenda_line *l, enum spool_priority priority);

@@ -198,3 +198,16 @@ balancers_of(enum relay_balance balance)
 	assert(balance < sizeof balancers / sizeof balancers[0]);
 	return &balancers[balance];
 }
+
+const char *
+balancers_word(const struct balancer *b)
+{
+	static const char *const words[] = {
+		[RELAY_BALANCE_P2C_EWMA] = "p2c-ewma",
+		[RELAY_BALANCE_LEAST_BUSY] = "least-busy",
+		[RELAY_BALANCE_WEIGHTED] = "weighted",
+		[RELAY_BALANCE_HASH] = "hash",
+	};
+
+	return words[b - balancers];
+}

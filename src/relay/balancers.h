@@ -40,5 +40,6 @@ struct balancer {
 };
 
 const struct balancer *balancers_of(enum relay_balance balance);
+const char *balancers_word(const struct balancer *b); /* "hash" */
 
 #endif

@@ -541,3 +541,30 @@ provider_messages(struct provider *p)
 	    lower(p->set->max_messages_per_connection, p->said.messages),
 	    p->messages_max);
 }
+
+const char *
+provider_state(struct provider *p, uint64_t now_ms)
+{
+	if (!halt_is_over(&p->halt, now_ms))
+		return "paused";
+	if (!breaker_allows(&p->health))
+		return breaker_word(&p->health);
+	if (!pause_is_over(&p->quota, now_ms))
+		return "quota";
+	if (!pause_is_over(&p->rate, now_ms))
+		return "throttled";
+	if (!provider_is_usable(p, now_ms))
+		return "waiting";
+	return p->health.state == BREAKER_CLOSED ? "ok"
+	                                         : breaker_word(&p->health);
+}
+
+uint64_t
+provider_wait_ms(struct provider *p, uint64_t now_ms)
+{
+	uint64_t at_ms = provider_wake_ms(p, now_ms);
+
+	if (provider_is_usable(p, now_ms) || at_ms <= now_ms)
+		return 0;
+	return at_ms < UINT64_MAX ? at_ms - now_ms : at_ms;
+}

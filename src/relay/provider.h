@@ -131,5 +131,9 @@ void provider_logins_cut(struct provider *p, size_t n);
 void provider_learn_rcpts(struct provider *p, uint32_t max);
 uint32_t provider_rcpts(struct provider *p); /* 0: no bound */
 uint32_t provider_messages(struct provider *p);
+/* For an operator: what is first in its way, and how long (0: nothing is;
+ * UINT64_MAX: it has no end). */
+const char *provider_state(struct provider *p, uint64_t now_ms);
+uint64_t provider_wait_ms(struct provider *p, uint64_t now_ms);
 
 #endif

@@ -30,38 +30,18 @@ struct ask {
 	struct relay_view view;
 };
 
-/* The first thing in its way. */
-static const char *
-state_word(struct provider *p, uint64_t now_ms)
-{
-	if (!halt_is_over(&p->halt, now_ms))
-		return "paused";
-	if (!breaker_allows(&p->health))
-		return breaker_word(&p->health);
-	if (!pause_is_over(&p->quota, now_ms))
-		return "quota";
-	if (!pause_is_over(&p->rate, now_ms))
-		return "throttled";
-	if (!provider_is_usable(p, now_ms))
-		return "waiting";
-	return p->health.state == BREAKER_CLOSED ? "ok"
-	                                         : breaker_word(&p->health);
-}
-
 static void
 look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 {
 	const struct tempo *t = &p->tempo;
-	uint64_t at_ms = provider_wake_ms(p, now_ms);
 
 	v->name = mem_str(p->set->name);
 	v->host = mem_str(p->set->host);
 	v->port = p->set->port;
-	v->state = state_word(p, now_ms);
+	v->state = provider_state(p, now_ms);
 	if (!breaker_allows(&p->health))
 		v->why = verdict_row(p->why)->name;
-	if (!provider_is_usable(p, now_ms) && at_ms > now_ms)
-		v->for_ms = at_ms < UINT64_MAX ? at_ms - now_ms : at_ms;
+	v->for_ms = provider_wait_ms(p, now_ms);
 	if (!halt_is_over(&p->halt, now_ms)) {
 		v->paused_uid = p->halt.uid;
 		v->paused_since_ms = p->halt.since_ms;

@@ -13,6 +13,7 @@
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
 #include "tools/reload_tool.h"
+#include "tools/route_tool.h"
 #include "tools/token_tool.h"
 
 static const struct command {
@@ -24,6 +25,7 @@ static const struct command {
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
 	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
+	{ "route", route_tool_run, ROUTE_TOOL_USAGE },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

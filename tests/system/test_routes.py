@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes: which way a message takes, seen where it arrives."""
 import base64
+import json
+import os
 import subprocess
 
 import harness
 import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
 
 
 def ways(*ports):
@@ -174,5 +178,39 @@ def test_the_route_of_a_message_can_be_asked_without_a_daemon(postern):
                         ([*ask, "--listener", "x"], "--listener"),
                         ([*ask, "--to", "a b"], "--to: \"a b\" is no address")):
         rc, _, err = explain(p, *wrong)
+        assert rc == 64 and says in err, err
+    p.stop()
+
+
+def test_the_daemon_tells_the_way_and_how_it_stands(sink, postern):
+    a, b = sink(), sink()
+    p = relay(postern, a.port, b.port, groups=[
+        {"name": "pool", "members": ["a", "b"], "balance": "weighted"}], routes=[
+            route("pair", "pool", recipient=["example.net"]), route("default", "a", "b")])
+    p.settings["providers"][0]["max_size"] = "1M"
+    p.write_conf()
+
+    def ask(*words):
+        got = subprocess.run([POSTERN, "route", "-c", p.conf, "--from", "x@example.com", *words],
+                             capture_output=True, text=True, timeout=harness.LONG)
+        return got.returncode, got.stdout, got.stderr
+
+    assert subprocess.run([POSTERN, "reload", "-c", p.conf], timeout=harness.LONG).returncode == 0
+    assert ask("--to", "y@example.org") == (
+        0, "y@example.org: route default\n  rule: %s:%d (no other route fits)\n  use: a, b\n"
+        "  -> a: ok\n     b: ok\n  picked by: the order of use\n" % (
+            p.conf, 1 + next(i for i, x in enumerate(p.conf.read_text().splitlines()) if x.startswith("routes"))), "")
+    # asked for, it is nobody's turn that is used up
+    picks = [json.loads(ask("--to", "y@example.net", "--json")[1]) for _ in range(2)]
+    assert picks[0] == picks[1] and picks[0]["balance"] == "weighted"
+    rows = ask("--to", "y@example.org", "--to", "y@example.net", "--size", "2M", "--json")[1].splitlines()
+    assert [[c["pick"] for c in json.loads(row)["candidates"]] for row in rows] == [[False, True]] * 2
+    assert json.loads(rows[0])["candidates"][0]["lacks"] == "size"
+    subprocess.run([POSTERN, "provider", "pause", "b", "--for", "1h", "-c", p.conf], timeout=harness.LONG)
+    out = ask("--to", "y@example.org", "--size", "2M")[1]
+    assert "     a: ok, not for this message (size)\n     b: paused, for 3600 s\n  it waits: none can be used now\n" in out
+    for words, says in ((("--to", "a b"), "--to: \"a b\" is no address"), (("--to", "y@example.org", "--client", "lan"), "no numeric"),
+                        ((), "usage"), (("--to", "y@example.org", "--listener", "x"), "--listener")):
+        rc, _, err = ask(*words)
         assert rc == 64 and says in err, err
     p.stop()

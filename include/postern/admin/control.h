@@ -16,6 +16,7 @@
 #include "postern/base/err.h"
 
 struct control;
+struct explain_by;
 struct loop;
 struct mailbox;
 struct relay;
@@ -40,6 +41,9 @@ struct control_hooks {
 	/* Reads the configuration again; -1: it stays as it was, and each
 	 * mistake was told. */
 	int (*reload)(void *arg, control_tell_fn *tell, void *tell_arg);
+	/* The settings in force; borrowed until the main thread's loop turns
+	 * again. */
+	void (*settings)(void *arg, struct explain_by *by);
 };
 
 /* Listens; a socket that nobody listens on is replaced. */

@@ -1,43 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/explain.h"
+#include "postern/admin/explain.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "postern/base/mem.h"
-#include "postern/conf/conf.h"
+#include "postern/inlet/inlet.h"
 #include "postern/inlet/users.h"
 #include "postern/intake/routes.h"
 #include "postern/mail/address.h"
-
-enum {
-	OPT_ROUTE = 256,
-	OPT_FROM,
-	OPT_TO,
-	OPT_USER,
-	OPT_LISTENER,
-	OPT_CLIENT,
-	OPT_HEADER,
-	OPT_SIZE,
-};
-
-const struct option explain_options[] = {
-	{ "route", no_argument, NULL, OPT_ROUTE },
-	{ "from", required_argument, NULL, OPT_FROM },
-	{ "to", required_argument, NULL, OPT_TO },
-	{ "user", required_argument, NULL, OPT_USER },
-	{ "listener", required_argument, NULL, OPT_LISTENER },
-	{ "client", required_argument, NULL, OPT_CLIENT },
-	{ "header", required_argument, NULL, OPT_HEADER },
-	{ "size", required_argument, NULL, OPT_SIZE },
-	{ NULL, 0, NULL, 0 },
-};
+#include "postern/relay/relay.h"
 
 /* --- the question ------------------------------------------------------------
  */
 
-static int
-take_client(struct explain *e, const char *text, struct err *err)
+int
+explain_client(struct explain *e, const char *text, struct err *err)
 {
 	char *full =
 	    mem_printf(strchr(text, ':') != NULL ? "[%s]:25" : "%s:25", text);
@@ -51,63 +30,22 @@ take_client(struct explain *e, const char *text, struct err *err)
 	                     text);
 }
 
-static int
-take_word(const char **words, size_t *n, const char *text, struct err *err)
-{
-	if (*n == EXPLAIN_WORDS)
-		return err_set(err, ERR_CONFIG,
-		    "--to and --header may each stand %d times", EXPLAIN_WORDS);
-	words[(*n)++] = text;
-	return 0;
-}
-
-int
-explain_take(struct explain *e, int option, const char *text, struct err *err)
-{
-	switch (option) {
-	case OPT_ROUTE:
-		e->is_asked = true;
-		break;
-	case OPT_FROM:
-		e->from = text;
-		break;
-	case OPT_TO:
-		return take_word(e->to, &e->nto, text, err);
-	case OPT_USER:
-		e->user = text;
-		break;
-	case OPT_LISTENER:
-		e->listener = text;
-		break;
-	case OPT_CLIENT:
-		return take_client(e, text, err);
-	case OPT_HEADER:
-		return take_word(e->header, &e->nheaders, text, err);
-	case OPT_SIZE:
-		if (conf_size(text, &e->size, err) != 0)
-			return err_wrap(err, "--size");
-		break;
-	default:
-		return err_set(err, ERR_CONFIG, "there is no such option");
-	}
-	return 0;
-}
-
 /* --- the answer --------------------------------------------------------------
  */
 
 struct answer {
 	const struct explain *e;
-	const struct settings *s;
+	const struct explain_by *by;
 	const struct inlet_listener *listener;
 	const char *named, *why; /* by whom, for the reader; or NULL */
-	FILE *out;
+	explain_fn *fn;
+	void *arg;
 };
 
 static int
 find_listener(struct answer *a, struct err *err)
 {
-	const struct inlet_settings *in = &a->s->inlet;
+	const struct inlet_settings *in = a->by->inlet;
 
 	for (size_t i = 0; i < in->nlisteners; i++) {
 		const struct inlet_listener *l = &in->listeners[i];
@@ -126,7 +64,7 @@ find_listener(struct answer *a, struct err *err)
 static void
 find_named(struct answer *a)
 {
-	const struct users *users = a->s->inlet.users;
+	const struct users *users = a->by->inlet->users;
 	const struct user *u = NULL;
 
 	if (users != NULL && a->e->user != NULL)
@@ -149,22 +87,28 @@ group_of(const struct relay_settings *s, const char *name)
 	return NULL;
 }
 
-/* "main, pool (one, two)" */
-static void
-print_use(const struct answer *a, const struct relay_route *r)
+/* "main, pool (one, two)"; the caller frees it. */
+static char *
+use_of(const struct answer *a, const struct relay_route *r)
 {
-	(void)fputs("  use: ", a->out);
-	for (size_t i = 0; i < r->nuse; i++) {
-		const struct relay_group *g = group_of(&a->s->relay, r->use[i]);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
 
-		(void)fprintf(a->out, "%s%s", i > 0 ? ", " : "", r->use[i]);
+	assert(out != NULL); /* as out of memory */
+	for (size_t i = 0; i < r->nuse; i++) {
+		const struct relay_group *g = group_of(a->by->relay, r->use[i]);
+
+		(void)fprintf(out, "%s%s", i > 0 ? ", " : "", r->use[i]);
 		for (size_t k = 0; g != NULL && k < g->nmembers; k++)
 			(void)fprintf(
-			    a->out, "%s%s", k > 0 ? ", " : " (", g->members[k]);
+			    out, "%s%s", k > 0 ? ", " : " (", g->members[k]);
 		if (g != NULL)
-			(void)fputc(')', a->out);
+			(void)fputc(')', out);
 	}
-	(void)fputs(r->nuse == 0 ? "nothing: it waits\n" : "\n", a->out);
+	(void)fclose(out);
+	assert(text != NULL);
+	return text;
 }
 
 static const char *
@@ -177,19 +121,22 @@ why(const struct answer *a, const char *route)
 }
 
 static void
-print_route(const struct answer *a, const char *to, const char *name)
+tell_route(const struct answer *a, const char *to, const char *name)
 {
-	const struct relay_settings *r = &a->s->relay;
+	const struct relay_settings *r = a->by->relay;
 
-	(void)fprintf(a->out, "%s: route %s\n", to, name);
 	for (size_t i = 0; i < r->nroutes; i++) {
+		struct explain_row row = { .to = to, .route = name };
+		char *use;
+
 		if (strcmp(r->routes[i].name, name) != 0)
 			continue;
-		(void)fprintf(a->out, "  rule: %s (%s)\n",
-		    a->s->routes_at[i][0] != '\0' ? a->s->routes_at[i]
-		                                  : "not written",
-		    why(a, name));
-		print_use(a, &r->routes[i]);
+		use = use_of(a, &r->routes[i]);
+		row.rule = a->by->routes_at[i];
+		row.why = why(a, name);
+		row.use = use;
+		a->fn(a->arg, &row);
+		free(use);
 	}
 }
 
@@ -220,9 +167,9 @@ read_address(
 }
 
 static int
-print_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
+tell_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
 {
-	const struct routes *r = a->s->inlet.intake.routes;
+	const struct routes *r = a->by->inlet->intake.routes;
 	struct address from, to;
 	char *sender;
 	size_t n;
@@ -243,7 +190,7 @@ print_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
 	for (size_t i = 0; i < a->e->nto; i++) {
 		if (read_address(&to, "--to", a->e->to[i], err) != 0)
 			return -1;
-		print_route(a, a->e->to[i],
+		tell_route(a, a->e->to[i],
 		    routes_at(r, routes_pick(r, at, n, address_str(&to)))
 		        ->name);
 	}
@@ -251,26 +198,35 @@ print_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
 }
 
 int
-explain_print(const struct explain *e, const struct settings *s, FILE *out,
-    struct err *err)
+explain_run(const struct explain *e, const struct explain_by *by,
+    explain_fn *fn, void *arg, struct err *err)
 {
-	struct answer a = { .e = e, .s = s, .out = out };
-	size_t count = routes_count(s->inlet.intake.routes);
+	struct answer a = { .e = e, .by = by, .fn = fn, .arg = arg };
+	size_t count = routes_count(by->inlet->intake.routes);
 	bool *held;
 	size_t *at;
 	int rc;
 
 	if (e->from == NULL || e->nto == 0)
 		return err_set(err, ERR_CONFIG,
-		    "--route needs --from ADDRESS and --to ADDRESS");
+		    "--from ADDRESS and --to ADDRESS are needed");
 	if (find_listener(&a, err) != 0)
 		return -1;
 	find_named(&a);
 	held = mem_array(count, sizeof *held);
 	at = mem_array(count, sizeof *at);
-	see_headers(e, s->inlet.intake.routes, held);
-	rc = print_all(&a, held, at, err);
+	see_headers(e, by->inlet->intake.routes, held);
+	rc = tell_all(&a, held, at, err);
 	free(held);
 	free(at);
 	return rc;
+}
+
+void
+explain_print(FILE *out, const struct explain_row *row)
+{
+	(void)fprintf(out, "%s: route %s\n  rule: %s (%s)\n  use: %s\n",
+	    row->to, row->route,
+	    row->rule[0] != '\0' ? row->rule : "not written", row->why,
+	    row->use[0] != '\0' ? row->use : "nothing: it waits");
 }
