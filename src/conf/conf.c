@@ -306,6 +306,7 @@ build_providers(struct conf_read *r, struct generation *g)
 		read_provider(r, &s, &c[i], &g->origins[i]);
 		read_password(r, e, &c[i]);
 		conf_oauth_read(r, e, &c[i]);
+		conf_tls_provider(r, e, &c[i]);
 		g->providers[i] = c[i].p;
 		names[i] = c[i].p.name;
 	}

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "postern/io/addr.h"
-#include "postern/io/tls.h"
 
 #include "conf/conf_value.h"
 
@@ -250,52 +249,17 @@ check_login(struct conf_read *r, const struct conf_entry *e,
 		conf_note_mistake(&r->notes, at, "providers.user",
 		    "has no password; write password_file = \"/etc/postern/"
 		    "FILE\";");
-	if (p->tls == RELAY_TLS_OFF && !p->allow_clear_auth)
+	if (p->tls <= RELAY_TLS_OPPORTUNISTIC && !p->allow_clear_auth)
 		conf_note_mistake(&r->notes, at, "providers.tls",
-		    "the password would leave in clear; write tls = "
-		    "\"verify\"; or allow_clear_auth = true;");
-	if (p->tls == RELAY_TLS_REQUIRED && !p->allow_unverified_auth)
+		    "the password %s leave in clear; write tls = "
+		    "\"verify\"; or allow_clear_auth = true;",
+		    p->tls == RELAY_TLS_OFF ? "would" : "may");
+	if ((p->tls == RELAY_TLS_OPPORTUNISTIC ||
+	        p->tls == RELAY_TLS_REQUIRED) &&
+	    !p->allow_unverified_auth)
 		conf_note_mistake(&r->notes, at, "providers.tls",
 		    "the password would go to whoever answers; write tls = "
 		    "\"verify\"; or allow_unverified_auth = true;");
-}
-
-static void
-check_tls(struct conf_read *r, const struct conf_entry *e,
-    const struct relay_provider *p)
-{
-	struct tls_client_settings s = { .verify = TLS_VERIFY_FULL,
-		.ca_file = p->ca_file };
-	struct tls_context *t = NULL;
-	struct err err;
-
-	if (p->tls == RELAY_TLS_OFF && p->implicit_tls)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "providers.tls_mode"),
-		    "providers.tls_mode",
-		    "\"implicit\" needs TLS; write tls = \"verify\"; or take "
-		    "tls_mode away");
-	if (p->tls != RELAY_TLS_VERIFY && p->tls_name != NULL)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "providers.tls_name"),
-		    "providers.tls_name",
-		    "nobody compares it without tls = \"verify\"; write that, "
-		    "or take tls_name away");
-	if (p->ca_file == NULL)
-		return;
-	if (p->tls != RELAY_TLS_VERIFY)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "providers.ca_file"),
-		    "providers.ca_file",
-		    "nobody asks it without tls = \"verify\"; write that, or "
-		    "take ca_file away");
-	else if (tls_client_new(&t, &s, &err) != 0)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "providers.ca_file"),
-		    "providers.ca_file",
-		    "%s; write a file with certificates in PEM", err.text);
-	if (t != NULL)
-		tls_free(&t);
 }
 
 static void
@@ -399,7 +363,6 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 			conf_check_needs(r, e, "providers.host",
 			    "host = \"smtp.example.com\";");
 		check_login(r, e, c);
-		check_tls(r, e, &c->p);
 		check_timing(r, e, &c->p);
 		check_warm(r, e, &c->p);
 		check_identity_policy(r, e, &c->p);

@@ -115,6 +115,8 @@ struct conf_provider {
 	const char *client_secret_credential;
 	bool has_client_secret; /* one of them is written */
 	const char *refresh_token_file, *key_file;
+	const char **pins; /* in base64 */
+	size_t npins;
 	const char *profile, *region, *quota_page;
 	bool is_blamed; /* what is missing was told of the profile */
 };

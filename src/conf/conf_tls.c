@@ -24,9 +24,10 @@ struct conf_tls_made {
  */
 
 static void
-tell_dates(struct conf_read *r, const struct conf_entry *e, const char *file,
-    int64_t from, int64_t until)
+tell_dates(struct conf_read *r, const struct conf_entry *e, const char *path,
+    const char *file, const int64_t dates[2])
 {
+	int64_t from = dates[0], until = dates[1];
 	int64_t now = clock_wall_ms() / 1000;
 	time_t when = (time_t)(now < from ? from : until);
 	char day[32] = "";
@@ -36,21 +37,20 @@ tell_dates(struct conf_read *r, const struct conf_entry *e, const char *file,
 		return;
 	if (gmtime_r(&when, &tm) != NULL)
 		(void)strftime(day, sizeof day, "%Y-%m-%d %H:%M UTC", &tm);
-	conf_note_warning(&r->notes,
-	    conf_read_place(e, "tls.certificates.certificate"),
-	    "tls.certificates.certificate",
-	    now < from ? "%s is not valid before %s; clients refuse it"
+	conf_note_warning(&r->notes, conf_read_place(e, path), path,
+	    now < from ? "%s is not valid before %s; it is refused until then"
 	               : "%s has expired on %s; write a newer one there and "
 	                 "reload",
 	    file, day);
 }
 
+/* Both files; the keys of them. */
 static void
 check_certificate(struct conf_read *r, const struct conf_entry *e,
-    const struct tls_certificate *c)
+    const struct tls_certificate *c, const char *certificate, const char *key)
 {
-	const char *path = "tls.certificates.key";
-	int64_t from, until;
+	const char *path = key;
+	int64_t dates[2];
 	struct err err;
 
 	if (secret_source_look(c->key, &err) != 0) {
@@ -58,12 +58,12 @@ check_certificate(struct conf_read *r, const struct conf_entry *e,
 		    &r->notes, conf_read_place(e, path), path, "%s", err.text);
 		return;
 	}
-	if (tls_server_check(c, &from, &until, &err) == 0) {
-		tell_dates(r, e, c->certificate, from, until);
+	if (tls_server_check(c, &dates[0], &dates[1], &err) == 0) {
+		tell_dates(r, e, certificate, c->certificate, dates);
 		return;
 	}
 	if (strncmp(err.text, "key ", 4) != 0)
-		path = "tls.certificates.certificate";
+		path = certificate;
 	conf_note_mistake(&r->notes, conf_read_place(e, path), path,
 	    "%s; write a certificate in PEM, the next ones of its chain behind "
 	    "it, and its own key without a passphrase",
@@ -106,21 +106,22 @@ read_certificates(struct conf_tls *t, struct conf_read *r)
 		    "key = \"/etc/postern/FILE.key\";");
 		all[i] = c.c;
 		if (c.c.certificate != NULL && c.c.key != NULL)
-			check_certificate(r, e, &c.c);
+			check_certificate(r, e, &c.c,
+			    "tls.certificates.certificate",
+			    "tls.certificates.key");
 	}
 	t->set.certificates = all;
 	t->set.ncertificates = n;
 }
 
 static void
-check_list(struct conf_read *r, const char *path, const char *list,
-    int (*check)(const char *list, struct err *err))
+check_list(struct conf_read *r, const struct conf_entry *e, const char *path,
+    const char *list, int (*check)(const char *list, struct err *err))
 {
 	struct err err;
 
 	if (list != NULL && check(list, &err) != 0)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(r->root_entry, path), path,
+		conf_note_mistake(&r->notes, conf_read_place(e, path), path,
 		    "OpenSSL has nothing of the name %s; write names of "
 		    "\"openssl ciphers -v\" with \":\" between",
 		    err.text);
@@ -133,9 +134,10 @@ conf_tls_read(struct conf_tls *t, struct conf_read *r)
 	size_t before = r->notes.mistakes;
 
 	read_certificates(t, r);
-	check_list(r, "tls.ciphers", root->ciphers, tls_server_check_ciphers);
-	check_list(
-	    r, "tls.ciphersuites", root->ciphersuites, tls_server_check_suites);
+	check_list(r, r->root_entry, "tls.ciphers", root->ciphers,
+	    tls_server_check_ciphers);
+	check_list(r, r->root_entry, "tls.ciphersuites", root->ciphersuites,
+	    tls_server_check_suites);
 	t->set.min_version = root->min_version;
 	t->set.ciphers = root->ciphers;
 	t->set.ciphersuites = root->ciphersuites;
@@ -259,6 +261,125 @@ conf_tls_listener(struct conf_tls *t, struct conf_read *r,
 	check_listener(t, r, e, c);
 	if (has && !t->broken && l->tls_use != INLET_TLS_OFF)
 		use(t, r, e, c);
+}
+
+/* --- providers
+ * ----------------------------------------------------------------
+ */
+
+#define PINS_MAX 16
+
+/* Keys that mean nothing without TLS, or without verification. */
+static void
+check_needless(struct conf_read *r, const struct conf_entry *e,
+    const struct conf_provider *c)
+{
+	static const struct {
+		const char *path;
+		enum relay_tls least;
+	} rows[] = {
+		{ "providers.min_version", RELAY_TLS_OPPORTUNISTIC },
+		{ "providers.ciphers", RELAY_TLS_OPPORTUNISTIC },
+		{ "providers.ciphersuites", RELAY_TLS_OPPORTUNISTIC },
+		{ "providers.certificate", RELAY_TLS_OPPORTUNISTIC },
+		{ "providers.tls_name", RELAY_TLS_VERIFY },
+		{ "providers.ca_file", RELAY_TLS_VERIFY },
+		{ "providers.pins", RELAY_TLS_VERIFY },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const char *path = rows[i].path;
+
+		if (c->p.tls >= rows[i].least || !conf_read_is_set(e, path))
+			continue;
+		conf_note_mistake(&r->notes, conf_read_place(e, path), path,
+		    "is nothing without tls = \"verify\"; write that, or take "
+		    "%s away",
+		    strchr(path, '.') + 1);
+	}
+	if (c->p.tls < RELAY_TLS_REQUIRED && c->p.implicit_tls)
+		tell(r, e, "providers.tls_mode",
+		    "\"implicit\" needs TLS; write tls = \"verify\"; or take "
+		    "tls_mode away");
+}
+
+static void
+read_pins(
+    struct conf_read *r, const struct conf_entry *e, struct conf_provider *c)
+{
+	unsigned char(*pins)[TLS_PIN_LEN];
+
+	if (c->npins == 0)
+		return;
+	if (c->npins > PINS_MAX) {
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.pins"), "providers.pins",
+		    "has %zu of them; write at most %d", c->npins, PINS_MAX);
+		return;
+	}
+	if (c->p.tls_set.ca_file != NULL)
+		tell(r, e, "providers.pins",
+		    "stands beside ca_file, which nobody asks then; keep one "
+		    "of them");
+	pins = conf_arena_new(r->arena, c->npins, sizeof *pins);
+	for (size_t i = 0; i < c->npins; i++) {
+		if (tls_pin_parse(pins[i], c->pins[i]) == 0)
+			continue;
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.pins"), "providers.pins",
+		    "\"%.60s\" is no pin; write the SHA-256 of the server's "
+		    "public key in base64, 44 characters",
+		    c->pins[i]);
+	}
+	c->p.tls_set.pins = (const unsigned char(*)[TLS_PIN_LEN])pins;
+	c->p.tls_set.npins = c->npins;
+}
+
+static void
+check_own(
+    struct conf_read *r, const struct conf_entry *e, struct conf_provider *c)
+{
+	const struct tls_certificate *own = &c->p.tls_set.own;
+
+	if (own->certificate == NULL && own->key == NULL)
+		return;
+	if (own->key == NULL)
+		tell(r, e, "providers.certificate",
+		    "has no key; write key = \"/etc/postern/FILE.key\";");
+	else if (own->certificate == NULL)
+		tell(r, e, "providers.key",
+		    "has no certificate; write certificate = "
+		    "\"/etc/postern/FILE.pem\";");
+	else
+		check_certificate(
+		    r, e, own, "providers.certificate", "providers.key");
+}
+
+void
+conf_tls_provider(
+    struct conf_read *r, const struct conf_entry *e, struct conf_provider *c)
+{
+	const struct tls_client_settings *s = &c->p.tls_set;
+	struct tls_client_settings ca = { .verify = TLS_VERIFY_FULL,
+		.ca_file = s->ca_file };
+	struct tls_context *t = NULL;
+	struct err err;
+
+	check_needless(r, e, c);
+	read_pins(r, e, c);
+	check_own(r, e, c);
+	check_list(
+	    r, e, "providers.ciphers", s->ciphers, tls_server_check_ciphers);
+	check_list(r, e, "providers.ciphersuites", s->ciphersuites,
+	    tls_server_check_suites);
+	if (s->ca_file == NULL || c->p.tls != RELAY_TLS_VERIFY)
+		return;
+	if (tls_client_new(&t, &ca, &err) != 0)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.ca_file"),
+		    "providers.ca_file",
+		    "%s; write a file with certificates in PEM", err.text);
+	tls_free(&t);
 }
 
 void

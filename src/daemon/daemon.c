@@ -223,6 +223,7 @@ void
 daemon_tell_providers(const struct settings *s)
 {
 	static const char *const tls[] = { [RELAY_TLS_OFF] = "off",
+		[RELAY_TLS_OPPORTUNISTIC] = "opportunistic",
 		[RELAY_TLS_REQUIRED] = "required",
 		[RELAY_TLS_VERIFY] = "verify" };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "postern/io/conn.h"
+#include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
 
@@ -12,7 +13,10 @@
 #include "relay/dial.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/relay_log.h"
 #include "relay/relay_session.h"
+
+#define CLEAR_MS (10 * 60 * 1000) /* until TLS is tried again */
 
 static void
 on_credential(void *arg)
@@ -44,13 +48,38 @@ login_start(struct relay_session *s)
 	}
 }
 
+/* Where TLS is a wish: the handshake failed, so what follows goes in clear, and
+ * that is told. */
+static bool
+falls_back(struct relay_session *s, const struct outcome *o)
+{
+	struct provider *p = s->provider;
+
+	if (p->set->tls != RELAY_TLS_OPPORTUNISTIC || o->stage != OUTCOME_TLS)
+		return false;
+	p->clear_until_ms = relay_now_ms(s->relay) + CLEAR_MS;
+	relay_log_clear(s, o);
+	return true;
+}
+
+bool
+login_is_clear(const struct relay_session *s)
+{
+	return relay_now_ms(s->relay) < s->provider->clear_until_ms;
+}
+
+static bool
+is_refused(struct relay_session *s, const struct outcome *o)
+{
+	return o->stage == OUTCOME_AUTH && o->io == OUTCOME_REPLY &&
+	       (o->code == 535 || o->code == 534) &&
+	       credential_refused(s->provider, &s->credential);
+}
+
 bool
 login_again(struct relay_session *s, const struct outcome *o)
 {
-	bool refused = o->stage == OUTCOME_AUTH && o->io == OUTCOME_REPLY &&
-	               (o->code == 535 || o->code == 534);
-
-	if (!refused || !credential_refused(s->provider, &s->credential))
+	if (!is_refused(s, o) && !falls_back(s, o))
 		return false;
 	smtp_client_free(&s->client);
 	conn_close(&s->conn);

@@ -14,7 +14,10 @@ struct relay_session;
 /* Waits for the credential, without a connection; then dials. */
 void login_start(struct relay_session *s);
 /* true: the session's last words were a token's refusal, and it tries again
- * with another one.  Nothing is counted. */
+ * with another one; or TLS was a wish and failed, and it tries without.
+ * Nothing is counted. */
 bool login_again(struct relay_session *s, const struct outcome *o);
+/* Has TLS failed a short while ago where it was a wish? */
+bool login_is_clear(const struct relay_session *s);
 
 #endif

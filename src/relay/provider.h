@@ -44,6 +44,7 @@ struct provider {
 	bool retired;     /* of an older generation: takes no more */
 	struct list node; /* of relay.retired */
 	struct tls_context *tls;
+	uint64_t clear_until_ms; /* opportunistic, and the handshake failed */
 	struct token_account *account; /* NULL: no OAuth2 */
 	char tls_error[256];           /* why tls is missing, "" it is not */
 	struct breaker health;

@@ -255,6 +255,18 @@ relay_log_stalled(const struct provider *p)
 	log_end(&l);
 }
 
+void
+relay_log_clear(const struct relay_session *s, const struct outcome *o)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_clear, 0, s->id);
+	log_cstr(&l, "provider", s->provider->set->name);
+	log_cstr(&l, "addr", s->addr);
+	log_cstr(&l, "text", o->text);
+	log_end(&l);
+}
+
 /* What the person who reads it can do. */
 static const char *advice(enum verdict_class class)
 {

@@ -35,6 +35,8 @@ void relay_log_connected(const struct relay_session *s);
 /* why: one word; text: the provider's, or "". */
 void relay_log_session_end(
     const struct relay_session *s, const char *why, const char *text);
+/* TLS was a wish, and failed so. */
+void relay_log_clear(const struct relay_session *s, const struct outcome *o);
 void relay_log_stalled(const struct provider *p);
 /* d: the delivery that met it, or NULL. */
 void relay_log_trouble(const struct relay_session *s, const struct delivery *d,

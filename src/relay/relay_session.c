@@ -596,6 +596,11 @@ make_client(struct relay_session *s)
 		.hold = doubt_begin };
 	const struct relay_provider *set = s->provider->set;
 	bool verified = set->tls == RELAY_TLS_VERIFY;
+	static const enum smtp_client_tls tls[] = { [RELAY_TLS_OFF] =
+		                                        SMTP_TLS_OFF,
+		[RELAY_TLS_OPPORTUNISTIC] = SMTP_TLS_OPPORTUNISTIC,
+		[RELAY_TLS_REQUIRED] = SMTP_TLS_STARTTLS,
+		[RELAY_TLS_VERIFY] = SMTP_TLS_STARTTLS };
 	struct smtp_client_settings settings = {
 		.helo = set->helo ? set->helo : s->provider->gen->set->hostname,
 		.user = set->user,
@@ -608,9 +613,9 @@ make_client(struct relay_session *s)
 	settings.password = secret_str(s->credential.secret);
 	if (s->credential.is_token && strcmp(set->auth, "auto") == 0)
 		settings.auth = "bearer";
-	if (set->tls != RELAY_TLS_OFF)
-		settings.tls =
-		    set->implicit_tls ? SMTP_TLS_IMPLICIT : SMTP_TLS_STARTTLS;
+	settings.tls = set->implicit_tls   ? SMTP_TLS_IMPLICIT
+	               : login_is_clear(s) ? SMTP_TLS_OFF
+	                                   : tls[set->tls];
 	s->client = smtp_client_new(&settings, &hooks, s);
 	if (set->user && set->tls != RELAY_TLS_OFF && !verified &&
 	    !set->allow_unverified_auth) {

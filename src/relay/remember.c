@@ -53,14 +53,30 @@ or_none(const char *text)
 	return text ? text : "";
 }
 
+/* Of TLS, with a pin or two. */
+static char *
+tls_text(const struct tls_client_settings *t)
+{
+	unsigned char pins[DIGEST_LEN] = { 0 };
+
+	if (t->npins > 0)
+		digest_sha256(pins, (struct str){ (const char *)t->pins,
+		                        t->npins * TLS_PIN_LEN });
+	return mem_printf("%s\n%s\n%s\n%s\n%s\n%02x%02x%02x",
+	    or_none(t->ca_file), or_none(t->min_version), or_none(t->ciphers),
+	    or_none(t->ciphersuites), or_none(t->own.certificate), pins[0],
+	    pins[1], pins[2]);
+}
+
 /* What a person may have mended. */
 static void
 account(const struct provider *p, uint8_t out[2])
 {
 	const struct relay_provider *set = p->set;
+	char *tls = tls_text(&set->tls_set);
 	char *text = mem_printf("%u %d %d\n%s\n%s\n%s\n%s\n%s", set->port,
-	    set->tls, set->implicit_tls, set->host, or_none(set->tls_name),
-	    or_none(set->ca_file), or_none(set->auth), or_none(set->user));
+	    set->tls, set->implicit_tls, set->host, or_none(set->tls_name), tls,
+	    or_none(set->auth), or_none(set->user));
 	unsigned char digest[DIGEST_LEN];
 
 	digest_sha256(digest, str_of(text));
@@ -68,6 +84,7 @@ account(const struct provider *p, uint8_t out[2])
 		digest_hmac(digest, (struct str){ (char *)digest, DIGEST_LEN },
 		    secret_str(set->password));
 	memcpy(out, digest, 2);
+	free(tls);
 	free(text);
 }
 

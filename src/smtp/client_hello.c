@@ -119,6 +119,15 @@ begin_auth(struct smtp_client *c)
 	}
 }
 
+static bool
+wants_starttls(const struct smtp_client *c)
+{
+	bool has = (c->caps.set & SMTP_CAP_STARTTLS) != 0;
+
+	return !c->secure && (c->tls == SMTP_TLS_STARTTLS ||
+	                         (c->tls == SMTP_TLS_OPPORTUNISTIC && has));
+}
+
 /* The greeting is done: what comes next, in order. */
 static void
 go_on(struct smtp_client *c)
@@ -127,7 +136,7 @@ go_on(struct smtp_client *c)
 	c->caps.set &= ~c->disable;
 	if (!c->secure)
 		c->caps.set &= ~(uint32_t)SMTP_CAP_REQUIRETLS;
-	if (c->tls == SMTP_TLS_STARTTLS && !c->secure) {
+	if (wants_starttls(c)) {
 		if (!(c->caps.set & SMTP_CAP_STARTTLS)) {
 			unable(c, OUTCOME_STARTTLS,
 			    "the server does not offer STARTTLS; nothing is "
@@ -176,12 +185,16 @@ client_hello_on_helo(struct smtp_client *c, const struct reply *r)
 void
 client_hello_on_starttls(struct smtp_client *c, const struct reply *r)
 {
-	if (r->code >= 400)
+	if (r->code >= 400 && c->tls == SMTP_TLS_OPPORTUNISTIC) {
+		c->tls = SMTP_TLS_OFF;
+		go_on(c);
+	} else if (r->code >= 400) {
 		refused(c, OUTCOME_STARTTLS, r);
-	else if (r->code != 220)
+	} else if (r->code != 220) {
 		smtp_client_nonsense(c, STEP_STARTTLS, r);
-	else
+	} else {
 		smtp_client_set_phase(c, CLIENT_TLS);
+	}
 }
 
 void

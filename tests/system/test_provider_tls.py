@@ -11,6 +11,8 @@ import certs
 import harness
 import mails
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TLS 1.0
+
 PASSWORD = "correct horse battery"
 SHORT = dict(timeouts={"connect": "5s", "banner": "5s", "command": "5s", "starttls": "1s"},
              breaker={"failures": 1, "open": "1m", "open_max": "1m"})
@@ -20,9 +22,11 @@ class Provider(harness.Rude):
     """A server with STARTTLS that keeps all that it hears.  behind: what it
     says behind its 220, in clear.  offers: in its EHLO."""
 
-    def __init__(self, context=None, behind="", offers=("STARTTLS",), hang=False, pause=False):
+    def __init__(self, context=None, behind="", offers=("STARTTLS",), hang=False, pause=False,
+                 refuse=False):
         self.context, self.behind, self.offers = context, behind, offers
-        self.hang, self.pause = hang, pause
+        self.hang, self.pause, self.refuse = hang, pause, refuse
+        self.ended = []
         self.heard, self.lock = b"", threading.Lock()
         super().__init__(self.serve)
 
@@ -45,10 +49,13 @@ class Provider(harness.Rude):
                 self.start(s)
                 return
             else:
-                s.say("221 bye\r\n")
-                return
+                self.answer(verb, s.file, s.sock)
 
     def start(self, s):
+        if self.refuse:
+            s.say("454 4.7.0 not now\r\n")
+            self.take(s.file, s.sock)
+            return
         s.say("220 go on\r\n" + ("" if self.pause else self.behind))
         if self.pause:  # until the handshake has begun
             s.sock.recv(1)
@@ -57,10 +64,26 @@ class Provider(harness.Rude):
             s.wait_close()
             return
         t = self.context.wrap_socket(s.sock, server_side=True)
-        file = t.makefile("rb")
+        self.ended.append((t.version(), t.cipher()[0], t.getpeercert(True) is not None))
+        self.take(t.makefile("rb"), t)
+
+    def take(self, file, sock):
         while True:
-            self.listen(file)
-            t.sendall(b"250-provider.test\r\n250 AUTH PLAIN LOGIN\r\n")
+            self.answer(self.listen(file)[:4].upper(), file, sock)
+
+    def answer(self, verb, file, sock):
+        """What comes behind the greeting, in clear or not."""
+        if verb == b"DATA":
+            sock.sendall(b"354 go on\r\n")
+            while self.listen(file) != b".\r\n":
+                pass
+        if verb == b"EHLO":
+            sock.sendall(b"250-provider.test\r\n250 AUTH PLAIN LOGIN\r\n")
+        elif verb == b"QUIT":
+            sock.sendall(b"221 bye\r\n")
+            raise EOFError
+        else:
+            sock.sendall(b"250 2.0.0 fine\r\n")
 
 
 def context_of(cert):
@@ -111,7 +134,6 @@ def faults(made, tmp_path):
     return rows
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_each_fault_is_told_and_costs_no_password_and_no_mail(faults, sink, postern, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text(PASSWORD + "\n")
@@ -133,3 +155,60 @@ def test_each_fault_is_told_and_costs_no_password_and_no_mail(faults, sink, post
         assert told[name]["class"] == ("net" if name in ("injected", "hang") else "tls"), told[name]
         assert b"AUTH" not in server.heard and b"MAIL" not in server.heard, (name, server.heard)
         assert base64.b64encode(PASSWORD.encode())[:8] not in server.heard
+
+
+def test_opportunistic_tls_is_taken_where_it_can_be_had(made, sink, postern, tmp_path):
+    """And mail goes in clear where it cannot."""
+    cert = certs.expire(certs.make(tmp_path, "cert"))
+    servers = {
+        "has": Provider(context_of(cert)),
+        "lacks": Provider(offers=()),
+        "refuses": Provider(refuse=True),
+        "breaks": Provider(only_10(cert)),
+    }
+    made.extend(servers.values())
+    p = postern(*[dict(name=n, host="127.0.0.1", port=s.port, tls="opportunistic", max_connections=1, **SHORT)
+                  for n, s in servers.items()],
+                routes=[{"name": n, "match": {"recipient": [n + "@example.net"]}, "use": [n]}
+                        for n in servers] + [{"name": "default", "use": ["has"]}])
+    for _ in range(2):
+        harness.send_raw(p.port, mails.plain(), recipients=["%s@example.net" % n for n in servers])
+    p.wait_event("delivered", n=8)
+    assert {(e["provider"]) for e in p.events("provider.clear")} == {"breaks"}
+    assert "speaks no version from 1.2 on" in p.events("provider.clear")[0]["text"]
+    assert not p.events("provider.alert")
+    p.stop()
+    assert servers["has"].ended and not servers["breaks"].ended
+    assert servers["breaks"].heard.count(b"STARTTLS") == 1, "each session tries TLS again"
+    assert servers["refuses"].heard.count(b"MAIL FROM") == servers["lacks"].heard.count(b"MAIL FROM") == 2
+
+
+def test_pins_versions_ciphers_and_a_certificate_of_ours(made, postern, tmp_path):
+    alone, ca = certs.make(tmp_path, "alone"), certs.make(tmp_path, "our_ca")
+    mine = certs.make(tmp_path, "mine", issuer=ca)
+    asks = context_of(alone)
+    asks.verify_mode = ssl.CERT_REQUIRED
+    asks.load_verify_locations(ca.certificate)
+    twelve = context_of(alone)
+    twelve.maximum_version = ssl.TLSVersion.TLSv1_2
+    servers = {"asks": Provider(asks), "twelve": Provider(twelve), "old": Provider(twelve), "other": Provider(asks)}
+    made.extend(servers.values())
+    own = dict(pins=["A" * 43 + "=", certs.pin(alone)])
+    more = {
+        "asks": dict(certificate=mine.certificate, key=mine.key, ciphersuites="TLS_AES_128_GCM_SHA256", **own),
+        "twelve": dict(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256", **own),
+        "old": dict(min_version="1.3", **own),
+        "other": dict(pins=[certs.pin(ca)]),
+    }
+    p = postern(*[dict(name=n, host="127.0.0.1", port=s.port, **SHORT, **more[n]) for n, s in servers.items()],
+                routes=[{"name": n, "match": {"recipient": [n + "@example.net"]}, "use": [n]}
+                        for n in ("asks", "twelve")] +
+                       [{"name": "default", "use": ["old", "other", "asks"]}])
+    harness.send_raw(p.port, mails.plain(), recipients=[n + "@example.net" for n in ("asks", "twelve", "any")])
+    p.wait_event("delivered", n=3)
+    told = {e["provider"]: e["text"] for e in p.events("provider.alert")}
+    p.stop()
+    assert servers["asks"].ended[0] == ("TLSv1.3", "TLS_AES_128_GCM_SHA256", True)
+    assert servers["twelve"].ended[0][:2] == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert 'speaks no version from 1.3 on; ask for a newer server, or write min_version = "1.2";' in told["old"]
+    assert 'none of pins; if it has a new one that you know, write pins = [ "%s" ];' % certs.pin(alone) in told["other"]

@@ -594,11 +594,47 @@ static const struct {
 	    "tls = \"verify\"; or take tls_mode away" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"required\"; "
 	  "tls_name = \"x\"; } );",
-	    "main.conf:1: providers.tls_name: nobody compares it without tls "
-	    "= \"verify\"; write that, or take tls_name away" },
+	    "main.conf:1: providers.tls_name: is nothing without tls = "
+	    "\"verify\"; write that, or take tls_name away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"off\"; "
+	  "min_version = \"1.3\"; } );",
+	    "main.conf:1: providers.min_version: is nothing without tls = "
+	    "\"verify\"; write that, or take min_version away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; tls = "
+	  "\"opportunistic\"; tls_mode = \"implicit\"; } );",
+	    "main.conf:1: providers.tls_mode: \"implicit\" needs TLS; write "
+	    "tls = \"verify\"; or take tls_mode away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; user = \"u\"; "
+	  "password_env = \"HOME\"; tls = \"opportunistic\"; "
+	  "allow_unverified_auth = true; } );",
+	    "main.conf:1: providers.tls: the password may leave in clear; "
+	    "write tls = \"verify\"; or allow_clear_auth = true;" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; pins = [ "
+	  "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" ]; } );",
+	    "main.conf:1: providers.pins: "
+	    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" is no pin; "
+	    "write the SHA-256 of the server's public key in base64, 44 "
+	    "characters" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; ciphers = "
+	  "\"ECDHE+AESGCM:NONE-SUCH\"; } );",
+	    "main.conf:1: providers.ciphers: OpenSSL has nothing of the name "
+	    "\"NONE-SUCH\"; write names of \"openssl ciphers -v\" with "
+	    "\":\" between" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; ciphersuites = "
+	  "\"TLS_X\"; } );",
+	    "main.conf:1: providers.ciphersuites: OpenSSL has nothing of the "
+	    "name \"TLS_X\"; write names of \"openssl ciphers -v\" with "
+	    "\":\" between" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; certificate = "
+	  "\"/x\"; } );",
+	    "main.conf:1: providers.certificate: has no key; write key = "
+	    "\"/etc/postern/FILE.key\";" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; key = \"/x\"; } );",
+	    "main.conf:1: providers.key: has no certificate; write "
+	    "certificate = \"/etc/postern/FILE.pem\";" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; tls = \"off\"; "
 	  "ca_file = \"/x\"; } );",
-	    "main.conf:1: providers.ca_file: nobody asks it without tls = "
+	    "main.conf:1: providers.ca_file: is nothing without tls = "
 	    "\"verify\"; write that, or take ca_file away" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; allow_clear_auth = "
 	  "\"yes\"; } );",

@@ -152,7 +152,7 @@ static const struct {
 	    "a passphrase" },
 	{ "tls = { certificate = \"/x\"; };",
 	    "main.conf:2: tls.certificate: is no key here; write it in "
-	    "tls.certificates" },
+	    "tls.certificates, providers" },
 	{ "tls = { certificates = ( ); };\ntls2 = 1;",
 	    "main.conf:3: tls2: is no key; did you mean \"tls\"?" },
 	{ "tls = { certificates = { }; };",

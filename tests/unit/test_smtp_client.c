@@ -146,6 +146,22 @@ static const struct world_scene tls[] = {
 	                 "S 454 4.7.0 not now\nC QUIT\n"
 	                 "E lost starttls 454 4.7.0 not now\n",
 	    .settings = { TLS } },
+	{ .why = "a wish: not offered, so in clear",
+	    .script = HI "S 250 mx\nE ready\n",
+	    .settings = { .tls = SMTP_TLS_OPPORTUNISTIC } },
+	{ .why = "a wish: refused, so in clear",
+	    .script = HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\n"
+	                 "S 454 4.7.0 not now\nE ready\n",
+	    .settings = { .tls = SMTP_TLS_OPPORTUNISTIC } },
+	{ .why = "a wish that comes true",
+	    .script = HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\n"
+	                 "E secure\nsecured\nC EHLO me\nS 250 mx\n"
+	                 "E ready\n",
+	    .settings = { .tls = SMTP_TLS_OPPORTUNISTIC } },
+	{ .why = "a wish sends no password in clear",
+	    .script = HI "S 250-mx\nS 250 AUTH PLAIN\nC QUIT\nE lost auth "
+	                 "local no password is sent without TLS\n",
+	    .settings = { .tls = SMTP_TLS_OPPORTUNISTIC, .user = "u" } },
 	{ .why = "another 2xx is no consent",
 	    .script = HI "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 250 ok\n"
 	                 "E lost starttls nonsense 250 in reply to STARTTLS:"

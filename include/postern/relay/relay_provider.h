@@ -11,12 +11,18 @@
 
 #include "postern/base/secret_source.h"
 #include "postern/io/dns.h"
+#include "postern/io/tls.h"
 #include "postern/mail/rewrite.h"
 #include "postern/relay/oauth.h"
 
 struct rate;
 
-enum relay_tls { RELAY_TLS_OFF, RELAY_TLS_REQUIRED, RELAY_TLS_VERIFY };
+enum relay_tls {
+	RELAY_TLS_OFF,
+	RELAY_TLS_OPPORTUNISTIC, /* else in clear */
+	RELAY_TLS_REQUIRED,      /* with whoever answers */
+	RELAY_TLS_VERIFY
+};
 
 struct relay_timeouts { /* ms, relay.md 5.4 */
 	uint64_t connect, banner, command, starttls, auth, data, block, dot,
@@ -62,10 +68,10 @@ struct relay_provider {    /* one account */
 	uint16_t port;
 	enum relay_tls tls;
 	bool implicit_tls;
-	const char *tls_name; /* NULL: host */
-	const char *ca_file;
-	const char *auth; /* auto, plain, login */
-	const char *user; /* NULL: no AUTH */
+	const char *tls_name;               /* NULL: host */
+	struct tls_client_settings tls_set; /* its verify is not looked at */
+	const char *auth;                   /* as sasl_choose() */
+	const char *user;                   /* NULL: no AUTH */
 	struct secret *password;
 	struct secret_source password_source; /* read again when refused */
 	struct oauth_settings oauth; /* in its place; token_url NULL: no */

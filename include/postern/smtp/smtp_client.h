@@ -121,7 +121,12 @@ struct smtp_client_hooks {
 	void (*hold)(void *arg, struct smtp_txn *t);
 };
 
-enum smtp_client_tls { SMTP_TLS_OFF, SMTP_TLS_STARTTLS, SMTP_TLS_IMPLICIT };
+enum smtp_client_tls {
+	SMTP_TLS_OFF,
+	SMTP_TLS_OPPORTUNISTIC, /* STARTTLS, where it can be had */
+	SMTP_TLS_STARTTLS,
+	SMTP_TLS_IMPLICIT
+};
 
 struct smtp_client_settings {
 	const char *helo; /* strings are copied */
