@@ -2,12 +2,14 @@
 #include "postern/admin/control.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "postern/base/buf.h"
 #include "postern/base/list.h"
 #include "postern/base/mem.h"
 #include "postern/io/addr.h"
@@ -16,12 +18,15 @@
 
 #include "admin/control_call.h"
 #include "admin/control_provider.h"
+#include "admin/control_queue.h"
 #include "admin/control_reload.h"
 #include "admin/control_route.h"
 #include "admin/events.h"
+#include "admin/walker.h"
 
 #define CALLERS_MAX 32    /* people and a few scripts; a request is short */
-#define SECONDS_MS 10000  /* to send the request, to read the answer */
+#define SECONDS_MS 10000  /* to send the request, to read its end */
+#define READING_MS 600000 /* to go on reading; people look at a page */
 #define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
 
 static const struct control_request requests[] = {
@@ -29,6 +34,8 @@ static const struct control_request requests[] = {
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
+	{ "queue.count", CONTROL_ROLE_READ, control_queue_count },
+	{ "queue.list", CONTROL_ROLE_READ, control_queue_list },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
 };
@@ -38,6 +45,7 @@ struct control {
 	struct listen *listen;
 	const struct control_hooks hooks;
 	const struct control_settings set; /* without the socket */
+	struct walker *walker;
 	struct list calls;
 	size_t ncalls; /* and those whose last words are on the way */
 };
@@ -48,7 +56,9 @@ struct control_call {
 	struct conn *conn; /* NULL: the caller went away */
 	uid_t uid;
 	enum control_role role;
-	json_t *request; /* NULL: has not come */
+	json_t *request;        /* NULL: has not come */
+	control_call_fn *go_on; /* once there is room, or nobody reads */
+	void *go_on_arg;
 };
 
 /* --- who asks ----------------------------------------------------------------
@@ -184,10 +194,81 @@ control_call_uid(const struct control_call *call)
 	return call->uid;
 }
 
+struct walker *
+control_call_walker(const struct control_call *call)
+{
+	return call->control->walker;
+}
+
+static json_t *
+row_line(json_t *row)
+{
+	return json_pack("{si so}", "v", CONTROL_VERSION, "row", row);
+}
+
 void
 control_call_row(struct control_call *call, json_t *row)
 {
-	put(call, json_pack("{si so}", "v", CONTROL_VERSION, "row", row));
+	put(call, row_line(row));
+}
+
+int
+control_call_line(struct buf *b, json_t *row)
+{
+	json_t *line = row_line(row);
+	char *text = json_dumps(line, JSON_COMPACT);
+	int rc;
+
+	assert(text != NULL);
+	rc = buf_addf(b, "%s\n", text);
+	free(text);
+	json_decref(line);
+	return rc;
+}
+
+void
+control_call_lines(struct control_call *call, struct str lines)
+{
+	if (call->conn != NULL && lines.len > 0)
+		conn_write(call->conn, lines.p, lines.len);
+}
+
+void
+control_call_wait(struct control_call *call, control_call_fn *fn, void *arg)
+{
+	assert(call->go_on == NULL);
+	if (call->conn == NULL || !conn_is_full(call->conn)) {
+		fn(arg);
+		return;
+	}
+	call->go_on = fn;
+	call->go_on_arg = arg;
+	conn_timeout(call->conn, READING_MS);
+}
+
+static void
+go_on(struct control_call *call)
+{
+	control_call_fn *fn = call->go_on;
+
+	call->go_on = NULL;
+	if (call->conn != NULL)
+		conn_timeout(call->conn, 0);
+	if (fn != NULL)
+		fn(call->go_on_arg);
+}
+
+/* Nobody reads from it: its end alone would not be seen, and need not mean that
+ * the answer is not waited for. */
+bool
+control_call_is_gone(const struct control_call *call)
+{
+	struct pollfd p = { .events = 0 };
+
+	if (call->conn == NULL)
+		return true;
+	p.fd = conn_fd(call->conn);
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 void
@@ -198,21 +279,31 @@ control_call_done(struct control_call *call)
 }
 
 json_t *
-control_call_text(const char *text)
+control_call_str(struct str text)
 {
-	json_t *j = json_string(text);
+	json_t *j = NULL;
 	char *plain;
 
+	if (text.len == 0)
+		return json_string("");
+	if (memchr(text.p, 0, text.len) == NULL)
+		j = json_stringn(text.p, text.len);
 	if (j != NULL)
 		return j;
-	plain = mem_str(text);
-	for (char *p = plain; *p != '\0'; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
+	plain = mem_dup(text.p, text.len);
+	for (size_t i = 0; i < text.len; i++) {
+		if (plain[i] == 0 || (unsigned char)plain[i] >= 0x80)
+			plain[i] = '?';
 	}
-	j = json_string(plain);
+	j = json_stringn(plain, text.len);
 	free(plain);
 	return j;
+}
+
+json_t *
+control_call_text(const char *text)
+{
+	return control_call_str(str_of(text));
 }
 
 static json_t *
@@ -305,6 +396,17 @@ on_data(struct control_call *call)
 		    "a request is one line of less than 65536 bytes");
 }
 
+/* The caller went away, or does not read. */
+static void
+lose(struct control_call *call)
+{
+	conn_close(&call->conn);
+	if (call->request == NULL)
+		free_call(call);
+	else
+		go_on(call);
+}
+
 static void
 on_conn(struct conn *conn, enum conn_event ev, void *arg)
 {
@@ -313,13 +415,13 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 	(void)conn;
 	if (ev == CONN_DATA && call->request == NULL) {
 		on_data(call);
-	} else if (ev == CONN_TIMEOUT) {
+	} else if (ev == CONN_TIMEOUT && call->request == NULL) {
 		control_call_fail(
 		    call, EX_PROTOCOL, "no request came in 10 seconds");
-	} else if (ev == CONN_CLOSED || ev == CONN_FAILED) {
-		conn_close(&call->conn);
-		if (call->request == NULL)
-			free_call(call);
+	} else if (ev == CONN_DRAINED) {
+		go_on(call);
+	} else if (ev != CONN_DATA) {
+		lose(call);
 	}
 }
 
@@ -414,7 +516,15 @@ control_new(struct control **cp, struct loop *loop,
 void
 control_start(struct control *c)
 {
+	c->walker = walker_new(c->hooks.spool, c->hooks.mailbox);
 	listen_start(c->listen, c->loop, on_caller, c);
+}
+
+void
+control_stop(struct control *c)
+{
+	if (c != NULL)
+		walker_free(&c->walker);
 }
 
 void
@@ -431,7 +541,10 @@ control_free(struct control **cp)
 
 		if (call->conn != NULL)
 			conn_close(&call->conn);
-		free_call(call);
+		if (call->go_on != NULL)
+			go_on(call); /* it ends the call */
+		else
+			free_call(call);
 	}
 	listen_close(&c->listen);
 	free(c);

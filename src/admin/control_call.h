@@ -12,8 +12,12 @@
 
 #include <jansson.h>
 
+#include "postern/base/str.h"
+
+struct buf;
 struct control_call;
 struct control_hooks;
+struct walker;
 
 enum control_role { CONTROL_ROLE_NONE, CONTROL_ROLE_READ, CONTROL_ROLE_WRITE };
 
@@ -34,12 +38,24 @@ int control_call_words(const struct control_call *call, const char *name,
 /* false: it has no number by that name, or one below 0. */
 bool control_call_number(
     const struct control_call *call, const char *name, uint64_t *n);
-uint32_t control_call_uid(const struct control_call *call);    /* who asks */
+uint32_t control_call_uid(const struct control_call *call); /* who asks */
+/* NULL: the daemon ends. */
+struct walker *control_call_walker(const struct control_call *call);
 void control_call_row(struct control_call *call, json_t *row); /* takes row */
+/* The same in two steps, the first of which any thread may do. */
+MUST_CHECK int control_call_line(struct buf *b, json_t *row); /* takes row */
+void control_call_lines(struct control_call *call, struct str lines);
+/* For an answer without end: fn(arg) as soon as the caller has read enough of
+ * it, or at once where that is now.  Do not go on where it is gone. */
+typedef void control_call_fn(void *arg);
+void control_call_wait(
+    struct control_call *call, control_call_fn *fn, void *arg);
+bool control_call_is_gone(const struct control_call *call);
 void control_call_done(struct control_call *call);
 /* code: of sysexits.h, with which the tool ends. */
 void control_call_fail(struct control_call *call, int code, const char *text);
 /* Text of any origin; what is no UTF-8 is shown as "?". */
 json_t *control_call_text(const char *text);
+json_t *control_call_str(struct str text);
 
 #endif

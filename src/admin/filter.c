@@ -6,6 +6,7 @@
 #include "admin/filter.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,13 @@ enum kind {
 	KIND_SIZE,
 	KIND_TIME,
 	KIND_RCPT,
+	KIND_DOMAIN,
 	KIND_REPLY,
 	KIND_CODE
 };
 
 struct term {
-	const struct field *field;
+	const struct filter_field *field;
 	enum op op;
 	struct str text;
 	uint64_t number;
@@ -51,7 +53,7 @@ struct filter {
 
 typedef struct str text_fn(const struct filter_subject *s, char tmp[ID_TEXT]);
 typedef uint64_t number_fn(const struct filter_subject *s);
-struct field {
+struct filter_field {
 	const char *name;
 	enum kind kind;
 	text_fn *text;
@@ -136,12 +138,13 @@ NUMBER(of_size, s->row->size)
 NUMBER(of_age, since(s->row->arrival_ms, s->now_ms))
 NUMBER(of_due, since(s->now_ms, s->row->key.due_ms))
 
-static const struct field fields[] = {
+static const struct filter_field fields[] = {
 	{ "age", KIND_TIME, NULL, of_age },
 	{ "attempts", KIND_NUMBER, NULL, of_attempts },
 	{ "cause", KIND_TEXT, of_cause, NULL },
 	{ "client", KIND_TEXT, of_client, NULL },
 	{ "code", KIND_CODE, NULL, NULL },
+	{ "domain", KIND_DOMAIN, NULL, NULL },
 	{ "due", KIND_TIME, NULL, of_due },
 	{ "id", KIND_TEXT, of_id, NULL },
 	{ "lane", KIND_NUMBER, NULL, of_lane },
@@ -158,8 +161,9 @@ static const struct field fields[] = {
 	{ "user", KIND_TEXT, of_user, NULL },
 };
 #define FIELD_NAMES                                                            \
-	"age attempts cause client code due id lane listener message_id "      \
-	"priority provider rcpt reply route sender size state user"
+	"age attempts cause client code domain due id lane listener "          \
+	"message_id priority provider rcpt reply route sender size state "     \
+	"user"
 
 /* --- looking ---------------------------------------------------------------
  */
@@ -203,12 +207,33 @@ code_fits(const struct term *t, const struct spool_row_rcpt *r)
 	       str_starts_case(r->enhanced, t->text);
 }
 
+static struct str
+domain_of(struct str address)
+{
+	struct str d = { address.p + address.len, 0 };
+
+	while (d.len < address.len && d.p[-1] != '@') {
+		d.p--;
+		d.len++;
+	}
+	return d.len < address.len ? d : STR("");
+}
+
+/* Of a recipient, but for its code. */
+static struct str
+rcpt_text(const struct filter_field *f, const struct spool_row_rcpt *r)
+{
+	if (f->kind == KIND_REPLY)
+		return r->text;
+	return f->kind == KIND_RCPT ? r->address : domain_of(r->address);
+}
+
 static bool
 rcpt_fits(const struct term *t, const struct spool_row_rcpt *r)
 {
 	if (t->field->kind == KIND_CODE)
 		return code_fits(t, r);
-	return text_fits(t, t->field->kind == KIND_RCPT ? r->address : r->text);
+	return text_fits(t, rcpt_text(t->field, r));
 }
 
 static bool
@@ -257,6 +282,85 @@ filter_fits(const struct filter *f, const struct filter_subject *s)
 		}
 	}
 	return n == 0 || stack[0];
+}
+
+/* --- showing ---------------------------------------------------------------
+ */
+
+const struct filter_field *
+filter_field(struct str name)
+{
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		if (str_is(name, fields[i].name))
+			return &fields[i];
+	}
+	return NULL;
+}
+
+const char *
+filter_field_names(void)
+{
+	return FIELD_NAMES;
+}
+
+const char *
+filter_field_name(const struct filter_field *f)
+{
+	return f->name;
+}
+
+/* The last reply of the first recipient that has one. */
+static size_t
+show_code(const struct spool_row *row, char out[FILTER_SHOWN])
+{
+	size_t n;
+
+	for (size_t i = 0; i < row->nrcpts; i++) {
+		const struct spool_row_rcpt *r = &row->rcpts[i];
+
+		if (r->code == 0)
+			continue;
+		n = (size_t)snprintf(out, FILTER_SHOWN, "%u%s%.*s", r->code,
+		    r->enhanced.len > 0 ? " " : "", (int)r->enhanced.len,
+		    r->enhanced.p);
+		return n < FILTER_SHOWN ? n : FILTER_SHOWN - 1;
+	}
+	return 0;
+}
+
+static struct str
+first_text(const struct filter_field *f, const struct filter_subject *s,
+    char tmp[ID_TEXT])
+{
+	struct str text = STR("");
+
+	if (f->text != NULL)
+		return f->text(s, tmp);
+	for (size_t i = 0; i < s->row->nrcpts && text.len == 0; i++)
+		text = rcpt_text(f, &s->row->rcpts[i]);
+	return text;
+}
+
+struct str
+filter_show(const struct filter_field *f, const struct filter_subject *s,
+    char out[FILTER_SHOWN])
+{
+	struct str is = { out, 0 };
+	char tmp[ID_TEXT];
+
+	if (f->number != NULL) {
+		is.len = (size_t)snprintf(
+		    out, FILTER_SHOWN, "%" PRIu64, f->number(s));
+	} else if (f->kind == KIND_CODE) {
+		is.len = show_code(s->row, out);
+	} else {
+		struct str text = first_text(f, s, tmp);
+
+		is.len = text.len < FILTER_SHOWN ? text.len : FILTER_SHOWN;
+		if (is.len > 0)
+			memcpy(out, text.p, is.len);
+	}
+	return is;
 }
 
 /* --- reading ---------------------------------------------------------------
@@ -480,10 +584,7 @@ read_term(struct reading *g, struct str name)
 	const char *at;
 
 	*step = (struct step){ .kind = STEP_TERM };
-	for (size_t i = 0; i < COUNT(fields) && name.len > 0; i++) {
-		if (str_is(name, fields[i].name))
-			t->field = &fields[i];
-	}
+	t->field = filter_field(name);
 	if (t->field == NULL)
 		return wrong(g, name.p,
 		    "there is no such field; write one of " FIELD_NAMES);

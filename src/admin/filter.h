@@ -38,6 +38,16 @@ struct filter_subject {
 };
 bool filter_fits(const struct filter *f, const struct filter_subject *s);
 
+/* A field as text, for those who count by it: of several recipients or replies
+ * the first there is. */
+#define FILTER_SHOWN 256 /* bytes; the rest is cut */
+struct filter_field;
+const struct filter_field *filter_field(struct str name); /* NULL: none */
+const char *filter_field_name(const struct filter_field *f);
+const char *filter_field_names(void); /* of all, with blanks between */
+struct str filter_show(const struct filter_field *f,
+    const struct filter_subject *s, char out[FILTER_SHOWN]);
+
 /* The words that filters and listings use. */
 const char *filter_state(const struct spool_row *row); /* "queued" */
 const char *filter_cause(const struct spool_row *row); /* held for; or "" */

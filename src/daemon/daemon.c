@@ -295,6 +295,7 @@ open_control(struct daemon *d, struct err *err)
 	struct control_hooks hooks = { .arg = d,
 		.mailbox = d->mailbox,
 		.relay = d->relay,
+		.spool = d->spool,
 		.reload = reload_for_operator,
 		.settings = settings_for_operator };
 
@@ -339,6 +340,7 @@ let_all_go(struct daemon *d)
 		conf_free(&s);
 	}
 	lookout_free(&d->lookout);
+	control_stop(d->control);
 	if (d->spool != NULL)
 		spool_close(&d->spool);
 	for (size_t i = 0; i < DAEMON_SIGNALS; i++) {

@@ -12,6 +12,7 @@
 #include "tools/classify_tool.h"
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
+#include "tools/queue_tool.h"
 #include "tools/reload_tool.h"
 #include "tools/route_tool.h"
 #include "tools/token_tool.h"
@@ -24,6 +25,7 @@ static const struct command {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
+	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },
 	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
 	{ "route", route_tool_run, ROUTE_TOOL_USAGE },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE },

@@ -13,6 +13,7 @@
 #include "postern/conf/conf.h"
 
 #include "tools/control_ask.h"
+#include "tools/control_row.h"
 
 enum { OPT_JSON = 256, OPT_FOR };
 
@@ -21,20 +22,6 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
-
-static const char *
-word(const json_t *row, const char *key)
-{
-	const char *s = json_string_value(json_object_get(row, key));
-
-	return s != NULL ? s : "";
-}
-
-static int64_t
-number(const json_t *row, const char *key)
-{
-	return json_integer_value(json_object_get(row, key));
-}
 
 static int64_t
 sum(const json_t *row, const char *key)
@@ -47,14 +34,6 @@ sum(const json_t *row, const char *key)
 	return n;
 }
 
-static void
-print_json(void *arg, const json_t *row)
-{
-	(void)arg;
-	(void)json_dumpf(row, stdout, JSON_COMPACT);
-	(void)putchar('\n');
-}
-
 /* Whole seconds; "-": it has no end. */
 static void
 write_wait(const json_t *row, char out[32])
@@ -63,7 +42,7 @@ write_wait(const json_t *row, char out[32])
 		(void)snprintf(out, 32, "-");
 	else
 		(void)snprintf(out, 32, "%" PRId64 "s",
-		    (number(row, "for_ms") + 999) / 1000);
+		    (control_row_number(row, "for_ms") + 999) / 1000);
 }
 
 /* 80 columns; a longer name moves the rest of its line. */
@@ -81,9 +60,9 @@ print_line(void *arg, const json_t *row)
 	write_wait(row, wait);
 	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64
 	             "\n",
-	    word(row, "name"), word(row, "state"), word(row, "level"), wait,
-	    sum(row, "sessions"), sum(row, "waiting"),
-	    number(row, "delivered"));
+	    control_row_text(row, "name"), control_row_text(row, "state"),
+	    control_row_text(row, "level"), wait, sum(row, "sessions"),
+	    sum(row, "waiting"), control_row_number(row, "delivered"));
 }
 
 static void
@@ -109,7 +88,7 @@ print_state(const char *label, const char *state, const char *why)
 static void
 print_pause(const json_t *of)
 {
-	time_t at = (time_t)(number(of, "since_ms") / 1000);
+	time_t at = (time_t)(control_row_number(of, "since_ms") / 1000);
 	char text[32] = "";
 	struct tm tm;
 
@@ -118,7 +97,7 @@ print_pause(const json_t *of)
 	if (gmtime_r(&at, &tm) != NULL)
 		(void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	(void)printf("%-11s by uid %" PRId64 " at %s\n", "paused",
-	    number(of, "uid"), text);
+	    control_row_number(of, "uid"), text);
 }
 
 static void
@@ -128,19 +107,23 @@ print_page(void *arg, const json_t *row)
 
 	(void)arg;
 	(void)printf("%-11s %s\n%-11s %s:%" PRId64 "\n", "provider",
-	    word(row, "name"), "host", word(row, "host"), number(row, "port"));
-	print_state("state", word(row, "state"), word(row, "why"));
+	    control_row_text(row, "name"), "host",
+	    control_row_text(row, "host"), control_row_number(row, "port"));
+	print_state("state", control_row_text(row, "state"),
+	    control_row_text(row, "why"));
 	print_pause(json_object_get(row, "paused"));
-	if (number(row, "for_ms") > 0)
+	if (control_row_number(row, "for_ms") > 0)
 		(void)printf("%-11s %" PRId64 " s\n", "usable in",
-		    (number(row, "for_ms") + 999) / 1000);
-	print_state("level", word(row, "level"), word(row, "level_why"));
+		    (control_row_number(row, "for_ms") + 999) / 1000);
+	print_state("level", control_row_text(row, "level"),
+	    control_row_text(row, "level_why"));
 	if (pace > 0)
 		(void)printf("%-11s %.1f a minute\n", "pace", pace);
 	print_object("sessions", json_object_get(row, "sessions"));
 	print_object("waiting", json_object_get(row, "waiting"));
 	(void)printf("%-11s %" PRId64 "\n%-11s %" PRId64 "\n", "sending",
-	    number(row, "sending"), "delivered", number(row, "delivered"));
+	    control_row_number(row, "sending"), "delivered",
+	    control_row_number(row, "delivered"));
 	print_object("learned", json_object_get(row, "learned"));
 }
 
@@ -179,7 +162,7 @@ list(const struct options *o)
 
 	return control_ask_run(&o->ask,
 	    json_pack("{ss}", "request", "provider.list"),
-	    o->is_json ? print_json : print_line, &is_first);
+	    o->is_json ? control_row_print : print_line, &is_first);
 }
 
 static const struct verb {
@@ -205,8 +188,8 @@ act(const struct options *o, const char *word, const char *name)
 			json_decref(ask);
 			return EX_USAGE;
 		}
-		return control_ask_run(
-		    &o->ask, ask, o->is_json ? print_json : print_page, NULL);
+		return control_ask_run(&o->ask, ask,
+		    o->is_json ? control_row_print : print_page, NULL);
 	}
 	return usage();
 }

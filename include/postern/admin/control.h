@@ -20,6 +20,7 @@ struct explain_by;
 struct loop;
 struct mailbox;
 struct relay;
+struct spool;
 
 #define CONTROL_VERSION 1
 #define CONTROL_REQUEST_MAX 65536 /* bytes; conn reads no more at a time */
@@ -38,6 +39,7 @@ struct control_hooks {
 	void *arg;
 	struct mailbox *mailbox; /* of the main thread */
 	struct relay *relay;
+	struct spool *spool;
 	/* Reads the configuration again; -1: it stays as it was, and each
 	 * mistake was told. */
 	int (*reload)(void *arg, control_tell_fn *tell, void *tell_arg);
@@ -51,6 +53,8 @@ MUST_CHECK int control_new(struct control **c, struct loop *loop,
     const struct control_settings *s, const struct control_hooks *hooks,
     struct err *err);
 void control_start(struct control *c);
+/* Before the spool is closed: it is read no more. */
+void control_stop(struct control *c);
 /* After the mailbox: no answer is under way any more. */
 void control_free(struct control **c);
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/control_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "postern/base/buf.h"
+#include "postern/base/mem.h"
+
+#include "admin/control_call.h"
+#include "admin/control_walk.h"
+#include "admin/filter.h"
+#include "admin/queue_groups.h"
+#include "admin/queue_row.h"
+
+#define PAGE_HIGH (256u << 10)            /* bytes; such a page is full */
+#define PAGE_MAX (PAGE_HIGH + (1u << 20)) /* with the row that made it so */
+
+/* --- queue.list --------------------------------------------------------------
+ */
+
+struct listing {
+	struct control_walk w; /* lies first */
+	struct buf page;
+	size_t rows;   /* of the page */
+	uint64_t left; /* so many may still come */
+};
+
+static bool
+take_row(struct walk *walk, const struct filter_subject *s)
+{
+	struct listing *l = (struct listing *)walk;
+	int rc =
+	    control_call_line(&l->page, queue_row_json(s, QUEUE_ROW_RCPTS));
+
+	assert(rc == 0); /* each of a row's texts has stood within a page */
+	l->rows++;
+	l->left--;
+	return l->left > 0 && l->rows < WALKER_PAGE && l->page.len < PAGE_HIGH;
+}
+
+static void
+tell_rows(struct control_walk *w)
+{
+	struct listing *l = (struct listing *)w;
+
+	control_call_lines(w->call, buf_str(&l->page));
+	buf_clear(&l->page);
+	l->rows = 0;
+	if (l->left == 0)
+		control_walk_end(w);
+	else
+		control_walk_go_on(w);
+}
+
+static void
+free_listing(struct control_walk *w)
+{
+	buf_done(&((struct listing *)w)->page);
+	free(w);
+}
+
+void
+control_queue_list(struct control_call *call)
+{
+	struct listing *l = mem_new(sizeof *l);
+
+	l->w = (struct control_walk){ .page = tell_rows, .free = free_listing };
+	l->w.walk.take = take_row;
+	l->w.walk.without_dead = true;
+	if (!control_call_number(call, "limit", &l->left) || l->left == 0)
+		l->left = UINT64_MAX;
+	buf_init(&l->page, PAGE_MAX);
+	control_walk_start(&l->w, call);
+}
+
+/* --- queue.count -------------------------------------------------------------
+ */
+
+struct count {
+	struct control_walk w; /* lies first */
+	struct queue_groups *groups;
+};
+
+static bool
+take_count(struct walk *walk, const struct filter_subject *s)
+{
+	queue_groups_add(((struct count *)walk)->groups, s);
+	return true;
+}
+
+static void
+tell_group(void *arg, json_t *row)
+{
+	control_call_row(arg, row);
+}
+
+static void
+tell_groups(struct control_walk *w)
+{
+	if (w->walk.mark.over)
+		queue_groups_each(
+		    ((struct count *)w)->groups, tell_group, w->call);
+	control_walk_go_on(w);
+}
+
+static void
+free_count(struct control_walk *w)
+{
+	queue_groups_free(&((struct count *)w)->groups);
+	free(w);
+}
+
+void
+control_queue_count(struct control_call *call)
+{
+	const char *by = control_call_word(call, "group_by");
+	struct queue_groups *groups = NULL;
+	struct count *c;
+	struct err err;
+
+	if (queue_groups_new(&groups, str_of(by), &err) != 0) {
+		control_call_fail(call, EX_USAGE, err.text);
+		return;
+	}
+	c = mem_new(sizeof *c);
+	c->w = (struct control_walk){ .page = tell_groups, .free = free_count };
+	c->w.walk.take = take_count;
+	c->w.walk.without_dead = true;
+	c->groups = groups;
+	control_walk_start(&c->w, call);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/walker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+
+#include "admin/filter.h"
+
+#define WALKS_MAX 64 /* more than there are callers */
+#define NAMES_A_LOOK 64
+#define ROUTES_MAX 65536 /* ids are given one after the other */
+
+struct walker {
+	struct helper *helper;
+	struct mailbox *back;
+	struct spool_reader *reader; /* its thread's, as what follows */
+	struct spool_route_name *route;
+	size_t nroutes, cap;
+};
+
+/* --- names of routes ---------------------------------------------------------
+ */
+
+/* Those that came since the last page. */
+static void
+learn_routes(struct walker *w)
+{
+	int n = NAMES_A_LOOK;
+
+	while (n == NAMES_A_LOOK && w->nroutes < ROUTES_MAX) {
+		uint32_t last =
+		    w->nroutes > 0 ? w->route[w->nroutes - 1].id : 0;
+
+		if (w->cap - w->nroutes < NAMES_A_LOOK) {
+			w->cap += NAMES_A_LOOK;
+			w->route =
+			    mem_resize(w->route, w->cap * sizeof *w->route);
+		}
+		n = spool_route_names(
+		    w->reader, last, w->route + w->nroutes, NAMES_A_LOOK);
+		w->nroutes += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static int
+compare_id(const void *key, const void *at)
+{
+	uint32_t id = *(const uint32_t *)key;
+	uint32_t is = ((const struct spool_route_name *)at)->id;
+
+	return (id > is) - (id < is);
+}
+
+static const char *
+route_name(const struct walker *w, uint32_t id)
+{
+	const struct spool_route_name *found = NULL;
+
+	if (w->nroutes > 0)
+		found = bsearch(
+		    &id, w->route, w->nroutes, sizeof *w->route, compare_id);
+	return found != NULL ? found->name : "";
+}
+
+/* --- a page ------------------------------------------------------------------
+ */
+
+struct look {
+	struct walk *walk;
+	int64_t now_ms;
+};
+
+static bool
+on_row(void *arg, const struct spool_row *row)
+{
+	const struct look *l = arg;
+	struct walk *walk = l->walk;
+	struct filter_subject s = { .row = row,
+		.route = route_name(walk->walker, row->key.route),
+		.now_ms = l->now_ms };
+
+	if (walk->without_dead && row->state == SPOOL_ROW_DEAD)
+		return true;
+	if (walk->filter != NULL && !filter_fits(walk->filter, &s))
+		return true;
+	return walk->take(walk, &s);
+}
+
+static void
+run_page(struct helper_job *job)
+{
+	struct walk *walk = (struct walk *)job;
+	struct look look = { .walk = walk, .now_ms = clock_wall_ms() };
+	struct spool_walk w = { .where = walk->where,
+		.mid = walk->mid,
+		.n = -1,
+		.fn = on_row,
+		.arg = &look };
+
+	learn_routes(walk->walker);
+	walk->has_failed =
+	    spool_walk(walk->walker->reader, &w, &walk->mark) != 0;
+}
+
+static void
+deliver_page(struct mailbox_item *item, void *owner)
+{
+	struct walk *walk = (struct walk *)item; /* both lie first */
+
+	(void)owner;
+	walk->page(walk);
+}
+
+/* --- life --------------------------------------------------------------------
+ */
+
+struct walker *
+walker_new(struct spool *sp, struct mailbox *back)
+{
+	struct walker *w = mem_new(sizeof *w);
+
+	w->back = back;
+	w->reader = spool_reader_new(sp);
+	w->helper = helper_new("listing", 1, WALKS_MAX);
+	return w;
+}
+
+void
+walker_free(struct walker **wp)
+{
+	struct walker *w = *wp;
+
+	if (w == NULL)
+		return;
+	*wp = NULL;
+	helper_free(&w->helper);
+	spool_reader_free(&w->reader);
+	free(w->route);
+	free(w);
+}
+
+int
+walker_next(struct walker *w, struct walk *walk)
+{
+	if (w == NULL)
+		return -1;
+	walk->walker = w;
+	walk->job.reply_to = w->back;
+	walk->job.run = run_page;
+	walk->job.item.deliver = deliver_page;
+	return helper_submit(w->helper, &walk->job);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin/walker - a thread that looks through the spool for operators, a page of
+ * one short read transaction at a time.  A page is asked for by the main
+ * thread, and the next one when that has done with it: whoever takes what was
+ * found slowly makes the walk slow, and nothing gathers.  Walks take turns page
+ * by page.
+ */
+#ifndef ADMIN_WALKER_H
+#define ADMIN_WALKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "postern/base/err.h"
+#include "postern/io/helper.h"
+#include "postern/spool/spool.h"
+
+struct filter;
+struct filter_subject;
+struct walker;
+
+/* The caller's, from the first walker_next() until its page() says that it is
+ * over; between walker_next() and page() the walker's thread has it. */
+struct walk {
+	struct helper_job job; /* lies first; private */
+	struct walker *walker; /* private */
+	struct spool_mark mark;
+	enum spool_walk_where where;
+	bool without_dead; /* of ALL: what is still to be done something with */
+	uint64_t mid;      /* this message alone; 0: all */
+	const struct filter *filter; /* NULL: everything; borrowed */
+	/* The walker's thread, in the transaction, for each that fits: looks,
+	 * copies, and returns.  false: the page is full. */
+	bool (*take)(struct walk *w, const struct filter_subject *s);
+	/* The main thread: a page was looked at.  mark.over: there is no other;
+	 * has_failed: the store could not be read. */
+	void (*page)(struct walk *w);
+	bool has_failed;
+};
+
+/* A page holds no more; take() keeps to it. */
+#define WALKER_PAGE 256
+
+struct walker *walker_new(struct spool *sp, struct mailbox *back);
+/* Waits for the pages under way; their page() comes by the mailbox, as long as
+ * that lives. */
+void walker_free(struct walker **w);
+/* 0: page() will come.  -1: it will not, the daemon ends (w: NULL). */
+MUST_CHECK int walker_next(struct walker *w, struct walk *walk);
+
+#endif

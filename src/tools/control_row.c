@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/control_row.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/mem.h"
+#include "postern/base/str.h"
+
+const char *
+control_row_text(const json_t *row, const char *key)
+{
+	const char *s = json_string_value(json_object_get(row, key));
+
+	return s != NULL ? s : "";
+}
+
+int64_t
+control_row_number(const json_t *row, const char *key)
+{
+	return json_integer_value(json_object_get(row, key));
+}
+
+void
+control_row_print(void *arg, const json_t *row)
+{
+	(void)arg;
+	(void)json_dumpf(row, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+}
+
+void
+control_row_time(int64_t ms, char out[CONTROL_ROW_SHORT])
+{
+	static const struct {
+		int64_t s;
+		char unit;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	int64_t s = ms > 0 ? (ms + 999) / 1000 : 0;
+	size_t i = 0;
+
+	while (i < 3 && s < units[i].s)
+		i++;
+	(void)snprintf(out, CONTROL_ROW_SHORT, "%" PRId64 "%c", s / units[i].s,
+	    units[i].unit);
+}
+
+void
+control_row_size(int64_t bytes, char out[CONTROL_ROW_SHORT])
+{
+	static const char units[] = "KMGT";
+	double n = (double)bytes;
+	size_t i = 0;
+
+	if (bytes < 1000) {
+		(void)snprintf(out, CONTROL_ROW_SHORT, "%" PRId64, bytes);
+		return;
+	}
+	for (n /= 1024; n >= 1000 && i < sizeof units - 2; i++)
+		n /= 1024;
+	(void)snprintf(
+	    out, CONTROL_ROW_SHORT, n < 10 ? "%.1f%c" : "%.0f%c", n, units[i]);
+}
+
+/* Columns that a text takes, a character each; *bytes: of the first max. */
+static size_t
+measure(struct str s, size_t max, size_t *bytes)
+{
+	size_t n = 0, len;
+
+	*bytes = 0;
+	for (; s.len > 0; s.p += len, s.len -= len) {
+		len = str_utf8_char(s);
+		len += len == 0;
+		if (n++ < max)
+			*bytes += len;
+	}
+	return n;
+}
+
+void
+control_row_column(const char *text, size_t columns)
+{
+	size_t max = 4 * strlen(text) + 1, bytes, n;
+	char *shown = mem_new(max);
+	struct str s = { shown, str_escape(shown, max, str_of(text)) };
+
+	n = measure(s, columns, &bytes);
+	if (columns > 2 && n > columns) {
+		(void)measure(s, columns - 2, &bytes);
+		(void)printf("%.*s..", (int)bytes, shown);
+	} else {
+		(void)printf(
+		    "%s%*s", shown, (int)(columns > n ? columns - n : 0), "");
+	}
+	free(shown);
+}

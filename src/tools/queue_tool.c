@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/queue_tool.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "postern/base/mem.h"
+#include "postern/base/str.h"
+
+#include "tools/control_ask.h"
+#include "tools/control_row.h"
+
+enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "where", required_argument, NULL, OPT_WHERE },
+	{ "limit", required_argument, NULL, OPT_LIMIT },
+	{ "group-by", required_argument, NULL, OPT_GROUP_BY },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct question {
+	struct control_ask ask;
+	bool is_json;
+	const char *where, *group_by; /* NULL: was not given */
+	uint64_t limit;               /* 0: was not given */
+};
+
+static int
+usage(void)
+{
+	(void)fputs("usage: " QUEUE_TOOL_USAGE, stderr);
+	return EX_USAGE;
+}
+
+/* --- list --------------------------------------------------------------------
+ */
+
+#define FIXED 49 /* columns before the two addresses, blanks included */
+#define LEAST 80
+
+struct table {
+	size_t address; /* columns of each */
+	bool is_begun;
+};
+
+static size_t
+width_of_terminal(void)
+{
+	struct winsize w = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < LEAST)
+		return LEAST;
+	return w.ws_col;
+}
+
+/* What it waits for, as far as one word tells. */
+static void
+print_why(const json_t *row)
+{
+	const json_t *rcpts = json_object_get(row, "rcpts");
+	const char *cause = control_row_text(row, "cause");
+	char code[32] = "";
+
+	for (size_t i = 0;
+	     *cause == '\0' && *code == '\0' && i < json_array_size(rcpts);
+	     i++) {
+		const json_t *r = json_array_get(rcpts, i);
+		int64_t is = control_row_number(r, "code");
+
+		if (is > 0)
+			(void)snprintf(code, sizeof code, "%" PRId64 " %s", is,
+			    control_row_text(r, "enhanced"));
+	}
+	control_row_column(*cause != '\0' ? cause : code, 9);
+}
+
+static void
+print_rcpt(const json_t *row, size_t columns)
+{
+	const json_t *rcpts = json_object_get(row, "rcpts");
+	int64_t n = control_row_number(row, "nrcpts");
+	char more[CONTROL_ROW_SHORT] = "";
+
+	if (n > 1)
+		(void)snprintf(more, sizeof more, " +%" PRId64, n - 1);
+	control_row_column(
+	    control_row_text(json_array_get(rcpts, 0), "address"),
+	    columns - strlen(more));
+	(void)printf("%s\n", more);
+}
+
+static void
+print_line(void *arg, const json_t *row)
+{
+	struct table *t = arg;
+	const char *sender = control_row_text(row, "sender");
+	char age[CONTROL_ROW_SHORT];
+
+	if (!t->is_begun)
+		(void)printf("%-13s %-8s %4s %-9s %-9s %-*s %s\n", "ID",
+		    "STATE", "AGE", "PROVIDER", "WHY", (int)t->address,
+		    "SENDER", "RECIPIENT");
+	t->is_begun = true;
+	control_row_time(control_row_number(row, "age_ms"), age);
+	(void)printf("%s %-8s %4s ", control_row_text(row, "id"),
+	    control_row_text(row, "state"), age);
+	control_row_column(control_row_text(row, "provider"), 9);
+	(void)putchar(' ');
+	print_why(row);
+	(void)putchar(' ');
+	control_row_column(*sender != '\0' ? sender : "<>", t->address);
+	(void)putchar(' ');
+	print_rcpt(row, t->address);
+}
+
+static int
+list(const struct question *q)
+{
+	struct table t = { .address = (width_of_terminal() - FIXED - 1) / 2 };
+
+	if (q->group_by != NULL)
+		return usage();
+	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* somebody looks at it */
+	return control_ask_run(&q->ask,
+	    json_pack("{ss ss* sI}", "request", "queue.list", "where", q->where,
+	        "limit", (json_int_t)q->limit),
+	    q->is_json ? control_row_print : print_line, &t);
+}
+
+/* --- count -------------------------------------------------------------------
+ */
+
+struct groups {
+	size_t columns; /* of each field */
+	bool is_begun;
+};
+
+/* The fields are what is text. */
+static void
+print_fields(struct groups *g, const json_t *row, bool is_head)
+{
+	json_t *value;
+	const char *name;
+
+	json_object_foreach((json_t *)row, name, value)
+	{
+		const char *text = json_string_value(value);
+
+		if (text == NULL)
+			continue;
+		(void)putchar(' ');
+		if (is_head)
+			text = name;
+		control_row_column(*text != '\0' ? text : "-", g->columns);
+	}
+	if (json_is_true(json_object_get(row, "others")))
+		(void)fputs(" (others)", stdout);
+	(void)putchar('\n');
+}
+
+static void
+print_group(void *arg, const json_t *row)
+{
+	struct groups *g = arg;
+	size_t n = json_object_size(row) - 2;
+	char size[CONTROL_ROW_SHORT];
+
+	if (!g->is_begun) {
+		g->columns = n > 1 ? (LEAST - 17) / n - 1 : 0;
+		(void)printf("%10s %5s", "COUNT", "SIZE");
+		print_fields(g, row, true);
+	}
+	g->is_begun = true;
+	control_row_size(control_row_number(row, "bytes"), size);
+	(void)printf(
+	    "%10" PRId64 " %5s", control_row_number(row, "count"), size);
+	print_fields(g, row, false);
+}
+
+static int
+count(const struct question *q)
+{
+	struct groups g = { .columns = 0 };
+
+	if (q->limit != 0)
+		return usage();
+	return control_ask_run(&q->ask,
+	    json_pack("{ss ss* ss*}", "request", "queue.count", "where",
+	        q->where, "group_by", q->group_by),
+	    q->is_json ? control_row_print : print_group, &g);
+}
+
+/* --- the command -------------------------------------------------------------
+ */
+
+static int
+take(struct question *q, int c)
+{
+	switch (c) {
+	case 'c':
+		q->ask.file = optarg;
+		return 0;
+	case 's':
+		q->ask.socket = optarg;
+		return 0;
+	case OPT_JSON:
+		q->is_json = true;
+		return 0;
+	case OPT_WHERE:
+		q->where = optarg;
+		return 0;
+	case OPT_GROUP_BY:
+		q->group_by = optarg;
+		return 0;
+	case OPT_LIMIT:
+		return str_u64(str_of(optarg), &q->limit) && q->limit > 0 &&
+		               q->limit <= INT64_MAX
+		           ? 0
+		           : -1;
+	default:
+		return -1;
+	}
+}
+
+int
+queue_tool_run(int argc, char **argv)
+{
+	struct question q = { .ask.file = SYSCONFDIR "/postern/postern.conf" };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
+		if (take(&q, c) != 0)
+			return usage();
+	}
+	if (argc - optind == 1 && strcmp(argv[optind], "list") == 0)
+		return list(&q);
+	if (argc - optind == 1 && strcmp(argv[optind], "count") == 0)
+		return count(&q);
+	return usage();
+}

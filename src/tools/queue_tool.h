@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools/queue_tool - postern queue: what is in the queue of the running daemon.
+ */
+#ifndef TOOLS_QUEUE_TOOL_H
+#define TOOLS_QUEUE_TOOL_H
+
+#define QUEUE_TOOL_USAGE                                                       \
+	"postern queue list [-c file] [-s socket] [--json] [--where filter]\n" \
+	"           [--limit number]\n"                                        \
+	"       postern queue count [-c file] [-s socket] [--json]\n"          \
+	"           [--where filter] [--group-by field[,field ...]]\n"
+
+int queue_tool_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator sees of the queue: postern queue list and count."""
+import json
+import os
+import socket
+import subprocess
+
+import harness
+import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+SLOW = """rules = (
+  { stage = "rcpt"; recipient = "wait*"; action = "450:4.2.2:mailbox full"; },
+  { stage = "rcpt"; recipient = "gone*"; action = "550:5.1.1:no such user"; }
+);"""
+
+
+def tool(p, *words):
+    r = subprocess.run([POSTERN, *words, "-c", str(p.conf)], capture_output=True, text=True,
+                       timeout=harness.LONG)
+    return r.returncode, r.stdout, r.stderr
+
+
+def rows(p, *words):
+    rc, out, err = tool(p, *words, "--json")
+    assert (rc, err) == (0, "")
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def id_of(reply):
+    return reply.split()[-1]
+
+
+def test_what_stands_in_the_queue(sink, postern):
+    s = sink(script=SLOW)
+    p = postern(harness.provider(s.port, name="a"), bounce={"to": "none"}, listeners=[
+        {"name": "local", "address": ["127.0.0.1:0"]},
+        {"name": "held", "address": ["127.0.0.1:0"], "hold": True}])
+    held = int(p.wait_event("listening", listener="held")["address"].rsplit(":", 1)[1])
+    assert tool(p, "queue", "list") == (0, "", "")
+    assert rows(p, "queue", "count") == [{"count": 0, "bytes": 0}]
+    wait = id_of(harness.send_raw(p.port, mails.plain(), recipients=["ann@example.net", "wait@example.net",
+                                                                    "wait2@example.org"]))
+    harness.send_raw(p.port, mails.plain(), recipients=["gone@example.net"])
+    kept = [id_of(harness.send_raw(held, mails.plain(), sender="", recipients=[
+        "somebody.with.a.very.long.name@department.example.com"])) for _ in range(2)]
+    p.wait_event("deferred")
+    p.wait_event("bounced")
+    harness.wait_until(lambda: len(rows(p, "queue", "list", "--where", "state=deferred")) == 1,
+                       what="the delivery that was put off")
+
+    # for people
+    rc, out, err = tool(p, "queue", "list")
+    lines = out.splitlines()
+    assert (rc, err, len(lines)) == (0, "", 4)
+    assert lines[0].split() == ["ID", "STATE", "AGE", "PROVIDER", "WHY", "SENDER", "RECIPIENT"]
+    assert all(len(x) <= 80 for x in lines)
+    assert lines[1].startswith(wait + " deferred ") and " a         450 4.2.2 app@example.com" in lines[1]
+    assert lines[1].endswith(" +1")
+    assert lines[2].startswith(kept[0] + " held ") and " operator  <> " in lines[2] and lines[2].endswith("..")
+
+    # for programs
+    row = rows(p, "queue", "list", "--limit", "1")[0]
+    assert (row["id"], row["n"], row["state"], row["provider"], row["route"]) == (wait, 0, "deferred", "a", "default")
+    assert (row["priority"], row["lane"], row["attempts"], row["nrcpts"]) == ("normal", 0, 1, 2)
+    assert (row["sender"], row["listener"], row["client"]) == ("app@example.com", "local", "127.0.0.1")
+    assert row["message_id"] == "<plain@example.com>" and row["size"] > len(mails.plain())
+    assert row["rcpts"][0] == {"address": "wait@example.net", "code": 450, "enhanced": "4.2.2",
+                               "text": "mailbox full"}
+    assert 0 < row["due_in_ms"] <= 3600 * 1000 and 0 <= row["age_ms"] < 3600 * 1000
+    assert row["due_ms"] > row["arrival_ms"]
+    row = rows(p, "queue", "list", "--where", "state=held")[0]
+    assert (row["cause"], row["sender"]) == ("operator", "") and "due_ms" not in row
+
+    # filters
+    for where, n in (("code~4.2 and rcpt~@example.org", 1), ("domain=department.example.com", 2), ("age>1h", 0),
+                     ("listener=held or provider=a", 3), ("state=dead", 0)):
+        assert len(rows(p, "queue", "list", "--where", where)) == n, where
+        assert rows(p, "queue", "count", "--where", where)[0]["count"] == n, where
+    rc, out, err = tool(p, "queue", "list", "--where", "provder=a")
+    assert (rc, out) == (64, "") and "column 1" in err and "write one of age" in err
+    rc, out, err = tool(p, "queue", "count", "--group-by", "provder")
+    assert (rc, out) == (64, "") and "provder" in err
+
+    # groups
+    assert [(r["state"], r["cause"], r["count"]) for r in rows(p, "queue", "count", "--group-by", "state,cause")] == [
+        ("held", "operator", 2), ("deferred", "", 1)]
+    lines = tool(p, "queue", "count", "--group-by", "state,code")[1].splitlines()
+    assert lines[0].split() == ["COUNT", "SIZE", "state", "code"]
+    assert lines[1].split()[0::2] == ["2", "held"] and lines[2].rstrip().endswith(" 450 4.2.2")
+    assert all(len(x.rstrip()) <= 80 for x in lines)
+    for words in (("list", "--limit", "0"), ("list", "--limit", "x"), ("list", "--group-by", "state"),
+                  ("count", "--limit", "1"), ("list", "all"), ("nothing",), ()):
+        rc, out, err = tool(p, "queue", *words)
+        assert rc == 64 and "usage: postern queue" in err
+    p.stop()
+
+
+def caller(p):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(harness.LONG)
+    s.connect(str(p.spool / "control.sock"))
+    return s
+
+
+def descriptors(p):
+    return len(os.listdir("/proc/%d/fd" % p.proc.pid))
+
+
+def reader(p):
+    """A listing that has begun, and what was read of it."""
+    s = caller(p)
+    s.sendall(b'{"v":1,"request":"queue.list"}\n')
+    return s, s.recv(4096)
+
+
+def test_a_long_queue(postern, load):
+    """Whoever does not read stops the walk, and costs no memory; whoever goes
+    ends it; what is read is whole."""
+    number, callers = (1200, 5) if harness.SANITIZED else (2500, 15)
+    p = postern(harness.provider(harness.free_port(), name="a"))
+    load(p.port, number, 20, "-s", "512").result()
+    ids = [r["id"] for r in rows(p, "queue", "list")]
+    assert ids == sorted(ids) and len(set(ids)) == number
+    assert len(rows(p, "queue", "list", "--limit", "300")) == 300
+    before, memory = descriptors(p), p.rss_anon_kib()
+    slow = [reader(p) for _ in range(callers)]
+    # what 15 have not read would be 15 MB
+    assert rows(p, "queue", "count")[0]["count"] == number
+    if not harness.SANITIZED:
+        assert p.rss_anon_kib() - memory < 10 * 1024
+    s, text = slow[0]
+    while b'"done"' not in text[-100:]:
+        text += s.recv(65536)
+    lines = [json.loads(x) for x in text.splitlines()]
+    assert [x["row"]["id"] for x in lines[:-1]] == ids
+    for s, _ in slow:
+        s.close()
+    harness.wait_until(lambda: descriptors(p) <= before, what="the end of those who left")
+    r = subprocess.run("%s queue list -c %s | head -3" % (POSTERN, p.conf), shell=True, capture_output=True,
+                       text=True, timeout=harness.LONG)
+    assert len(r.stdout.splitlines()) == 3
+    # and the daemon stops while others read
+    slow = [reader(p) for _ in range(3)]
+    p.stop()
+    for s, _ in slow:
+        s.close()
