@@ -16,6 +16,7 @@
 #include "postern/io/conn.h"
 #include "postern/io/listen.h"
 
+#include "admin/control_act.h"
 #include "admin/control_call.h"
 #include "admin/control_provider.h"
 #include "admin/control_queue.h"
@@ -30,12 +31,18 @@
 #define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
 
 static const struct control_request requests[] = {
+	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
+	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "queue.count", CONTROL_ROLE_READ, control_queue_count },
+	{ "queue.delete", CONTROL_ROLE_WRITE, control_act_delete },
+	{ "queue.hold", CONTROL_ROLE_WRITE, control_act_hold },
 	{ "queue.list", CONTROL_ROLE_READ, control_queue_list },
+	{ "queue.release", CONTROL_ROLE_WRITE, control_act_release },
+	{ "queue.retry", CONTROL_ROLE_WRITE, control_act_retry },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
 };
@@ -174,6 +181,12 @@ control_call_words(const struct control_call *call, const char *name,
 			return -1;
 	}
 	return (int)n;
+}
+
+bool
+control_call_is(const struct control_call *call, const char *name)
+{
+	return json_is_true(json_object_get(call->request, name));
 }
 
 bool

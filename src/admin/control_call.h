@@ -35,6 +35,8 @@ const char *control_call_word(
  * by that name: 0.  -1: something else, or too many. */
 int control_call_words(const struct control_call *call, const char *name,
     const char **to, size_t max);
+/* Is it true by the request? */
+bool control_call_is(const struct control_call *call, const char *name);
 /* false: it has no number by that name, or one below 0. */
 bool control_call_number(
     const struct control_call *call, const char *name, uint64_t *n);

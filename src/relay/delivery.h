@@ -46,7 +46,8 @@ enum delivery_purpose {
 	DELIVERY_SEND,
 	DELIVERY_EXPIRE,
 	DELIVERY_WARN,
-	DELIVERY_OVERDUE
+	DELIVERY_OVERDUE,
+	DELIVERY_ACT /* an operator's: nothing is read, nothing sent */
 };
 
 enum delivery_rcpt_state {

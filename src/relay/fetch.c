@@ -111,6 +111,14 @@ check_content(struct delivery *d)
 	delivery_reply_done(&why);
 }
 
+/* The schedule told of it; meanwhile an operator may have had it moved. */
+static bool
+is_moved(const struct delivery *d, const struct spool_loaded *l)
+{
+	return d->purpose == DELIVERY_SEND &&
+	       (l->hold != SPOOL_HOLD_NONE || !is_same_key(&l->key, &d->key));
+}
+
 static void
 loaded(struct delivery *d, int result, struct spool_loaded *l,
     const struct err *err)
@@ -120,8 +128,7 @@ loaded(struct delivery *d, int result, struct spool_loaded *l,
 		settle_park(d, SPOOL_HOLD_DAMAGED);
 		return;
 	}
-	if (result > 0 ||
-	    (d->purpose == DELIVERY_SEND && !is_same_key(&l->key, &d->key))) {
+	if (result > 0 || is_moved(d, l)) {
 		if (result == 0)
 			envelope_free(&l->env);
 		dispatch_loaded(d, true);

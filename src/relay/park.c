@@ -9,6 +9,7 @@
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
+#include "relay/keyset.h"
 #include "relay/relay_core.h"
 
 #define PAGE 64
@@ -65,8 +66,11 @@ on_moved(struct spool_op *op, void *owner)
 static void
 release(struct park *p, const struct spool_key *key)
 {
-	struct spool_move *m = mem_new(sizeof *m);
+	struct spool_move *m;
 
+	if (keyset_has(p->relay->inhand, key->mid, key->n))
+		return; /* an operator's act is under way */
+	m = mem_new(sizeof *m);
 	m->op.reply_to = p->relay->box;
 	m->op.done = on_moved;
 	m->mid = key->mid;

@@ -8,6 +8,7 @@
 #include "postern/base/log.h"
 #include "postern/io/conn.h"
 #include "postern/relay/relay.h"
+#include "postern/relay/relay_act.h"
 #include "postern/smtp/outcome.h"
 #include "postern/spool/envelope.h"
 #include "postern/spool/spool.h"
@@ -203,6 +204,29 @@ void
 relay_log_unreadable(const struct delivery *d, const char *why)
 {
 	say(&event_unreadable, d, why);
+}
+
+static const char *
+state_word(const struct relay_acted *acted)
+{
+	if (acted->state == SPOOL_ROW_DEAD)
+		return "dead";
+	return acted->state == SPOOL_ROW_HELD ? spool_hold_word(acted->hold)
+	                                      : "queued";
+}
+
+void
+relay_log_act(const struct relay_acted *acted, const struct relay_act *by)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_act, acted->mid, 0);
+	log_cstr(&l, "act", relay_act_word(by->verb));
+	log_cstr(&l, "was", state_word(acted));
+	if (acted->n > 0)
+		log_num(&l, "delivery", acted->n);
+	log_num(&l, "uid", by->uid);
+	log_end(&l);
 }
 
 void

@@ -16,6 +16,8 @@ struct delivery;
 struct envelope;
 struct outcome;
 struct provider;
+struct relay_act;
+struct relay_acted;
 struct relay_session;
 struct verdict;
 
@@ -30,6 +32,7 @@ void relay_log_notice_capped(const struct delivery *d);
 void relay_log_notice(const struct delivery *d, const struct envelope *notice);
 void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);
+void relay_log_act(const struct relay_acted *acted, const struct relay_act *by);
 void relay_log_settle_failed(const struct delivery *d, const char *why);
 void relay_log_connected(const struct relay_session *s);
 /* why: one word; text: the provider's, or "". */

@@ -35,15 +35,24 @@ suspect_free(struct suspect **s)
 }
 
 static struct entry *
-entry_of(struct suspect *s, uint64_t mid, uint16_t n)
+find(struct suspect *s, uint64_t mid, uint16_t n)
 {
-	struct entry *e;
-
 	for (unsigned i = 0; i < MEMORY; i++) {
-		e = &s->entry[i];
+		struct entry *e = &s->entry[i];
+
 		if (e->mid == mid && e->n == n)
 			return e;
 	}
+	return NULL;
+}
+
+static struct entry *
+entry_of(struct suspect *s, uint64_t mid, uint16_t n)
+{
+	struct entry *e = find(s, mid, n);
+
+	if (e)
+		return e;
 	e = &s->entry[s->next];
 	s->next = (s->next + 1) % MEMORY;
 	*e = (struct entry){ .mid = mid, .n = n };
@@ -75,4 +84,13 @@ uint32_t
 suspect_note(struct suspect *s, uint64_t mid, uint16_t n)
 {
 	return ++entry_of(s, mid, n)->rounds;
+}
+
+void
+suspect_forget(struct suspect *s, uint64_t mid, uint16_t n)
+{
+	struct entry *e = find(s, mid, n);
+
+	if (e)
+		*e = (struct entry){ 0 };
 }

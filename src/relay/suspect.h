@@ -27,5 +27,7 @@ bool suspect_lost(struct suspect *s, uint64_t mid, uint16_t n, uint64_t now_ms,
 uint32_t suspect_blame(struct suspect *s, uint64_t mid, uint16_t n);
 /* One more round in which nobody can tell; so many there have been. */
 uint32_t suspect_note(struct suspect *s, uint64_t mid, uint16_t n);
+/* Somebody lets it try again: it has done nothing yet. */
+void suspect_forget(struct suspect *s, uint64_t mid, uint16_t n);
 
 #endif

@@ -17,7 +17,8 @@ enum {
 	HAS_PROVIDER_ID = 1 << 2,
 	HAS_PROVIDER = 1 << 3,
 	SAME_PROVIDER = 1 << 4,
-	HAS_ALL = (1 << 5) - 1,
+	HAS_UID = 1 << 5,
+	HAS_ALL = (1 << 6) - 1,
 };
 #define DROPS 8 /* values dropped beyond those that come, per commit */
 
@@ -57,7 +58,8 @@ put_event(struct record_out *o, const struct spool_event *e, bool same)
 {
 	unsigned what = (e->sender ? HAS_SENDER : 0u) |
 	                (e->message_id ? HAS_MESSAGE_ID : 0u) |
-	                (e->provider_id ? HAS_PROVIDER_ID : 0u);
+	                (e->provider_id ? HAS_PROVIDER_ID : 0u) |
+	                (e->by_operator ? HAS_UID : 0u);
 
 	if (e->provider[0])
 		what |= same ? SAME_PROVIDER : HAS_PROVIDER;
@@ -74,6 +76,8 @@ put_event(struct record_out *o, const struct spool_event *e, bool same)
 		record_fixed(o, e->provider_id, 2);
 	if (what & HAS_PROVIDER)
 		record_text(o, str_of(e->provider));
+	if (what & HAS_UID)
+		record_num(o, e->uid);
 	record_num(o, e->nrcpts);
 	for (size_t i = 0; i < e->nrcpts; i++)
 		record_fixed(o, e->rcpts[i], 2);
@@ -209,6 +213,9 @@ get_event(struct record_in *in, struct spool_event *e, const char *provider)
 		else if (name.len)
 			memcpy(e->provider, name.p, name.len);
 	}
+	e->by_operator = (what & HAS_UID) != 0;
+	if (e->by_operator)
+		e->uid = (uint32_t)record_get_num(in, UINT32_MAX);
 	get_rcpts(in, e);
 }
 

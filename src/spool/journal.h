@@ -5,7 +5,8 @@
  *
  * A value: u8 1, sig ms, then events: u8 kind, u8 what follows, u64 mid,
  * num n, num code, u16 sender, u16 message id, u16 provider id, text provider
- * (or: that of the event before), num count, u16 recipients...
+ * (or: that of the event before), num uid of an operator, num count, u16
+ * recipients...
  */
 #ifndef SPOOL_JOURNAL_H
 #define SPOOL_JOURNAL_H

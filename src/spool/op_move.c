@@ -14,12 +14,17 @@ struct move {
 	struct letter l;
 	struct record_delivery d;
 	uint16_t n;
+	const struct spool_move *m;
 };
 
 static void
 tell(struct move *t, enum spool_event_kind kind)
 {
-	struct spool_event ev = { .kind = kind, .mid = t->l.mid, .n = t->n };
+	struct spool_event ev = { .kind = kind,
+		.mid = t->l.mid,
+		.n = t->n,
+		.by_operator = t->m->by_operator,
+		.uid = t->m->uid };
 
 	batch_event(t->b, &ev);
 }
@@ -127,7 +132,7 @@ int
 op_move(struct batch *b, struct spool_op *op)
 {
 	struct spool_move *m = (struct spool_move *)op;
-	struct move t = { .b = b, .n = m->n };
+	struct move t = { .b = b, .n = m->n, .m = m };
 	struct letter_rcpts r;
 	int rc;
 

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "tools/classify_tool.h"
+#include "tools/dead_tool.h"
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
 #include "tools/queue_tool.h"
@@ -23,6 +24,7 @@ static const struct command {
 	const char *usage;
 } commands[] = {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
+	{ "dead", dead_tool_run, DEAD_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
 	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },

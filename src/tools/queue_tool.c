@@ -13,22 +13,24 @@
 #include "postern/base/mem.h"
 #include "postern/base/str.h"
 
+#include "tools/act_tool.h"
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 
-enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY };
+enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY, OPT_YES };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "where", required_argument, NULL, OPT_WHERE },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "group-by", required_argument, NULL, OPT_GROUP_BY },
+	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
 };
 
 struct question {
 	struct control_ask ask;
-	bool is_json;
+	bool is_json, yes;
 	const char *where, *group_by; /* NULL: was not given */
 	uint64_t limit;               /* 0: was not given */
 };
@@ -126,7 +128,7 @@ list(const struct question *q)
 {
 	struct table t = { .address = (width_of_terminal() - FIXED - 1) / 2 };
 
-	if (q->group_by != NULL)
+	if (q->group_by != NULL || q->yes)
 		return usage();
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* somebody looks at it */
 	return control_ask_run(&q->ask,
@@ -190,7 +192,7 @@ count(const struct question *q)
 {
 	struct groups g = { .columns = 0 };
 
-	if (q->limit != 0)
+	if (q->limit != 0 || q->yes)
 		return usage();
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss* ss*}", "request", "queue.count", "where",
@@ -214,6 +216,9 @@ take(struct question *q, int c)
 	case OPT_JSON:
 		q->is_json = true;
 		return 0;
+	case OPT_YES:
+		q->yes = true;
+		return 0;
 	case OPT_WHERE:
 		q->where = optarg;
 		return 0;
@@ -230,6 +235,20 @@ take(struct question *q, int c)
 	}
 }
 
+static int
+act(const struct question *q, char **words)
+{
+	struct act_tool t = { .ask = q->ask,
+		.noun = "queue",
+		.is_json = q->is_json,
+		.yes = q->yes };
+	int code = -1;
+
+	if (q->where == NULL && q->group_by == NULL && q->limit == 0)
+		code = act_tool_run(&t, words);
+	return code < 0 ? usage() : code;
+}
+
 int
 queue_tool_run(int argc, char **argv)
 {
@@ -244,5 +263,5 @@ queue_tool_run(int argc, char **argv)
 		return list(&q);
 	if (argc - optind == 1 && strcmp(argv[optind], "count") == 0)
 		return count(&q);
-	return usage();
+	return act(&q, argv + optind);
 }

@@ -9,7 +9,9 @@
 	"postern queue list [-c file] [-s socket] [--json] [--where filter]\n" \
 	"           [--limit number]\n"                                        \
 	"       postern queue count [-c file] [-s socket] [--json]\n"          \
-	"           [--where filter] [--group-by field[,field ...]]\n"
+	"           [--where filter] [--group-by field[,field ...]]\n"         \
+	"       postern queue hold | release | retry | delete [-c file]\n"     \
+	"           [-s socket] [--yes] [--json] id ...\n"
 
 int queue_tool_run(int argc, char **argv);
 

@@ -69,6 +69,21 @@ the_oldest_is_forgotten(void **state)
 	suspect_free(&s);
 }
 
+static void
+one_that_is_let_go_again_has_done_nothing_yet(void **state)
+{
+	struct suspect *s = suspect_new();
+
+	(void)state;
+	for (uint64_t mid = 1; mid <= 64; mid++)
+		(void)suspect_blame(s, mid, 0);
+	suspect_forget(s, 64, 0);
+	suspect_forget(s, 65, 0); /* nobody is forgotten for a stranger */
+	assert_int_equal(suspect_blame(s, 1, 0), 2);
+	assert_int_equal(suspect_blame(s, 64, 0), 1);
+	suspect_free(&s);
+}
+
 int
 main(void)
 {
@@ -79,6 +94,7 @@ main(void)
 		    where_nothing_gets_through_it_is_the_providers),
 		cmocka_unit_test(each_delivery_counts_for_itself),
 		cmocka_unit_test(the_oldest_is_forgotten),
+		cmocka_unit_test(one_that_is_let_go_again_has_done_nothing_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

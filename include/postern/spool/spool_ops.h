@@ -105,6 +105,8 @@ struct spool_move {
 	    to;      /* hold NONE also releases; dead ones revive */
 	bool revive; /* dead recipients are queued again */
 	bool remove; /* delete the delivery instead */
+	bool by_operator;
+	uint32_t uid; /* whose act it is, for the journal */
 };
 void spool_move(struct spool *sp, struct spool_move *m);
 

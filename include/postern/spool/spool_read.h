@@ -131,6 +131,8 @@ struct spool_event {
 	uint16_t sender, message_id, provider_id; /* fingerprints, 0: none */
 	uint16_t nrcpts, rcpts[SPOOL_EVENT_RCPTS];
 	char provider[64];
+	bool by_operator;
+	uint32_t uid; /* the operator's */
 };
 /* The events of the commits behind *place (start with 0), as many whole
  * commits as fit max (at least SPOOL_JOURNAL_MIN); moves *place. */

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/control_act.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "postern/admin/control.h"
+#include "postern/base/id.h"
+#include "postern/base/mem.h"
+#include "postern/relay/relay_act.h"
+
+#include "admin/control_call.h"
+
+#define IDS_MAX 4096 /* about what fits a request */
+
+struct acts { /* one message after the other */
+	struct control_call *call;
+	enum relay_act_verb verb;
+	const char **ids; /* owned; the words are the request's */
+	size_t n, at;
+	size_t nbusy, nfailed, nleft; /* deliveries, or messages not found */
+};
+
+/* --- words ------------------------------------------------------------------
+ */
+
+static const char *
+unfit_text(enum relay_act_verb verb, const struct relay_acted *a)
+{
+	bool is_dead = a->state == SPOOL_ROW_DEAD;
+
+	if (verb == RELAY_ACT_RESEND || verb == RELAY_ACT_DISCARD)
+		return "it is not dead";
+	if (verb == RELAY_ACT_DELETE)
+		return "it is dead; write postern dead delete";
+	if (is_dead)
+		return "it is dead; postern dead resend brings it back";
+	return verb == RELAY_ACT_RETRY
+	           ? "it is held; write postern queue release"
+	           : "it is not held";
+}
+
+static const char *
+as_is_text(enum relay_act_verb verb)
+{
+	return verb == RELAY_ACT_RETRY ? "it is due already: it waits for a "
+	                                 "provider"
+	                               : "it is held already";
+}
+
+static const char *
+text_of(enum relay_act_verb verb, const struct relay_acted *a)
+{
+	switch (a->result) {
+	case RELAY_ACT_DONE:
+		return a->hold == SPOOL_HOLD_DOUBT && verb == RELAY_ACT_RELEASE
+		           ? "it may have been delivered before, and then "
+		             "arrives twice"
+		           : NULL;
+	case RELAY_ACT_BUSY:
+		return "it is being sent just now; try again";
+	case RELAY_ACT_AS_IS:
+		return as_is_text(verb);
+	case RELAY_ACT_UNFIT:
+		return unfit_text(verb, a);
+	case RELAY_ACT_EARLY:
+		return "its sender wants it sent later";
+	case RELAY_ACT_DAMAGED:
+		return "its record cannot be read";
+	case RELAY_ACT_GONE:
+		return "meanwhile it was delivered, or given up";
+	case RELAY_ACT_FAILED:
+		return "the spool could not write it";
+	}
+	return NULL;
+}
+
+static const char *
+result_word(enum relay_act_result result)
+{
+	static const char *const words[] = {
+		[RELAY_ACT_DONE] = "done",
+		[RELAY_ACT_BUSY] = "busy",
+		[RELAY_ACT_AS_IS] = "as-is",
+		[RELAY_ACT_UNFIT] = "unfit",
+		[RELAY_ACT_EARLY] = "early",
+		[RELAY_ACT_DAMAGED] = "damaged",
+		[RELAY_ACT_GONE] = "gone",
+		[RELAY_ACT_FAILED] = "failed",
+	};
+
+	return words[result];
+}
+
+/* --- an answer --------------------------------------------------------------
+ */
+
+static void
+put_row(struct acts *t, const char *id, const struct relay_acted *a)
+{
+	json_t *row = json_pack("{ss si ss ss ss*}", "id", id, "n", (int)a->n,
+	    "act", relay_act_word(t->verb), "result", result_word(a->result),
+	    "text", text_of(t->verb, a));
+
+	control_call_row(t->call, row);
+}
+
+static void
+count(struct acts *t, enum relay_act_result result)
+{
+	t->nbusy += result == RELAY_ACT_BUSY;
+	t->nfailed += result == RELAY_ACT_FAILED;
+	t->nleft += result != RELAY_ACT_DONE && result != RELAY_ACT_AS_IS;
+}
+
+static void
+put_missing(struct acts *t, const char *id)
+{
+	t->nleft++;
+	control_call_row(t->call,
+	    json_pack("{ss ss ss ss}", "id", id, "act", relay_act_word(t->verb),
+	        "result", "missing", "text", "there is no such message"));
+}
+
+static void
+end(struct acts *t, int code, const char *text)
+{
+	if (text == NULL)
+		control_call_done(t->call);
+	else
+		control_call_fail(t->call, code, text);
+	free(t->ids);
+	free(t);
+}
+
+static void
+end_all(struct acts *t)
+{
+	char text[64];
+
+	if (t->nleft == 0) {
+		end(t, 0, NULL);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "%zu %s as before", t->nleft,
+	    t->nleft == 1 ? "stays" : "stay");
+	end(t,
+	    t->nfailed > 0 ? EX_IOERR
+	    : t->nbusy > 0 ? EX_TEMPFAIL
+	                   : EX_DATAERR,
+	    text);
+}
+
+/* --- one after the other ----------------------------------------------------
+ */
+
+static void next(struct acts *t);
+
+static void
+on_acted(
+    void *arg, const struct relay_acted *acted, size_t n, const char *error)
+{
+	struct acts *t = arg;
+	const char *id = t->ids[t->at];
+
+	for (size_t i = 0; i < n; i++) {
+		put_row(t, id, &acted[i]);
+		count(t, acted[i].result);
+	}
+	if (error != NULL) {
+		end(t, EX_IOERR, error);
+		return;
+	}
+	if (n == 0)
+		put_missing(t, id);
+	t->at++;
+	next(t);
+}
+
+static void
+next(struct acts *t)
+{
+	const struct control_hooks *h = control_call_hooks(t->call);
+	struct relay_act what = {
+		.verb = t->verb, .n = -1, .uid = control_call_uid(t->call)
+	};
+
+	if (t->at == t->n) {
+		end_all(t);
+		return;
+	}
+	if (id_parse(str_of(t->ids[t->at]), &what.mid) != 0)
+		assert(false); /* they were looked at */
+	relay_act_ask(h->relay, &what, h->mailbox, on_acted, t);
+}
+
+/* --- a request --------------------------------------------------------------
+ */
+
+static bool
+is_deleting(enum relay_act_verb verb)
+{
+	return verb == RELAY_ACT_DELETE || verb == RELAY_ACT_DISCARD;
+}
+
+/* NULL: nothing is.  Else the caller frees it. */
+static char *
+what_is_wrong(const struct acts *t, int n)
+{
+	uint64_t mid;
+
+	if (n <= 0)
+		return mem_str("\"ids\" is no list of messages, of up to 4096");
+	for (size_t i = 0; i < t->n; i++) {
+		if (id_parse(str_of(t->ids[i]), &mid) != 0)
+			return mem_printf("%.64s is no message's id; one is 13 "
+			                  "digits and small letters, such as "
+			                  "1m8k9e0bj0000",
+			    t->ids[i]);
+	}
+	if (is_deleting(t->verb) && n > 1 && !control_call_is(t->call, "yes"))
+		return mem_printf("%d messages would be deleted, and nobody is "
+		                  "told; add --yes",
+		    n);
+	return NULL;
+}
+
+static void
+begin(struct control_call *call, enum relay_act_verb verb)
+{
+	struct acts *t = mem_new(sizeof *t);
+	char *wrong;
+	int n;
+
+	t->call = call;
+	t->verb = verb;
+	t->ids = mem_array(IDS_MAX, sizeof *t->ids);
+	n = control_call_words(call, "ids", t->ids, IDS_MAX);
+	t->n = n > 0 ? (size_t)n : 0;
+	wrong = what_is_wrong(t, n);
+	if (wrong == NULL)
+		next(t);
+	else
+		end(t, EX_USAGE, wrong);
+	free(wrong);
+}
+
+void
+control_act_hold(struct control_call *call)
+{
+	begin(call, RELAY_ACT_HOLD);
+}
+
+void
+control_act_release(struct control_call *call)
+{
+	begin(call, RELAY_ACT_RELEASE);
+}
+
+void
+control_act_retry(struct control_call *call)
+{
+	begin(call, RELAY_ACT_RETRY);
+}
+
+void
+control_act_delete(struct control_call *call)
+{
+	begin(call, RELAY_ACT_DELETE);
+}
+
+void
+control_act_resend(struct control_call *call)
+{
+	begin(call, RELAY_ACT_RESEND);
+}
+
+void
+control_act_discard(struct control_call *call)
+{
+	begin(call, RELAY_ACT_DISCARD);
+}

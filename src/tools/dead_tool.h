@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools/dead_tool - postern dead: the running daemon's dead letters.
+ */
+#ifndef TOOLS_DEAD_TOOL_H
+#define TOOLS_DEAD_TOOL_H
+
+#define DEAD_TOOL_USAGE                                                        \
+	"postern dead resend | delete [-c file] [-s socket] [--yes] "          \
+	"[--json]\n"                                                           \
+	"           id ...\n"
+
+int dead_tool_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator does with mail in the queue: held, released, tried now,
+deleted.  Each act is durable when the command has said so."""
+import os
+import subprocess
+
+import harness
+import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+RULES = """rules = (
+    { stage = "rcpt"; recipient = "later@*"; action = "451:4.3.0:later"; },
+    { stage = "rcpt"; recipient = "busy@*"; action = "hang"; } );"""
+
+
+def tool(p, *words):
+    r = subprocess.run([POSTERN, *words, "-c", str(p.conf)], capture_output=True, text=True,
+                       timeout=harness.LONG)
+    return r.returncode, r.stdout, r.stderr
+
+
+def send(p, to):
+    """The id that it was accepted with."""
+    return harness.send_raw(p.port, mails.plain(), recipients=[to]).split()[-1]
+
+
+def test_acts_on_what_is_queued(sink, postern):
+    s = sink(script=RULES)
+    p = postern(s.port, retry={"min": "1h"})
+    held = send(p, "later@example.net")
+    p.wait_event("deferred", msg=held)
+    assert tool(p, "queue", "retry", held) == (0, held + " due now\n", "")
+    p.wait_event("deferred", n=2, msg=held)
+    assert tool(p, "queue", "hold", held) == (0, held + " held\n", "")
+    assert tool(p, "queue", "hold", held) == (0, held + " it is held already\n", "")
+    rc, out, err = tool(p, "queue", "retry", held)
+    assert (rc, out) == (65, "") and held in err and "queue release" in err
+    assert "1 stays as before" in err
+    p.wait_event("message.act", msg=held, act="hold", was="queued", uid=os.getuid())
+    # it stays held, whatever happens to the daemon
+    s.read_again(RULES.replace("later@", "no@"))
+    p.kill9()
+    p.start()
+    other = send(p, "ann@example.net")
+    p.wait_event("delivered", msg=other)
+    assert len(s.messages()) == 1
+    assert tool(p, "queue", "release", held) == (0, held + " released\n", "")
+    p.wait_event("delivered", msg=held)
+    assert len(s.messages()) == 2
+    # what is being sent is left alone; the others are dealt with
+    mark = s.out.mark()
+    busy = send(p, "busy@example.net")
+    s.wait_event("rule", since=mark)
+    rc, out, err = tool(p, "queue", "delete", busy)
+    assert (rc, out) == (75, "") and "being sent" in err
+    rc, out, err = tool(p, "queue", "hold", busy, held)
+    assert rc == 75 and "no such message" in err and "2 stay as before" in err
+    for words, code, text in ((("delete", held, busy), 64, "2 messages would be deleted, and nobody is told; add --yes"),
+                              (("delete", "x"), 64, "no message's id"), (("hold",), 64, "usage"),
+                              (("keep", held), 64, "usage"), (("hold", "\udcff"), 65, "UTF-8")):
+        rc, out, err = tool(p, "queue", *words)
+        assert (rc, out) == (code, "") and text in err, (words, rc, err)
+    s.stop()  # the session that hangs
+    p.stop()
+
+
+def test_the_dead(sink, postern):
+    s = sink(script="rules = ( { stage = \"rcpt\"; times = 3; action = \"550:5.1.1:no such user\"; } );")
+    p = postern(s.port, bounce={"to": "none"})
+    ids = [send(p, "r%d@example.net" % i) for i in range(3)]
+    for i in ids:
+        p.wait_event("bounced", msg=i)
+    rc, out, err = tool(p, "queue", "delete", ids[0])
+    assert (rc, out) == (65, "") and "postern dead delete" in err
+    assert tool(p, "dead", "resend", ids[0]) == (0, ids[0] + " queued again\n", "")
+    assert s.wait_messages(1)
+    assert p.wait_event("delivered", msg=ids[0])["tries"] == "1"
+    rc, out, err = tool(p, "dead", "delete", *ids[1:])
+    assert rc == 64 and "add --yes" in err
+    assert tool(p, "dead", "delete", ids[1])[:2] == (0, ids[1] + " deleted\n")
+    assert tool(p, "dead", "resend", ids[1])[0] == 65
+    p.kill9()
+    p.start()
+    assert tool(p, "dead", "resend", ids[2])[0] == 0
+    s.wait_messages(2)
+    p.stop()
+    s.stop()
+    assert len(s.messages()) == 2
+
+
+def test_killed_between_act_and_delivery(sink, postern):
+    """Mail of a listener that holds it; nothing of what was said is forgotten,
+    and nothing arrives that was deleted."""
+    port = harness.free_port()
+    p = postern(harness.provider(port, breaker={"open": "100ms", "open_max": "100ms"}),
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "hold": True}])
+    ids = [send(p, "r%d@example.net" % i) for i in range(6)]
+    assert tool(p, "queue", "release", *ids[:2])[0] == 0
+    assert tool(p, "queue", "delete", "--yes", *ids[2:4]) == (0, "".join(i + " deleted\n" for i in ids[2:4]), "")
+    p.kill9()
+    s = sink(port=port)
+    p.start()
+    s.wait_messages(2)
+    rc, out, err = tool(p, "queue", "release", *ids[2:])
+    assert rc == 65 and err.count("no such message") == 2
+    assert out == "".join(i + " released\n" for i in ids[4:])
+    s.wait_messages(4)
+    assert tool(p, "queue", "release", ids[0])[0] == 65
+    p.stop()
+    s.stop()
+    assert len(s.messages()) == 4
