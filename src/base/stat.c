@@ -80,3 +80,22 @@ stat_quantile(const struct stat_histogram *h, double q)
 	}
 	return middle_of(STAT_BUCKETS - 1);
 }
+
+uint64_t
+stat_cumulate(const struct stat_histogram *h, const uint64_t *bounds,
+    uint64_t *counts, size_t n)
+{
+	uint64_t seen = 0;
+	unsigned at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned end = bucket_of(bounds[i]);
+
+		while (at <= end)
+			seen += stat_get(&h->bucket[at++]);
+		counts[i] = seen;
+	}
+	while (at < STAT_BUCKETS)
+		seen += stat_get(&h->bucket[at++]);
+	return seen;
+}

@@ -418,6 +418,26 @@ conf_check_retry(struct conf_read *r, const struct conf_entry *e,
 		    r, e, prefix, "warn_after", "not before retry.give_up");
 }
 
+static void
+check_http(struct conf_read *r)
+{
+	const struct http_settings *s = &r->root->s.http;
+	const struct conf_entry *e = r->root_entry;
+	struct conf_place at = conf_read_place(e, "http.address");
+
+	if (!conf_read_is_set(e, "http.address"))
+		return;
+	if (!http_is_there())
+		conf_note_mistake(&r->notes, at, "http.address",
+		    "this Postern was built without libmicrohttpd; install one "
+		    "with it, or take http away");
+	else if (!s->allow_remote && !addr_is_loopback(&s->address))
+		conf_note_mistake(&r->notes, at, "http.address",
+		    "lets everybody read who can connect, it knows no login; "
+		    "write a loopback or unix address, or allow_remote = "
+		    "true;");
+}
+
 void
 conf_check_root(struct conf_read *r, bool identity)
 {
@@ -428,6 +448,7 @@ conf_check_root(struct conf_read *r, bool identity)
 	if (identity)
 		check_identity(r);
 	conf_check_retry(r, e, "retry", &r->root->s.relay.retry);
+	check_http(r);
 	if (r->list[CONF_BASE_PROVIDER].n == 0 && r->notes.mistakes == 0)
 		conf_note_warning(&r->notes, e->at, "providers",
 		    "no provider configured: mail is accepted and held; write "

@@ -616,6 +616,8 @@ set_scalar_text(const struct conf_key *k, void *to, const config_setting_t *v,
 		return set_rate(to, text, a, err);
 	if (k->type == CONF_MODE)
 		return conf_owner_mode(str_of(text), to, err);
+	if (k->type == CONF_ADDRESS)
+		return set_address(to, text, err);
 	if (k->type == CONF_LOGINS)
 		return rate_parse_logins(to, str_of(text), err);
 	if (k->type == CONF_BOUND)
@@ -728,6 +730,8 @@ width(const struct conf_key *k)
 		return SPOOL_PRIORITIES * sizeof(uint32_t);
 	case CONF_LOGINS:
 		return sizeof(struct rate);
+	case CONF_ADDRESS:
+		return sizeof(struct addr);
 	default:
 		return 0;
 	}

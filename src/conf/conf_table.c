@@ -262,6 +262,13 @@ const struct conf_key conf_table[] = {
 { "overload.commit_p99", CONF_DURATION, ROOT(s.inlet.intake.overload_commit_ms), .def = "\"off\"", .range = "off|1ms..1h", .unit = "time" },
 { "overload.queued", CONF_COUNT, ROOT(s.inlet.intake.overload_queued), .def = "0", .range = "0..2000000000", .unit = "messages; 0: no bound" },
 
+{ "http", CONF_GROUP, ROOT(s), .def = NULL, .restart = true },
+{ "http.address", CONF_ADDRESS, ROOT(s.http.address), .told = "off", .restart = true },
+{ "http.allow_remote", CONF_FLAG, ROOT(s.http.allow_remote), .def = "false", .restart = true },
+{ "http.mode", CONF_MODE, ROOT(s.http.socket_mode), .def = "\"0660\"", .restart = true },
+{ "http.max_connections", CONF_COUNT, ROOT(s.http.connections_max), .def = "16", .range = "1..1000", .unit = "connections", .restart = true },
+{ "http.timeout", CONF_DURATION, ROOT(s.http.timeout_ms), .def = "\"10s\"", .range = "1s..1h", .unit = "time", .restart = true },
+
 { "log", CONF_GROUP, ROOT(s), .def = NULL },
 { "log.to", CONF_PLACE_TO_LOG, ROOT(s.log.to), .def = "\"stderr\"" },
 { "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json" },
@@ -334,6 +341,7 @@ conf_table_type(const struct conf_key *k)
 		[CONF_QUOTAS] = "array of rates",
 		[CONF_LOGINS] = "rate of logins",
 		[CONF_RATE] = "rate",
+		[CONF_ADDRESS] = "address",
 		[CONF_MODE] = "mode",
 		[CONF_USERS] = "array of users",
 		[CONF_GROUPS] = "array of groups",

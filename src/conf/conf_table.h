@@ -49,6 +49,7 @@ enum conf_type {
 	CONF_QUOTAS,       /* the same; a fixed reset is possible */
 	CONF_LOGINS,       /* struct rate */
 	CONF_RATE,         /* const struct rate * */
+	CONF_ADDRESS,      /* struct addr */
 	CONF_MODE,         /* uint32_t: the bits of a file's mode */
 	CONF_USERS,        /* uint32_t *: uids */
 	CONF_GROUPS,       /* uint32_t *: gids */

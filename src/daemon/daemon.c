@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
 #include "daemon/daemon.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 
 #include "postern/admin/control.h"
 #include "postern/admin/explain.h"
+#include "postern/admin/http.h"
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
@@ -110,6 +112,7 @@ begin_stop(struct daemon *d)
 
 	set_phase(d, DAEMON_PHASE_DRAINING);
 	d->stopping_ms = clock_mono_ms();
+	stat_set(&d->figures.is_draining, 1);
 	log_begin(&l, &daemon_events[DAEMON_STOPPING], 0, 0);
 	log_num(&l, "grace_ms", (int64_t)grace);
 	log_end(&l);
@@ -319,6 +322,9 @@ open_all(struct daemon *d, struct err *err)
 	(void)conf_ref(d->settings);
 	if (open_control(d, err) != 0)
 		return -1;
+	if (d->settings->http.address.len > 0 &&
+	    http_open(&d->http, &d->settings->http, err) != 0)
+		return -1;
 	return open_inlets(d, err);
 }
 
@@ -339,6 +345,7 @@ let_all_go(struct daemon *d)
 		relay_free(&d->relay);
 		conf_free(&s);
 	}
+	http_free(&d->http);
 	lookout_free(&d->lookout);
 	control_stop(d->control);
 	if (d->spool != NULL)
@@ -382,9 +389,38 @@ start_threads(struct daemon *d)
 }
 
 static void
+start_http(struct daemon *d)
+{
+	struct stats_source *s = &d->figures;
+	char address[ADDR_TEXT];
+	struct log_line l;
+	struct err err;
+
+	s->version = PACKAGE_VERSION;
+	s->modules = MODULES[0] != '\0' ? MODULES + 1 : "";
+	s->spool = d->spool;
+	s->relay = d->relay;
+	s->inlets = d->inlet;
+	s->ninlets = d->ninlets;
+	s->started_ms = clock_wall_ms();
+	if (d->http == NULL)
+		return;
+	if (http_start(d->http, s, &err) != 0) {
+		log_text(&daemon_events[DAEMON_HTTP], "%s", err.text);
+		return;
+	}
+	addr_text(http_addr(d->http), address);
+	log_begin(&l, &daemon_events[DAEMON_LISTENING], 0, 0);
+	log_cstr(&l, "listener", "http");
+	log_cstr(&l, "address", address);
+	log_end(&l);
+}
+
+static void
 stop_threads(struct daemon *d)
 {
 	set_phase(d, DAEMON_PHASE_ENDING);
+	http_stop(d->http);
 	for (size_t i = 0; i < d->ninlets; i++)
 		inlet_stop(d->inlet[i]);
 	relay_stop(d->relay);
@@ -412,9 +448,10 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	if (sandbox_enter(&err) != 0)
 		log_text(&daemon_events[DAEMON_SANDBOX], "%s", err.text);
 	start_threads(d);
-	d->lookout = lookout_new(d->loop, d->spool);
+	d->lookout = lookout_new(d->loop, d->spool, &d->figures.beat_ms);
 	acceptor_start(&d->acceptors, d->loop, on_connection, d);
 	control_start(d->control);
+	start_http(d);
 	set_phase(d, DAEMON_PHASE_RUNNING);
 	tell_ms(DAEMON_STARTED, d->began_ms);
 	notify_ready();

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/admin/stats.h"
 #include "postern/base/err.h"
 #include "postern/base/log.h"
 
@@ -18,6 +19,7 @@
 #include "daemon/events.h"
 
 struct control;
+struct http;
 struct inlet;
 struct lookout;
 struct loop;
@@ -53,7 +55,9 @@ struct daemon {
 	struct relay *relay;
 	size_t ninlets;
 	struct inlet **inlet; /* owned array */
-	size_t undrained;     /* inlets and relay that have not answered */
+	struct stats_source figures;
+	struct http *http; /* NULL: off */
+	size_t undrained;  /* inlets and relay that have not answered */
 	uint64_t began_ms, stopping_ms;
 };
 

@@ -20,6 +20,7 @@ enum daemon_event {
 	DAEMON_UNLISTENED,
 	DAEMON_INHERITED,
 	DAEMON_MODE,
+	DAEMON_HTTP,
 	DAEMON_PROVIDER,
 	DAEMON_SANDBOX,
 	DAEMON_STARTED,
@@ -60,6 +61,8 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_INHERITED] = { "listener.misfit", LOG_LEVEL_ERROR },
 	/* the new mode of a unix socket cannot be set: text */
 	[DAEMON_MODE] = { "listener.mode", LOG_LEVEL_ERROR },
+	/* no metrics and health by HTTP: text */
+	[DAEMON_HTTP] = { "http.failed", LOG_LEVEL_ERROR },
 	/* an account that is used: provider, host, port, tls */
 	[DAEMON_PROVIDER] = { "provider.configured", LOG_LEVEL_INFO },
 	/* a protection that this system does not give: text */

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/base/stat.h"
 #include "postern/io/loop.h"
 #include "postern/spool/spool.h"
 
@@ -18,6 +20,7 @@
 struct lookout {
 	struct spool *spool;
 	struct timer *timer;
+	struct stat_counter *beat_ms;
 	bool was_full;
 	unsigned looks;
 };
@@ -52,6 +55,7 @@ look(void *arg)
 	struct lookout *o = arg;
 	struct spool_stats st;
 
+	stat_set(o->beat_ms, clock_mono_ms());
 	spool_stats(o->spool, &st);
 	if (st.full != o->was_full)
 		tell_room(&st);
@@ -62,11 +66,13 @@ look(void *arg)
 }
 
 struct lookout *
-lookout_new(struct loop *l, struct spool *sp)
+lookout_new(struct loop *l, struct spool *sp, struct stat_counter *beat_ms)
 {
 	struct lookout *o = mem_new(sizeof *o);
 
 	o->spool = sp;
+	o->beat_ms = beat_ms;
+	stat_set(beat_ms, clock_mono_ms());
 	o->timer = timer_new(l, look, o);
 	timer_set(o->timer, 0);
 	return o;

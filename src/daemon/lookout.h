@@ -10,8 +10,11 @@
 struct lookout;
 struct loop;
 struct spool;
+struct stat_counter;
 
-struct lookout *lookout_new(struct loop *l, struct spool *sp);
+/* beat_ms: set each time, that main is seen to be alive. */
+struct lookout *lookout_new(
+    struct loop *l, struct spool *sp, struct stat_counter *beat_ms);
 void lookout_free(struct lookout **o); /* NULL is fine; before the spool */
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
 #include "postern/base/thread.h"
@@ -17,6 +18,8 @@
 #include "inlet/inlet_core.h"
 #include "inlet/inlet_session.h"
 #include "inlet/provers.h"
+
+#define BEAT_MS 1000
 
 bool
 inlet_is_local(const struct inlet_listener *l)
@@ -189,6 +192,15 @@ inlet_stop(struct inlet *in)
 	in->is_started = false;
 }
 
+static void
+on_beat(void *arg)
+{
+	struct inlet *in = arg;
+
+	stat_set(&in->counters.beat_ms, clock_mono_ms());
+	timer_set(in->beat, BEAT_MS);
+}
+
 /* --- life --------------------------------------------------------------------
  */
 
@@ -208,6 +220,7 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 	in->mailbox = mailbox_new(in->loop, in);
 	in->provers = provers_new(in->mailbox);
 	in->grace = timer_new(in->loop, on_grace_over, in);
+	in->beat = timer_new(in->loop, on_beat, in);
 	in->intake = intake_new(sp, in->mailbox);
 	intake_change(in->intake, &s->intake);
 	intake_on_idle(in->intake, on_idle, in);
@@ -221,6 +234,7 @@ run(void *arg)
 	struct inlet *in = arg;
 
 	log_thread(in->thread_name);
+	on_beat(in);
 	loop_run(in->loop);
 	return NULL;
 }
@@ -253,6 +267,7 @@ inlet_free(struct inlet **inp)
 	provers_free(&in->provers);
 	intake_free(&in->intake);
 	timer_free(&in->grace);
+	timer_free(&in->beat);
 	generation_drop(&in->generation);
 	loop_free(&in->loop);
 	free(in);

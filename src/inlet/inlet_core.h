@@ -32,6 +32,7 @@ struct inlet {
 	char thread_name[16];
 	bool is_started, is_draining;
 	struct timer *grace;
+	struct timer *beat;         /* a sign of life, once a second */
 	void (*drained)(void *arg); /* called once, then NULL */
 	void *drained_arg;
 };

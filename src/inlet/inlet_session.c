@@ -177,6 +177,7 @@ session_timed_out(struct inlet_session *s)
 	                       : "Nothing came for too long";
 
 	if (s->tls == SESSION_TLS_HANDSHAKE) {
+		stat_add(&s->in->counters.tls_failed, 1);
 		inlet_session_log(s, INLET_HANDSHAKE, text);
 		inlet_session_cut(s, text);
 		return;
@@ -319,8 +320,10 @@ session_failed(struct inlet_session *s)
 {
 	const char *why = conn_error(s->conn)->text;
 
-	if (s->tls == SESSION_TLS_HANDSHAKE)
+	if (s->tls == SESSION_TLS_HANDSHAKE) {
+		stat_add(&s->in->counters.tls_failed, 1);
 		inlet_session_log(s, INLET_HANDSHAKE, why);
+	}
 	inlet_session_cut(s, why);
 }
 
@@ -352,6 +355,7 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 		inlet_session_go_on(s);
 		break;
 	case CONN_SECURED:
+		stat_add(&s->in->counters.tls, 1);
 		session_secured(s);
 		break;
 	case CONN_CONNECTED:
@@ -567,6 +571,9 @@ on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 	if (reply->code < 400)
 		return;
 	stat_add(&s->in->counters.refused, 1);
+	stat_add(reply->code < 500 ? &s->in->counters.temporary
+	                           : &s->in->counters.permanent,
+	    1);
 	log_begin(&l, &inlet_events[ev], 0, s->id);
 	log_cstr(&l, "client", s->client);
 	log_cstr(&l, "verb", verb);
@@ -661,6 +668,7 @@ static void
 turn_away(struct inlet_session *s, const struct smtp_reply *r)
 {
 	stat_add(&s->in->counters.refused, 1);
+	stat_add(&s->in->counters.turned_away, 1);
 	session_refuse(s, r);
 }
 

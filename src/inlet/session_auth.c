@@ -192,6 +192,7 @@ let_in(struct inlet_session *s, struct smtp_reply *reply)
 	const struct user *u = users_find(a->users, name);
 
 	assert(u != NULL && s->user == NULL);
+	stat_add(&s->in->counters.logins, 1);
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_login(s, INLET_LOGIN, NULL);
 	s->user = mem_strn(name.p, name.len);
@@ -229,6 +230,7 @@ fail(struct inlet_session *s, struct smtp_reply *reply, bool is_last)
 
 	if (takes_any(s))
 		return let_anybody_in(s, reply);
+	stat_add(&s->in->counters.logins_failed, 1);
 	log_login(s, INLET_LOGIN_FAILED, text);
 	if (is_last)
 		log_login(s, INLET_LOGIN_LIMIT,

@@ -325,6 +325,12 @@ listen_close(struct listen **listen)
 		free(l);
 }
 
+int
+listen_fd(const struct listen *l)
+{
+	return l->fd;
+}
+
 const struct addr *
 listen_addr(const struct listen *l)
 {

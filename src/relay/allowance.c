@@ -489,6 +489,29 @@ allowance_conns(const struct allowance *a)
 	return a->conns_max;
 }
 
+static void
+each_window(struct allowance *a,
+    void (*fn)(void *arg, const struct allowance_window *w), void *arg)
+{
+	prepare(a);
+	for (size_t i = 0; i < a->n; i++) {
+		struct allowance_window w = { .owner = a->name,
+			.rate = &a->rates[i],
+			.used =
+			    throttle_used(a->throttle, i, now_of(a->book)) };
+
+		fn(arg, &w);
+	}
+}
+
+void
+allowance_each(struct allowance_book *b,
+    void (*fn)(void *arg, const struct allowance_window *w), void *arg)
+{
+	for (struct list *l = b->all.next; l != &b->all; l = l->next)
+		each_window(LIST_OF(l, struct allowance, node), fn, arg);
+}
+
 /* --- life ------------------------------------------------------------------
  */
 

@@ -45,6 +45,14 @@ struct allowance *allowance_of(
 uint64_t allowance_when(struct allowance *a, uint32_t nrcpts);
 /* The same by its windows alone, as throttle_full_until(). */
 uint64_t allowance_full_until(struct allowance *a, uint32_t nrcpts);
+/* How each window that bounds anything stands. */
+struct allowance_window {
+	const char *owner; /* "provider/ses" */
+	const struct rate *rate;
+	uint64_t used; /* in its unit */
+};
+void allowance_each(struct allowance_book *b,
+    void (*fn)(void *arg, const struct allowance_window *w), void *arg);
 struct throttle_slot *allowance_take(struct allowance *a, uint32_t nrcpts);
 uint32_t allowance_rcpts(const struct allowance *a); /* 0: no bound */
 uint32_t allowance_conns(const struct allowance *a); /* 0: no bound */

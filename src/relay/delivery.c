@@ -20,6 +20,7 @@
 #include "relay/dress.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/tally_book.h"
 #include "relay/staging.h"
 #include "relay/way.h"
 
@@ -68,6 +69,7 @@ delivery_new(
 
 	d->magic = DELIVERY_MAGIC;
 	d->relay = r;
+	d->tally = tally_book_of(r->tally, NULL);
 	d->key = *key;
 	d->purpose = purpose;
 	d->line = agenda_line(r->agenda, key->route);
@@ -378,6 +380,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 	d->crc = dress_crc(d);
 	d->leased_us = clock_mono_us();
 	snprintf(d->via, sizeof d->via, "%s", p->set->name);
+	d->tally = p->tally;
 	flow_begin(d, p);
 	return &d->txn;
 }

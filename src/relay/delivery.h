@@ -28,6 +28,7 @@ struct envelope;
 struct provider;
 struct relay;
 struct relay_route;
+struct tally;
 
 #define DELIVERY_MAGIC 0x64656c69u
 #define DELIVERY_TRIED_MAX 16
@@ -137,6 +138,7 @@ struct delivery {
 	enum verdict_class txn_why; /* a RCPT's class that is not its own */
 	uint32_t crc;               /* of the content handed on so far */
 	uint64_t taken_us, leased_us, sent_us;
+	struct tally *tally;    /* of that provider; else nobody's */
 	char via[64];           /* name of the last provider tried */
 	int64_t by_ms;          /* this deadline is dealt with in settling it */
 	uint32_t nsettles;      /* unanswered ones */

@@ -52,6 +52,7 @@ dial_next(struct relay_session *s)
 	    a->len, bound ? (const struct sockaddr *)&from.ss : NULL,
 	    bound ? from.len : 0, &cs);
 	conn_timeout(s->conn, s->provider->set->timeouts.connect);
+	tally_book_step(s->provider->tally, &s->watch, OUTCOME_CONNECT);
 }
 
 void
@@ -107,6 +108,7 @@ dial_start(struct relay_session *s)
 {
 	struct provider *p = s->provider;
 
+	tally_book_step(p->tally, &s->watch, OUTCOME_DNS);
 	s->lookup = dns_lookup(p->relay->dns, p->set->host, p->set->port,
 	    p->set->prefer, on_addresses, s);
 }

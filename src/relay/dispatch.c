@@ -37,6 +37,7 @@
 #include "relay/supply.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
+#include "relay/tally_book.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
 #include "relay/way.h"
@@ -351,6 +352,7 @@ next(struct delivery *d, struct provider *p, enum verdict_class class)
 		again_at(p, d);
 		return;
 	}
+	stat_add(&p->tally->failovers, 1);
 	delivery_mark_tried(d, p);
 	dispatch_place(d);
 }
@@ -420,6 +422,21 @@ is_unsure(const struct verdict *v, const struct outcome *o)
 	           o->dot_sent);
 }
 
+/* The end of its content was answered. */
+static void
+took(struct delivery *d, struct provider *p, bool delivered)
+{
+	uint64_t us = clock_mono_us() - d->leased_us;
+	int64_t all = clock_wall_ms() - delivery_since_ms(d);
+	int64_t wait = all - (int64_t)(us / 1000);
+
+	provider_took(p, us);
+	if (!delivered)
+		return;
+	stat_observe(&p->tally->delivery_ms, all > 0 ? (uint64_t)all : 0);
+	stat_observe(&p->tally->wait_ms, wait > 0 ? (uint64_t)wait : 0);
+}
+
 void
 dispatch_done(struct delivery *d, struct relay_session *s,
     const struct verdict *v, const struct outcome *o)
@@ -429,12 +446,13 @@ dispatch_done(struct delivery *d, struct relay_session *s,
 
 	if (is_unsure(v, o) && !doubt_is(d, o)) {
 		d->unsure = true;
+		stat_add(&p->tally->unsure, 1);
 		relay_log_unsure(d, o);
 	}
 	if (v->class == VERDICT_SPLIT)
 		split(p, d, d->txn.nrcpts);
 	if (o->stage == OUTCOME_DOT)
-		provider_took(p, clock_mono_us() - d->leased_us);
+		took(d, p, v->class == VERDICT_OK);
 	d->cost_session |= review_is_loss(v, o);
 	delivery_set_phase(d, DELIVERY_TAKEN);
 	if (delivery_count(d, DELIVERY_TODO) == 0) {

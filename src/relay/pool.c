@@ -12,6 +12,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
+#include "relay/tally_book.h"
 #include "relay/waiting.h"
 
 #define PER_SESSION 4 /* as much waiting is worth one more session */
@@ -254,6 +255,7 @@ open_spare(struct provider *p)
 	if (provider_wants_probe(p, now_ms)) {
 		if (may_probe(p, now_ms)) {
 			p->probe_ms = now_ms;
+			stat_add(&p->tally->breaker[TALLY_HALF_OPEN], 1);
 			relay_session_open(p, true);
 		}
 		return;

@@ -18,6 +18,7 @@
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/remember.h"
+#include "relay/tally_book.h"
 #include "relay/tokens.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
@@ -58,6 +59,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	p->relay = r;
 	p->gen = relay_generation_ref(gen);
 	p->set = set;
+	p->tally = tally_book_of(r->tally, set->name);
 	list_init(&p->node);
 	waiting_init(p);
 	breaker_init(&p->health);
@@ -315,6 +317,7 @@ opened(struct provider *p, enum verdict_class why)
 	p->why = why;
 	p->tripped_ms = relay_now_ms(p->relay);
 	pool_distrust(&p->pool);
+	stat_add(&p->tally->breaker[TALLY_OPEN], 1);
 	remember_put(p, false);
 }
 
@@ -383,8 +386,10 @@ provider_judge(struct provider *p, const struct verdict *v,
 	case VERDICT_HEALTHY:
 		p->delivered++;
 		tempo_took(p);
-		if (breaker_ok(&p->health, now_ms))
+		if (breaker_ok(&p->health, now_ms)) {
+			stat_add(&p->tally->breaker[TALLY_CLOSED], 1);
 			remember_put(p, false);
+		}
 		pool_trust(&p->pool, p->set->max_connections);
 		if (p->was_down)
 			park_look(p->relay);

@@ -29,6 +29,7 @@ struct outcome;
 struct relay;
 struct relay_generation;
 struct relay_provider;
+struct tally;
 struct tls_context;
 struct token_account;
 
@@ -41,6 +42,7 @@ struct provider {
 	struct relay *relay;
 	struct relay_generation *gen;
 	const struct relay_provider *set; /* of gen */
+	struct tally *tally;              /* of its name */
 	bool retired;     /* of an older generation: takes no more */
 	struct list node; /* of relay.retired */
 	struct tls_context *tls;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
 #include "postern/base/thread.h"
@@ -33,6 +34,7 @@
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
+#include "relay/tally_book.h"
 #include "relay/tokens.h"
 #include "relay/waiting.h"
 #include "relay/way.h"
@@ -167,6 +169,7 @@ on_tick(void *arg)
 	if (now > CACHE_MS)
 		cache_expire(r->cache, now - CACHE_MS);
 	park_tick(r);
+	stat_set(&r->beat_ms, clock_mono_ms());
 }
 
 /* The schedule may have shown it before the news of its commit came.  What it
@@ -447,6 +450,8 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	list_init(&r->unsettled);
 	heap_init(&r->quick);
 	r->spool = sp;
+	r->tally = tally_book_new();
+	stat_set(&r->beat_ms, clock_mono_ms());
 	if (loop_new(&r->loop, err) < 0 || dns_new(&r->dns, r->loop, err) < 0 ||
 	    tokens_new(&r->tokens, r->loop, err) < 0) {
 		relay_free(&r);
@@ -536,6 +541,7 @@ relay_free(struct relay **rp)
 		keyset_free(&r->inhand);
 		spool_reader_free(&r->reader);
 	}
+	tally_book_free(&r->tally);
 	heap_done(&r->quick);
 	tokens_free(&r->tokens);
 	dns_free(&r->dns);

@@ -12,6 +12,7 @@
 
 #include "postern/base/heap.h"
 #include "postern/base/list.h"
+#include "postern/base/stat.h"
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
@@ -31,6 +32,7 @@ struct overdue;
 struct park;
 struct provider;
 struct suspect;
+struct tally_book;
 struct sweep;
 struct tokens;
 struct timer;
@@ -58,6 +60,8 @@ struct relay {
 	struct cache *cache;
 	struct identity *identity;
 	struct suspect *suspect;
+	struct tally_book *tally;
+	struct stat_counter beat_ms; /* monotonic; other threads read it */
 	struct park *park;
 	struct tokens *tokens;
 	struct allowance_book *book;

@@ -18,6 +18,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
+#include "relay/tally_book.h"
 #include "relay/staging.h"
 #include "relay/verdict.h"
 
@@ -66,6 +67,19 @@ event_of(const struct delivery *d, const struct delivery_rcpt *rcpt)
 	return &event_deferred;
 }
 
+static enum tally_result
+result_of(const struct delivery_rcpt *rcpt)
+{
+	if (rcpt->state == DELIVERY_DONE)
+		return TALLY_DELIVERED;
+	if (rcpt->state == DELIVERY_DOUBT)
+		return TALLY_DOUBT;
+	if (rcpt->state == DELIVERY_DEAD)
+		return rcpt->quiet ? TALLY_DEAD : TALLY_BOUNCED;
+	return TALLY_DEFERRED;
+}
+
+/* The line and its count. */
 static void
 log_rcpt(
     const struct delivery *d, const struct delivery_rcpt *rcpt, int64_t due_ms)
@@ -73,6 +87,7 @@ log_rcpt(
 	const struct log_event *ev = event_of(d, rcpt);
 	struct log_line l;
 
+	stat_add(&d->tally->results[result_of(rcpt)], 1);
 	log_begin(&l, ev, d->key.mid, 0);
 	if (!l.ev)
 		return;
@@ -94,8 +109,6 @@ log_rcpt(
 void
 relay_log_results(const struct delivery *d, int64_t due_ms)
 {
-	if (!log_wants(LOG_LEVEL_WARN))
-		return;
 	for (uint32_t i = 0; i < d->nrcpts; i++) {
 		const struct delivery_rcpt *rcpt = &d->rcpts[i];
 
@@ -142,6 +155,7 @@ relay_log_handed(const struct delivery *d, const char *route)
 
 		if (rcpt->state != DELIVERY_HANDED)
 			continue;
+		stat_add(&d->tally->results[TALLY_HANDED], 1);
 		log_begin(&l, &event_handed, d->key.mid, 0);
 		log_cstr(&l, "route", route);
 		log_cstr(&l, "rcpt", d->env->rcpts[rcpt->index].address);
@@ -238,8 +252,12 @@ relay_log_settle_failed(const struct delivery *d, const char *why)
 void
 relay_log_connected(const struct relay_session *s)
 {
+	struct tally *t = s->provider->tally;
 	struct log_line l;
 
+	stat_add(&t->opened, 1);
+	if (conn_is_secure(s->conn))
+		tally_book_tls(t, conn_tls_version(s->conn));
 	log_begin(&l, &event_provider_connected, 0, s->id);
 	log_cstr(&l, "provider", s->provider->set->name);
 	log_cstr(&l, "addr", s->addr);

@@ -220,10 +220,12 @@ lost(struct relay_session *s, const struct outcome *o)
 	}
 	if (!ours && login_again(s, o))
 		return;
-	if (is_of_an_idle_one(s, o))
+	if (is_of_an_idle_one(s, o)) {
 		s->why = "closed";
-	else
+	} else {
+		stat_add(&p->tally->failures[v.class], ours ? 0 : 1);
 		judge(s, NULL, &v, o);
+	}
 	finish(s, verdict_row(v.class)->name, o->text);
 	if (connecting && !ours)
 		dispatch_not_connected(p, &v, o);
@@ -308,6 +310,7 @@ arm(struct relay_session *s)
 	if (since == s->since && s->since != 0)
 		return;
 	s->since = since;
+	tally_book_step(s->provider->tally, &s->watch, stage);
 	s->waits_ms = relay_now_ms(s->relay);
 	s->unacked = SIZE_MAX;
 	stall_watch(s->provider);
@@ -377,7 +380,8 @@ begin(struct relay_session *s, struct delivery *d)
 {
 	assert(s->nin_hand < RELAY_SESSION_IN_HAND);
 	s->in_hand[s->nin_hand++] = d;
-	s->started++;
+	if (s->started++ > 0)
+		stat_add(&s->provider->tally->reused, 1);
 	if (s->phase == POOL_IDLE) {
 		s->slowest_ms = 0;
 		pool_move(s, POOL_BUSY);
@@ -497,6 +501,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	else if (review_is_of_recipients(o))
 		v.class = VERDICT_OK;
 	s->ended++;
+	stat_add(&s->provider->tally->attempts[v.class], 1);
 	dispatch_done(d, s, &v, o);
 }
 

@@ -17,6 +17,7 @@
 #include "relay/credential.h"
 #include "relay/domains.h"
 #include "relay/pool.h"
+#include "relay/tally_book.h"
 
 struct delivery;
 struct dns_answer;
@@ -53,8 +54,9 @@ struct relay_session {
 	size_t unacked;      /* when it was last looked at; SIZE_MAX: never */
 	bool is_stalled;     /* left to its timeout */
 	const char *why;     /* it ends, where that is our will */
-	uint64_t since;      /* of the reply that is awaited */
-	uint32_t started, ended; /* transactions */
+	struct tally_watch watch; /* how long its steps take */
+	uint64_t since;           /* of the reply that is awaited */
+	uint32_t started, ended;  /* transactions */
 	struct delivery *in_hand[RELAY_SESSION_IN_HAND];
 	size_t nin_hand;
 	struct fetch_job *job; /* content being read by a helper */

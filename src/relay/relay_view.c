@@ -2,16 +2,20 @@
 #include "postern/relay/relay_view.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "postern/base/mem.h"
 #include "postern/io/mailbox.h"
+#include "postern/mail/rate.h"
 #include "postern/relay/relay.h"
 
+#include "relay/allowance.h"
 #include "relay/breaker.h"
 #include "relay/level.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/tally_book.h"
 #include "relay/verdict.h"
 
 static_assert(RELAY_VIEW_PHASES == (int)POOL_PHASES, "each is shown");
@@ -29,6 +33,26 @@ struct ask {
 	void *arg;
 	struct relay_view view;
 };
+
+static enum tally_breaker
+breaker_of(const struct breaker *b)
+{
+	if (b->state == BREAKER_CLOSED)
+		return TALLY_CLOSED;
+	return b->state == BREAKER_OPEN ? TALLY_OPEN : TALLY_HALF_OPEN;
+}
+
+/* The slower of what is set and what was found out. */
+static double
+pace_of(const struct provider *p)
+{
+	double set = p->flow.per_s;
+	const struct adapt *found = &p->tempo.adapt;
+
+	if (found->is_on && (set == 0 || found->rate < set))
+		return found->rate;
+	return set;
+}
 
 static void
 look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
@@ -58,7 +82,57 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->conns_max = p->conns_max;
 	v->rcpts_max = p->rcpts_max;
 	v->messages_max = p->messages_max;
+	v->is_usable = provider_is_usable(p, now_ms);
+	v->level_at = t->level.state;
+	v->breaker = breaker_of(&p->health);
+	v->sessions_max = provider_conns(p, now_ms);
+	v->per_second = pace_of(p);
+	v->tally = p->tally;
 }
+
+/* --- windows ---------------------------------------------------------------
+ */
+
+static void
+period_text(uint64_t ms, char *out, size_t max)
+{
+	static const struct {
+		uint64_t ms;
+		char unit;
+	} units[] = { { RATE_DAY_MS, 'd' }, { 3600000, 'h' }, { 60000, 'm' },
+		{ 1000, 's' } };
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (ms % units[i].ms != 0)
+			continue;
+		(void)snprintf(out, max, "%llu%c",
+		    (unsigned long long)(ms / units[i].ms), units[i].unit);
+		return;
+	}
+	(void)snprintf(out, max, "%llums", (unsigned long long)ms);
+}
+
+static void
+put_window(void *arg, const struct allowance_window *w)
+{
+	struct relay_view *v = arg;
+	struct relay_view_window *out;
+	char period[24];
+
+	v->windows =
+	    mem_resize(v->windows, (v->nwindows + 1) * sizeof *v->windows);
+	out = &v->windows[v->nwindows++];
+	period_text(w->rate->period_ms, period, sizeof period);
+	(void)snprintf(out->owner, sizeof out->owner, "%s", w->owner);
+	(void)snprintf(out->window, sizeof out->window, "%u %s/%s",
+	    w->rate->count, w->rate->of == RATE_MESSAGES ? "msg" : "rcpt",
+	    period);
+	out->used = w->used;
+	out->max = w->rate->count;
+}
+
+/* --- the way there and back --------------------------------------------------
+ */
 
 /* The asker's thread. */
 static void
@@ -73,6 +147,7 @@ deliver_answer(struct mailbox_item *item, void *owner)
 		free(a->view.providers[i].host);
 	}
 	free(a->view.providers);
+	free(a->view.windows);
 	free(a);
 }
 
@@ -89,6 +164,10 @@ deliver_ask(struct mailbox_item *item, void *owner)
 	a->view.providers = mem_array(r->nproviders, sizeof *a->view.providers);
 	for (size_t i = 0; i < r->nproviders; i++)
 		look(&a->view.providers[i], r->providers[i], now_ms);
+	allowance_each(r->book, put_window, &a->view);
+	a->view.inhand = r->nheld + r->nsending + r->nsettling;
+	a->view.nobody = tally_book_of(r->tally, NULL);
+	a->view.others = tally_book_others(r->tally);
 	a->item.deliver = deliver_answer;
 	mailbox_put(a->back, &a->item);
 }
@@ -104,4 +183,10 @@ relay_view_ask(
 	a->fn = fn;
 	a->arg = arg;
 	mailbox_put(r->box, &a->item);
+}
+
+uint64_t
+relay_view_beat_ms(const struct relay *r)
+{
+	return stat_get(&r->beat_ms);
 }

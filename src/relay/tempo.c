@@ -10,6 +10,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
+#include "relay/tally_book.h"
 #include "relay/throttle.h"
 #include "relay/verdict.h"
 
@@ -150,8 +151,10 @@ tempo_look(struct provider *p)
 		.slowed = why_slowed(&p->tempo, now_ms) };
 	enum level_state before = p->tempo.level.state;
 
-	if (level_set(&p->tempo.level, &f))
-		relay_log_provider_level(p, before);
+	if (!level_set(&p->tempo.level, &f))
+		return;
+	stat_add(&p->tally->level[p->tempo.level.state], 1);
+	relay_log_provider_level(p, before);
 }
 
 /* --- life ------------------------------------------------------------------

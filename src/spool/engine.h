@@ -49,7 +49,7 @@ struct spool {
 	_Atomic uint64_t last_mid;
 	_Atomic size_t memory;
 	struct stat_counter commits, operations;
-	struct stat_histogram commit_us;
+	struct stat_histogram commit_us, batch; /* us; operations */
 };
 
 static inline uint64_t

@@ -391,6 +391,18 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 	    sp->writer, &st->commit_us_recent, &st->commit_us_under_way);
 }
 
+const struct stat_histogram *
+spool_commit_us(const struct spool *sp)
+{
+	return &sp->commit_us;
+}
+
+const struct stat_histogram *
+spool_batches(const struct spool *sp)
+{
+	return &sp->batch;
+}
+
 /* --- operations --- */
 
 static void

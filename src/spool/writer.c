@@ -392,6 +392,7 @@ together(struct writer *w)
 	for (size_t i = 0; i < w->queue.n; i++)
 		answer(w, w->queue.ops[i]);
 	stat_add(&w->sp->operations, w->queue.n);
+	stat_observe(&w->sp->batch, w->queue.n);
 	return 0;
 }
 

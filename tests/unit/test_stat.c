@@ -72,6 +72,26 @@ one_adds_what_another_has(void **state)
 	assert_int_equal(stat_get(&other.count), 2);
 }
 
+static void
+bounds_are_cumulated(void **state)
+{
+	static const uint64_t bounds[] = { 10, 1000, 100000 };
+	uint64_t n[3];
+
+	(void)state;
+	memset(&h, 0, sizeof h);
+	assert_int_equal(stat_cumulate(&h, bounds, n, 3), 0);
+	for (uint64_t v = 1; v <= 10; v++)
+		stat_observe(&h, v);
+	stat_observe(&h, 500);
+	stat_observe(&h, 1200);
+	stat_observe(&h, 1000000);
+	assert_int_equal(stat_cumulate(&h, bounds, n, 3), 13);
+	assert_int_equal(n[0], 10);
+	assert_int_equal(n[1], 11);
+	assert_int_equal(n[2], 12);
+}
+
 int
 main(void)
 {
@@ -80,6 +100,7 @@ main(void)
 		cmocka_unit_test(a_quantile_is_off_by_1_6_percent_at_most),
 		cmocka_unit_test(ranks_are_found),
 		cmocka_unit_test(one_adds_what_another_has),
+		cmocka_unit_test(bounds_are_cumulated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #define BASE_STAT_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct stat_counter {
@@ -29,6 +30,11 @@ stat_get(const struct stat_counter *c)
 	return atomic_load_explicit(
 	    &((struct stat_counter *)(uintptr_t)c)->v, memory_order_relaxed);
 }
+static inline void
+stat_set(struct stat_counter *c, uint64_t v) /* a gauge */
+{
+	atomic_store_explicit(&c->v, v, memory_order_relaxed);
+}
 
 #define STAT_BUCKETS 1024
 struct stat_histogram {
@@ -39,5 +45,9 @@ void stat_observe(struct stat_histogram *h, uint64_t value); /* us, bytes */
 /* Adds what from has; nobody writes to either meanwhile. */
 void stat_merge(struct stat_histogram *to, const struct stat_histogram *from);
 uint64_t stat_quantile(const struct stat_histogram *h, double q); /* 0..1 */
+/* How many were at most bounds[i] (which rise), by the same error.  Returns how
+ * many there are in all. */
+uint64_t stat_cumulate(const struct stat_histogram *h, const uint64_t *bounds,
+    uint64_t *counts, size_t n);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "postern/admin/control.h"
+#include "postern/admin/http.h"
 #include "postern/base/err.h"
 #include "postern/base/log.h"
 #include "postern/inlet/inlet.h"
@@ -34,6 +35,7 @@ struct settings {
 	struct spool_settings spool;
 	struct log_settings log;
 	struct control_settings control;
+	struct http_settings http;
 };
 
 /* What is to be told: "FILE:LINE: KEY: what is wrong; what to write". */

@@ -116,6 +116,11 @@ struct inlet_counters {               /* any thread reads */
 	struct stat_counter messages; /* answered with 250 */
 	struct stat_counter lenient;  /* uses of what lenient lets */
 	struct stat_counter bytes;    /* of content that came in */
+	struct stat_counter temporary, permanent; /* replies 4xx, 5xx */
+	struct stat_counter turned_away; /* connections without a greeting */
+	struct stat_counter logins, logins_failed;
+	struct stat_counter tls, tls_failed; /* handshakes */
+	struct stat_counter beat_ms; /* monotonic: its loop turned then */
 };
 
 /* settings are immutable and borrowed until the next inlet_change() has been

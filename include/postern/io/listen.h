@@ -32,8 +32,9 @@ MUST_CHECK int listen_adopt(struct listen **l, int fd, struct err *err);
 MUST_CHECK int listen_mode(struct listen *l, mode_t mode, struct err *err);
 void listen_start(
     struct listen *l, struct loop *loop, listen_fn *fn, void *arg);
-void listen_stop(struct listen *l);   /* accepts no more; keeps the socket */
-void listen_close(struct listen **l); /* a unix path is removed */
+void listen_stop(struct listen *l);    /* accepts no more; keeps the socket */
+void listen_close(struct listen **l);  /* a unix path is removed */
+int listen_fd(const struct listen *l); /* borrowed */
 const struct addr *listen_addr(const struct listen *l); /* port 0 resolved */
 
 #endif

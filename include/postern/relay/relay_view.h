@@ -6,9 +6,11 @@
 #ifndef RELAY_RELAY_VIEW_H
 #define RELAY_RELAY_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/relay/tally.h"
 #include "postern/spool/spool.h"
 
 struct mailbox;
@@ -34,11 +36,29 @@ struct relay_view_provider {
 	uint64_t delivered;
 	double per_minute; /* the pace that it is held to; 0: by settings */
 	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
+	bool is_usable;
+	size_t level_at; /* as tally_level_word() */
+	enum tally_breaker breaker;
+	uint32_t sessions_max; /* so many may be open now */
+	double per_second;     /* messages; by settings or pace; 0: no bound */
+	const struct tally *tally; /* borrowed, as long as the relay is */
+};
+
+/* Of a rate, of a provider or a limit that several share. */
+struct relay_view_window {
+	char owner[TALLY_NAME + 16]; /* "provider/ses", "limit/tenant" */
+	char window[32];             /* "14 msg/1s" */
+	uint64_t used, max;
 };
 
 struct relay_view {
 	size_t n;
 	struct relay_view_provider *providers; /* in the settings' order */
+	size_t nwindows;
+	struct relay_view_window *windows;
+	uint64_t inhand;            /* deliveries in memory */
+	const struct tally *nobody; /* of what no provider was asked for */
+	const struct tally *others; /* beyond TALLY_MAX; NULL: none */
 };
 
 typedef void relay_view_fn(void *arg, const struct relay_view *view);
@@ -47,5 +67,7 @@ typedef void relay_view_fn(void *arg, const struct relay_view *view);
  * whatever happens: where the relay ends before, when that is freed. */
 void relay_view_ask(
     struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg);
+/* When its loop last turned, monotonic; any thread, as long as it is. */
+uint64_t relay_view_beat_ms(const struct relay *r);
 
 #endif

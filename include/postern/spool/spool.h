@@ -31,6 +31,7 @@
 struct body;
 struct spool;
 struct spool_reader;
+struct stat_histogram;
 
 struct spool_settings {
 	const char *directory;
@@ -158,6 +159,9 @@ struct spool_stats {
 	bool full;         /* low-water mark reached: nothing is accepted */
 };
 void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */
+/* How long commits took, and how many operations shared one. */
+const struct stat_histogram *spool_commit_us(const struct spool *sp);
+const struct stat_histogram *spool_batches(const struct spool *sp);
 
 #include "postern/spool/spool_ops.h"
 #include "postern/spool/spool_read.h"

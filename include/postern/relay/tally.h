@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/tally - what the relay counts, by the name of a provider.  A tally is
+ * there as long as the relay is, whatever becomes of the provider: only the
+ * relay's thread writes, any thread reads.  Names beyond TALLY_MAX share one
+ * tally, so that there is a bound.
+ */
+#ifndef RELAY_TALLY_H
+#define RELAY_TALLY_H
+
+#include <stddef.h>
+
+#include "postern/base/stat.h"
+
+#define TALLY_MAX 256 /* names since the start, each of some 64 KiB */
+#define TALLY_NAME 64
+#define TALLY_CLASSES 32
+#define TALLY_LEVELS 4
+
+enum tally_result { /* of a recipient */
+	TALLY_DELIVERED,
+	TALLY_DEFERRED,
+	TALLY_BOUNCED,
+	TALLY_DEAD, /* kept, nobody was told */
+	TALLY_DOUBT,
+	TALLY_HANDED, /* to another route */
+	TALLY_RESULTS
+};
+
+enum tally_stage { /* the ways of a session and its transactions */
+	TALLY_DNS,
+	TALLY_CONNECT,
+	TALLY_TLS,
+	TALLY_LOGIN,    /* greeting, EHLO, AUTH */
+	TALLY_ENVELOPE, /* MAIL, RCPT, DATA */
+	TALLY_CONTENT,  /* to the reply to its end */
+	TALLY_STAGES
+};
+
+enum tally_breaker {
+	TALLY_CLOSED,
+	TALLY_OPEN,
+	TALLY_HALF_OPEN,
+	TALLY_BREAKERS
+};
+
+enum tally_tls { TALLY_TLS_1_3, TALLY_TLS_1_2, TALLY_TLS_OLD, TALLY_TLSES };
+
+struct tally {
+	char name[TALLY_NAME];
+	struct stat_counter results[TALLY_RESULTS];
+	struct stat_counter attempts[TALLY_CLASSES]; /* transactions */
+	struct stat_counter failures[TALLY_CLASSES]; /* sessions not opened, or
+	                                              * lost */
+	struct stat_counter opened, reused; /* sessions; transactions on one
+	                                     * that had had another */
+	struct stat_counter breaker[TALLY_BREAKERS]; /* changes to it */
+	struct stat_counter level[TALLY_LEVELS];     /* likewise */
+	struct stat_counter failovers; /* messages that left for another */
+	struct stat_counter unsure;    /* may have been delivered twice */
+	struct stat_counter tls[TALLY_TLSES]; /* handshakes */
+	struct stat_histogram stage_us[TALLY_STAGES];
+	struct stat_histogram delivery_ms; /* from 250 to the provider's */
+	struct stat_histogram wait_ms;     /* from 250 to MAIL */
+};
+
+const char *tally_result_word(enum tally_result r);
+const char *tally_stage_word(enum tally_stage s);
+const char *tally_breaker_word(enum tally_breaker b);
+const char *tally_tls_word(enum tally_tls v);
+const char *tally_class_word(size_t class); /* NULL: there is none */
+const char *tally_level_word(size_t level);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/tally_book.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/mem.h"
+
+struct tally_book {
+	size_t n;
+	struct tally *all[TALLY_MAX]; /* the first: nobody's */
+	struct tally *others;         /* NULL: there was room */
+};
+
+static struct tally *
+tally_new(const char *name)
+{
+	struct tally *t = mem_new(sizeof *t);
+
+	(void)snprintf(t->name, sizeof t->name, "%s", name);
+	return t;
+}
+
+struct tally_book *
+tally_book_new(void)
+{
+	struct tally_book *b = mem_new(sizeof *b);
+
+	b->all[b->n++] = tally_new("none");
+	return b;
+}
+
+void
+tally_book_free(struct tally_book **bp)
+{
+	struct tally_book *b = *bp;
+
+	*bp = NULL;
+	if (b == NULL)
+		return;
+	for (size_t i = 0; i < b->n; i++)
+		free(b->all[i]);
+	free(b->others);
+	free(b);
+}
+
+struct tally *
+tally_book_of(struct tally_book *b, const char *name)
+{
+	if (name == NULL)
+		return b->all[0];
+	for (size_t i = 1; i < b->n; i++) {
+		if (strncmp(b->all[i]->name, name, TALLY_NAME - 1) == 0)
+			return b->all[i];
+	}
+	if (b->n < TALLY_MAX) {
+		b->all[b->n] = tally_new(name);
+		return b->all[b->n++];
+	}
+	if (b->others == NULL)
+		b->others = tally_new("other");
+	return b->others;
+}
+
+const struct tally *
+tally_book_others(const struct tally_book *b)
+{
+	return b->others;
+}
+
+/* --- times -----------------------------------------------------------------
+ */
+
+/* TALLY_STAGES: not counted. */
+static enum tally_stage
+stage_of(enum outcome_stage stage)
+{
+	switch (stage) {
+	case OUTCOME_DNS:
+		return TALLY_DNS;
+	case OUTCOME_CONNECT:
+		return TALLY_CONNECT;
+	case OUTCOME_STARTTLS:
+	case OUTCOME_TLS:
+		return TALLY_TLS;
+	case OUTCOME_BANNER:
+	case OUTCOME_EHLO:
+	case OUTCOME_AUTH:
+		return TALLY_LOGIN;
+	case OUTCOME_MAIL:
+	case OUTCOME_RCPT:
+	case OUTCOME_DATA:
+		return TALLY_ENVELOPE;
+	case OUTCOME_BODY:
+	case OUTCOME_DOT:
+		return TALLY_CONTENT;
+	default:
+		return TALLY_STAGES;
+	}
+}
+
+void
+tally_book_step(
+    struct tally *t, struct tally_watch *w, enum outcome_stage stage)
+{
+	enum tally_stage was = stage_of(w->stage), is = stage_of(stage);
+	uint64_t now_us;
+
+	w->stage = stage;
+	if (w->since_us != 0 && was == is && is != TALLY_CONTENT)
+		return; /* of several steps the sum */
+	now_us = clock_mono_us();
+	if (w->since_us != 0 && was != TALLY_STAGES)
+		stat_observe(&t->stage_us[was], now_us - w->since_us);
+	w->since_us = now_us;
+}
+
+void
+tally_book_tls(struct tally *t, const char *version)
+{
+	enum tally_tls v = TALLY_TLS_OLD;
+
+	if (strcmp(version, "TLSv1.3") == 0)
+		v = TALLY_TLS_1_3;
+	else if (strcmp(version, "TLSv1.2") == 0)
+		v = TALLY_TLS_1_2;
+	stat_add(&t->tls[v], 1);
+}

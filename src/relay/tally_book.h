@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/tally_book - the tallies of a relay; its thread's side of
+ * postern/relay/tally.h.
+ */
+#ifndef RELAY_TALLY_BOOK_H
+#define RELAY_TALLY_BOOK_H
+
+#include "postern/relay/tally.h"
+#include "postern/smtp/outcome.h"
+
+struct tally_book;
+
+struct tally_book *tally_book_new(void);
+void tally_book_free(struct tally_book **b);
+/* The one of that name; NULL: of what no provider was asked for. */
+struct tally *tally_book_of(struct tally_book *b, const char *name);
+const struct tally *tally_book_others(const struct tally_book *b); /* or NULL */
+
+/* How long the steps of a session take. */
+struct tally_watch {
+	enum outcome_stage stage;
+	uint64_t since_us; /* 0: nothing is awaited */
+};
+/* The step before is over, another one begins. */
+void tally_book_step(
+    struct tally *t, struct tally_watch *w, enum outcome_stage stage);
+void tally_book_tls(struct tally *t, const char *version);
+
+#endif
