@@ -13,6 +13,8 @@
 #include "postern/base/mem.h"
 #include "postern/relay/relay_act.h"
 
+#include "admin/act_words.h"
+#include "admin/control_bulk.h"
 #include "admin/control_call.h"
 
 #define IDS_MAX 4096 /* about what fits a request */
@@ -25,77 +27,6 @@ struct acts { /* one message after the other */
 	size_t nbusy, nfailed, nleft; /* deliveries, or messages not found */
 };
 
-/* --- words ------------------------------------------------------------------
- */
-
-static const char *
-unfit_text(enum relay_act_verb verb, const struct relay_acted *a)
-{
-	bool is_dead = a->state == SPOOL_ROW_DEAD;
-
-	if (verb == RELAY_ACT_RESEND || verb == RELAY_ACT_DISCARD)
-		return "it is not dead";
-	if (verb == RELAY_ACT_DELETE)
-		return "it is dead; write postern dead delete";
-	if (is_dead)
-		return "it is dead; postern dead resend brings it back";
-	return verb == RELAY_ACT_RETRY
-	           ? "it is held; write postern queue release"
-	           : "it is not held";
-}
-
-static const char *
-as_is_text(enum relay_act_verb verb)
-{
-	return verb == RELAY_ACT_RETRY ? "it is due already: it waits for a "
-	                                 "provider"
-	                               : "it is held already";
-}
-
-static const char *
-text_of(enum relay_act_verb verb, const struct relay_acted *a)
-{
-	switch (a->result) {
-	case RELAY_ACT_DONE:
-		return a->hold == SPOOL_HOLD_DOUBT && verb == RELAY_ACT_RELEASE
-		           ? "it may have been delivered before, and then "
-		             "arrives twice"
-		           : NULL;
-	case RELAY_ACT_BUSY:
-		return "it is being sent just now; try again";
-	case RELAY_ACT_AS_IS:
-		return as_is_text(verb);
-	case RELAY_ACT_UNFIT:
-		return unfit_text(verb, a);
-	case RELAY_ACT_EARLY:
-		return "its sender wants it sent later";
-	case RELAY_ACT_DAMAGED:
-		return "its record cannot be read";
-	case RELAY_ACT_GONE:
-		return "meanwhile it was delivered, or given up";
-	case RELAY_ACT_FAILED:
-		return "the spool could not write it";
-	}
-	return NULL;
-}
-
-static const char *
-result_word(enum relay_act_result result)
-{
-	static const char *const words[] = {
-		[RELAY_ACT_DONE] = "done",
-		[RELAY_ACT_BUSY] = "busy",
-		[RELAY_ACT_AS_IS] = "as-is",
-		[RELAY_ACT_UNFIT] = "unfit",
-		[RELAY_ACT_EARLY] = "early",
-		[RELAY_ACT_DAMAGED] = "damaged",
-		[RELAY_ACT_GONE] = "gone",
-		[RELAY_ACT_FAILED] = "failed",
-	};
-
-	return words[result];
-}
-
 /* --- an answer --------------------------------------------------------------
  */
 
@@ -103,8 +34,8 @@ static void
 put_row(struct acts *t, const char *id, const struct relay_acted *a)
 {
 	json_t *row = json_pack("{ss si ss ss ss*}", "id", id, "n", (int)a->n,
-	    "act", relay_act_word(t->verb), "result", result_word(a->result),
-	    "text", text_of(t->verb, a));
+	    "act", relay_act_word(t->verb), "result",
+	    act_words_result(a->result), "text", act_words_text(t->verb, a));
 
 	control_call_row(t->call, row);
 }
@@ -232,10 +163,15 @@ what_is_wrong(const struct acts *t, int n)
 static void
 begin(struct control_call *call, enum relay_act_verb verb)
 {
-	struct acts *t = mem_new(sizeof *t);
+	struct acts *t;
 	char *wrong;
 	int n;
 
+	if (control_call_word(call, "where") != NULL) {
+		control_bulk_start(call, verb);
+		return;
+	}
+	t = mem_new(sizeof *t);
 	t->call = call;
 	t->verb = verb;
 	t->ids = mem_array(IDS_MAX, sizeof *t->ids);

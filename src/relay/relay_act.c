@@ -141,6 +141,16 @@ judge_dead(const struct seen *s, int64_t now_ms)
 	return s->state == SPOOL_ROW_DEAD ? RELAY_ACT_DONE : RELAY_ACT_UNFIT;
 }
 
+static struct seen
+seen_of(const struct spool_row *row)
+{
+	return (struct seen){ .key = row->key,
+		.state = row->state,
+		.hold = row->hold,
+		.wish_ms =
+		    row->flags & ENVELOPE_REVIVED ? 0 : row->release_ms };
+}
+
 static enum relay_act_result
 judge(enum relay_act_verb verb, const struct seen *s, int64_t now_ms)
 {
@@ -157,6 +167,15 @@ judge(enum relay_act_verb verb, const struct seen *s, int64_t now_ms)
 	if (s->state == SPOOL_ROW_DAMAGED)
 		return RELAY_ACT_DAMAGED;
 	return judges[verb](s, now_ms);
+}
+
+enum relay_act_result
+relay_act_judge(
+    enum relay_act_verb verb, const struct spool_row *row, int64_t now_ms)
+{
+	struct seen s = seen_of(row);
+
+	return judge(verb, &s, now_ms);
 }
 
 /* --- the end ----------------------------------------------------------------
@@ -319,11 +338,7 @@ on_row(void *arg, const struct spool_row *row)
 {
 	struct job *j = arg;
 
-	j->page[j->npage++] = (struct seen){ .key = row->key,
-		.state = row->state,
-		.hold = row->hold,
-		.wish_ms =
-		    row->flags & ENVELOPE_REVIVED ? 0 : row->release_ms };
+	j->page[j->npage++] = seen_of(row);
 	return j->npage < PAGE;
 }
 

@@ -14,9 +14,11 @@ struct act_tool {
 	struct control_ask ask;
 	const char *noun; /* "queue", "dead" */
 	bool is_json, yes;
+	const char *where; /* NULL: ids are given */
 };
 
-/* words: the verb, then ids, NULL at the end.  -1: these are none of its. */
+/* words: the verb, then ids where there is no filter, NULL at the end.  -1:
+ * they are none of these. */
 int act_tool_run(const struct act_tool *t, char **words);
 
 #endif

@@ -7,10 +7,11 @@
 
 #include "tools/act_tool.h"
 
-enum { OPT_JSON = 256, OPT_YES };
+enum { OPT_JSON = 256, OPT_YES, OPT_WHERE };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "where", required_argument, NULL, OPT_WHERE },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
 };
@@ -38,6 +39,8 @@ dead_tool_run(int argc, char **argv)
 			t.is_json = true;
 		else if (c == OPT_YES)
 			t.yes = true;
+		else if (c == OPT_WHERE)
+			t.where = optarg;
 		else
 			return usage();
 	}

@@ -8,7 +8,7 @@
 #define DEAD_TOOL_USAGE                                                        \
 	"postern dead resend | delete [-c file] [-s socket] [--yes] "          \
 	"[--json]\n"                                                           \
-	"           id ...\n"
+	"           id ... | --where filter\n"
 
 int dead_tool_run(int argc, char **argv);
 

@@ -241,10 +241,11 @@ act(const struct question *q, char **words)
 	struct act_tool t = { .ask = q->ask,
 		.noun = "queue",
 		.is_json = q->is_json,
-		.yes = q->yes };
+		.yes = q->yes,
+		.where = q->where };
 	int code = -1;
 
-	if (q->where == NULL && q->group_by == NULL && q->limit == 0)
+	if (q->group_by == NULL && q->limit == 0)
 		code = act_tool_run(&t, words);
 	return code < 0 ? usage() : code;
 }

@@ -88,6 +88,45 @@ def test_the_dead(sink, postern):
     assert len(s.messages()) == 2
 
 
+def test_all_that_a_filter_finds(sink, postern, load):
+    s = sink(script=RULES)
+    p = postern(s.port, bounce={"to": "none"},
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "hold": True}])
+    assert load(p.port, 150, 10).result()["acked"] == 150
+    ids = [send(p, "r%d@example.net" % i) for i in range(5)] + [send(p, "busy@example.net")]
+    rc, out, err = tool(p, "queue", "release", "--where", "state=held and sender=load@example.org")
+    assert (rc, out) == (64, "") and "150 deliveries would be released; add --yes" in err
+    assert tool(p, "queue", "delete", "--where", "rcpt=r4@example.net", "--yes") == (0, "1 delivery deleted\n", "")
+    assert not s.messages()
+    assert tool(p, "queue", "release", "--where", "sender=load@example.org", "--yes") == (
+        0, "150 deliveries released\n", "")
+    s.wait_messages(150)
+    assert tool(p, "queue", "release", ids[5])[0] == 0
+    s.wait_event("rule")
+    rc, out, err = tool(p, "queue", "hold", "--where", "", "--yes")
+    assert rc == 75 and out == "0 deliveries held\n" and ids[5] + ": it is being sent" in err
+    assert tool(p, "queue", "retry", "--where", "") == (0, "0 deliveries due now\n", "")
+    for words, text in ((("--where", "rcpt="), "column"), (("--where", "", ids[0]), "usage"), (("--limit", "3"), "usage"),
+                        (("--where", "\udcff"), "UTF-8")):
+        rc, out, err = tool(p, "queue", "hold", *words)
+        assert rc in (64, 65) and out == "" and text in err, (words, err)
+    # the dead: each once, although all of them die again
+    s.read_again("rules = ( { stage = \"rcpt\"; action = \"550:5.1.1:no such user\"; } );")
+    assert tool(p, "queue", "release", *ids[:4])[0] == 0
+    p.wait_event("bounced", n=4)
+    rc, out, err = tool(p, "dead", "resend", "--where", "code=550")
+    assert rc == 64 and "4 deliveries would be queued again; add --yes" in err
+    assert tool(p, "dead", "resend", "--where", "code=550", "--yes", "--json")[1] == (
+        '{"act":"resend","done":4,"left":0,"last":true}\n')
+    p.wait_event("bounced", n=8)
+    rc, out, err = tool(p, "dead", "delete", "--where", "code=550")
+    assert rc == 64 and "4 deliveries would be deleted, and nobody is told" in err
+    assert tool(p, "dead", "delete", "--where", "code=550", "--yes")[1] == "4 deliveries deleted\n"
+    assert len(p.events("bounced")) == 8
+    s.stop()
+    p.stop()
+
+
 def test_killed_between_act_and_delivery(sink, postern):
     """Mail of a listener that holds it; nothing of what was said is forgotten,
     and nothing arrives that was deleted."""

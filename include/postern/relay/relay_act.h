@@ -60,6 +60,9 @@ typedef void relay_act_fn(
 void relay_act_ask(struct relay *r, const struct relay_act *what,
     struct mailbox *back, relay_act_fn *fn, void *arg);
 
+/* What would become of it, unless it is being sent.  Any thread. */
+enum relay_act_result relay_act_judge(
+    enum relay_act_verb verb, const struct spool_row *row, int64_t now_ms);
 const char *relay_act_word(enum relay_act_verb verb); /* "hold" */
 
 #endif
