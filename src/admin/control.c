@@ -18,6 +18,7 @@
 
 #include "admin/control_act.h"
 #include "admin/control_call.h"
+#include "admin/control_mailq.h"
 #include "admin/control_provider.h"
 #include "admin/control_queue.h"
 #include "admin/control_reload.h"
@@ -26,6 +27,8 @@
 #include "admin/walker.h"
 
 #define CALLERS_MAX 32    /* people and a few scripts; a request is short */
+#define STRANGERS_MAX 16  /* who ask for their own mail: besides those */
+#define A_STRANGER_MAX 2  /* so that nobody keeps the others out */
 #define SECONDS_MS 10000  /* to send the request, to read its end */
 #define READING_MS 600000 /* to go on reading; people look at a page */
 #define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
@@ -33,6 +36,7 @@
 static const struct control_request requests[] = {
 	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
+	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
@@ -47,6 +51,12 @@ static const struct control_request requests[] = {
 	{ "route", CONTROL_ROLE_READ, control_route_run },
 };
 
+/* Taken until the caller has read the answer's end. */
+struct place {
+	bool is_taken;
+	uid_t uid;
+};
+
 struct control {
 	struct loop *loop;
 	struct listen *listen;
@@ -54,7 +64,7 @@ struct control {
 	const struct control_settings set; /* without the socket */
 	struct walker *walker;
 	struct list calls;
-	size_t ncalls; /* and those whose last words are on the way */
+	struct place place[CALLERS_MAX + STRANGERS_MAX];
 };
 
 struct control_call {
@@ -63,6 +73,7 @@ struct control_call {
 	struct conn *conn; /* NULL: the caller went away */
 	uid_t uid;
 	enum control_role role;
+	struct place *place;
 	json_t *request;        /* NULL: has not come */
 	control_call_fn *go_on; /* once there is room, or nobody reads */
 	void *go_on_arg;
@@ -116,25 +127,43 @@ role_of(const struct control *c, int fd, uid_t *uid)
 	return primary > other ? primary : other;
 }
 
+/* NULL: there is none. */
+static struct place *
+take_place(struct control *c, enum control_role role, uid_t uid)
+{
+	bool is_stranger = role == CONTROL_ROLE_NONE;
+	struct place *p = c->place + (is_stranger ? CALLERS_MAX : 0);
+	size_t n = is_stranger ? STRANGERS_MAX : CALLERS_MAX, own = 0;
+	struct place *free_one = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		own += p[i].is_taken && p[i].uid == uid;
+		if (!p[i].is_taken)
+			free_one = &p[i];
+	}
+	if (free_one == NULL || (is_stranger && own >= A_STRANGER_MAX))
+		return NULL;
+	*free_one = (struct place){ .is_taken = true, .uid = uid };
+	return free_one;
+}
+
 /* --- an answer ---------------------------------------------------------------
  */
 
 static void
 on_gone(void *arg)
 {
-	((struct control *)arg)->ncalls--;
+	((struct place *)arg)->is_taken = false;
 }
 
 /* It keeps its place until the caller has read the answer, or is given up. */
 static void
 free_call(struct control_call *call)
 {
-	struct control *c = call->control;
-
 	list_remove(&call->node);
 	json_decref(call->request);
-	if (!conn_close_told(&call->conn, SECONDS_MS, on_gone, c))
-		c->ncalls--;
+	if (!conn_close_told(&call->conn, SECONDS_MS, on_gone, call->place))
+		call->place->is_taken = false;
 	free(call);
 }
 
@@ -199,6 +228,12 @@ control_call_number(
 		return false;
 	*n = (uint64_t)json_integer_value(j);
 	return true;
+}
+
+enum control_role
+control_call_role(const struct control_call *call)
+{
+	return call->role;
 }
 
 uint32_t
@@ -348,6 +383,17 @@ tell_change(const struct control_call *call, const char *name)
 }
 
 static void
+refuse(struct control_call *call)
+{
+	control_call_fail(call, EX_NOPERM,
+	    call->role == CONTROL_ROLE_NONE
+	        ? "you may not ask that; root, the daemon's user and the "
+	          "members of control.group and control.admin_group may"
+	        : "you may look but not change anything; members of "
+	          "control.admin_group may");
+}
+
+static void
 run(struct control_call *call, const char *name)
 {
 	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -356,9 +402,7 @@ run(struct control_call *call, const char *name)
 		if (strcmp(r->name, name) != 0)
 			continue;
 		if (call->role < r->least) {
-			control_call_fail(call, EX_NOPERM,
-			    "you may look but not change anything; members of "
-			    "control.admin_group may");
+			refuse(call);
 			return;
 		}
 		if (r->least == CONTROL_ROLE_WRITE)
@@ -438,8 +482,8 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 	}
 }
 
-/* A word and gone: whoever may not come in holds no place and no descriptor.
- * What was sent on a unix socket stays there to be read. */
+/* A word and gone: whoever has no place holds no descriptor.  What was sent on
+ * a unix socket stays there to be read. */
 static void
 turn_away(int fd, int code, const char *why)
 {
@@ -459,24 +503,20 @@ on_caller(void *arg, int fd, const struct addr *peer, bool full)
 {
 	struct control *c = arg;
 	struct control_call *call;
+	struct place *place;
 	enum control_role role;
 	uid_t uid = (uid_t)-1;
 
 	(void)peer;
 	role = role_of(c, fd, &uid);
-	if (role == CONTROL_ROLE_NONE) {
-		turn_away(fd, EX_NOPERM,
-		    "you may not ask; root, the daemon's user and the members "
-		    "of control.group and control.admin_group may");
+	place = full ? NULL : take_place(c, role, uid);
+	if (place == NULL) {
+		turn_away(fd, EX_TEMPFAIL,
+		    "too many requests are under way; try again");
 		return;
 	}
-	if (full || c->ncalls >= CALLERS_MAX) {
-		turn_away(
-		    fd, EX_TEMPFAIL, "32 requests are under way; try again");
-		return;
-	}
-	c->ncalls++;
 	call = mem_new(sizeof *call);
+	call->place = place;
 	call->control = c;
 	call->role = role;
 	call->uid = uid;

@@ -17,20 +17,21 @@
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 
-enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY, OPT_YES };
+enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY, OPT_MAILQ, OPT_YES };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "where", required_argument, NULL, OPT_WHERE },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "group-by", required_argument, NULL, OPT_GROUP_BY },
+	{ "mailq", no_argument, NULL, OPT_MAILQ },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
 };
 
 struct question {
 	struct control_ask ask;
-	bool is_json, yes;
+	bool is_json, is_mailq, yes;
 	const char *where, *group_by; /* NULL: was not given */
 	uint64_t limit;               /* 0: was not given */
 };
@@ -123,6 +124,23 @@ print_line(void *arg, const json_t *row)
 	print_rcpt(row, t->address);
 }
 
+static void
+print_text(void *arg, const json_t *row)
+{
+	(void)arg;
+	(void)fputs(control_row_text(row, "text"), stdout);
+}
+
+static int
+list_mailq(const struct question *q)
+{
+	if (q->is_json || q->limit != 0)
+		return usage();
+	return control_ask_run(&q->ask,
+	    json_pack("{ss ss*}", "request", "mailq", "where", q->where),
+	    print_text, NULL);
+}
+
 static int
 list(const struct question *q)
 {
@@ -130,6 +148,8 @@ list(const struct question *q)
 
 	if (q->group_by != NULL || q->yes)
 		return usage();
+	if (q->is_mailq)
+		return list_mailq(q);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* somebody looks at it */
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss* sI}", "request", "queue.list", "where", q->where,
@@ -192,7 +212,7 @@ count(const struct question *q)
 {
 	struct groups g = { .columns = 0 };
 
-	if (q->limit != 0 || q->yes)
+	if (q->limit != 0 || q->yes || q->is_mailq)
 		return usage();
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss* ss*}", "request", "queue.count", "where",
@@ -218,6 +238,9 @@ take(struct question *q, int c)
 		return 0;
 	case OPT_YES:
 		q->yes = true;
+		return 0;
+	case OPT_MAILQ:
+		q->is_mailq = true;
 		return 0;
 	case OPT_WHERE:
 		q->where = optarg;

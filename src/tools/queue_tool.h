@@ -7,7 +7,7 @@
 
 #define QUEUE_TOOL_USAGE                                                       \
 	"postern queue list [-c file] [-s socket] [--json] [--where filter]\n" \
-	"           [--limit number]\n"                                        \
+	"           [--limit number] [--mailq]\n"                              \
 	"       postern queue count [-c file] [-s socket] [--json]\n"          \
 	"           [--where filter] [--group-by field[,field ...]]\n"         \
 	"       postern queue hold | release | retry | delete [-c file]\n"     \

@@ -2,8 +2,14 @@
 """What an operator sees of the queue: postern queue list and count."""
 import json
 import os
+import pathlib
+import re
+import shutil
 import socket
 import subprocess
+import tempfile
+
+import pytest
 
 import harness
 import mails
@@ -89,7 +95,24 @@ def test_what_stands_in_the_queue(sink, postern):
     assert lines[0].split() == ["COUNT", "SIZE", "state", "code"]
     assert lines[1].split()[0::2] == ["2", "held"] and lines[2].rstrip().endswith(" 450 4.2.2")
     assert all(len(x.rstrip()) <= 80 for x in lines)
-    for words in (("list", "--limit", "0"), ("list", "--limit", "x"), ("list", "--group-by", "state"),
+
+    # for programs that know Postfix
+    rc, out, err = tool(p, "queue", "list", "--mailq")
+    lines = out.splitlines()
+    assert lines[0] == "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------"
+    assert re.fullmatch(r"%s +\d+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d app@example\.com" % wait, lines[1])
+    assert lines[1][17] == " " and lines[1].index("app@") == lines[0].index("--Sender")
+    assert lines[2] == "(450 4.2.2 mailbox full)".rjust(78)
+    assert lines[3:6] == [" " * 47 + "wait@example.net", " " * 47 + "wait2@example.org", ""]
+    assert lines[6].startswith(kept[0] + "! ") and lines[6].endswith(" <>")
+    assert lines[7].endswith("(held: operator)") and lines[9] == ""
+    kbytes = sum(r["size"] for r in rows(p, "queue", "list")) // 1024
+    assert lines[-2:] == ["", "-- %d Kbytes in 3 Requests." % kbytes] and len(lines) == 15
+    out = tool(p, "queue", "list", "--mailq", "--where", "provider=a")[1]
+    assert out.endswith("\n-- 0 Kbytes in 1 Request.\n")
+    assert tool(p, "queue", "list", "--mailq", "--where", "age>1h") == (0, "Mail queue is empty\n", "")
+
+    for words in (("list", "--limit", "0"), ("list", "--mailq", "--json"), ("count", "--mailq"), ("list", "--limit", "x"), ("list", "--group-by", "state"),
                   ("count", "--limit", "1"), ("list", "all"), ("nothing",), ()):
         rc, out, err = tool(p, "queue", *words)
         assert rc == 64 and "usage: postern queue" in err
@@ -145,3 +168,38 @@ def test_a_long_queue(postern, load):
     p.stop()
     for s, _ in slow:
         s.close()
+
+
+THREE = """
+import socket, sys
+s = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+for x in s:
+    x.connect(sys.argv[1])
+print(s[2].recv(4096))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
+def test_others_see_their_own_mail_alone(postern):
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    path, tool_of_all = home / "s", home / "postern"
+    shutil.copy(POSTERN, tool_of_all)  # the build may stand where a stranger may not look
+    p = postern(harness.provider(harness.free_port(), name="a"), control={"socket": str(path)})
+
+    def as_nobody(*words):
+        r = subprocess.run([tool_of_all, "queue", *words, "-s", str(path)], user=65534, group=65534, extra_groups=(),
+                           capture_output=True, text=True, timeout=harness.LONG, cwd="/")
+        return r.returncode, r.stdout, r.stderr
+    try:
+        harness.send_raw(p.port, mails.plain())
+        assert as_nobody("list", "--mailq") == (0, "Mail queue is empty\n", "")
+        rc, out, err = as_nobody("list")
+        assert (rc, out) == (77, "") and "control.group" in err
+        assert "in 1 Request." in tool(p, "queue", "list", "--mailq")[1]
+        r = subprocess.run(["/usr/bin/python3", "-c", THREE, str(path)], user=65534, group=65534, extra_groups=(),
+                           capture_output=True, text=True, timeout=harness.LONG, cwd="/")
+        assert "too many requests" in r.stdout, r.stderr
+        p.stop()
+    finally:
+        shutil.rmtree(home)
