@@ -24,6 +24,7 @@
 #include "conf/conf_replies.h"
 #include "conf/conf_routes.h"
 #include "conf/conf_secret.h"
+#include "conf/conf_submission.h"
 #include "conf/conf_table.h"
 #include "conf/conf_tls.h"
 #include "conf/conf_users.h"
@@ -148,12 +149,22 @@ read_listener(
 }
 
 static void
+read_submission(
+    struct conf_read *r, struct conf_tls *t, struct conf_listener *c)
+{
+	conf_read_defaults(r, CONF_BASE_LISTENER, c);
+	conf_submission_read(r, c);
+	finish_listener(c);
+	conf_tls_listener(t, r, NULL, c);
+}
+
+static void
 build_listeners(struct conf_read *r, struct conf_tls *t)
 {
 	struct settings *s = &r->root->s;
-	size_t n = r->list[CONF_BASE_LISTENER].n;
-	struct conf_listener *c = conf_arena_new(r->arena, n + 1, sizeof *c);
-	struct inlet_listener *l = conf_arena_new(r->arena, n + 1, sizeof *l);
+	size_t n = r->list[CONF_BASE_LISTENER].n, last;
+	struct conf_listener *c = conf_arena_new(r->arena, n + 2, sizeof *c);
+	struct inlet_listener *l = conf_arena_new(r->arena, n + 2, sizeof *l);
 	const char **names = conf_arena_new(r->arena, n, sizeof *names);
 
 	for (size_t i = 0; i <= n; i++) {
@@ -165,10 +176,14 @@ build_listeners(struct conf_read *r, struct conf_tls *t)
 	conf_check_listeners(r, c);
 	conf_check_names(
 	    r, &r->list[CONF_BASE_LISTENER], names, "listeners.name");
+	conf_submission_check(r, names);
 	s->listeners_by_default =
 	    n == 0 && !conf_read_is_set(r->root_entry, "listeners");
+	last = s->listeners_by_default ? 1 : n;
+	read_submission(r, t, &c[last]);
+	l[last] = c[last].l;
 	s->inlet.listeners = l;
-	s->inlet.nlisteners = s->listeners_by_default ? 1 : n;
+	s->inlet.nlisteners = last + 1;
 }
 
 /* --- providers

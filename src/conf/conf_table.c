@@ -35,6 +35,12 @@ const struct conf_key conf_table[] = {
 { "control.socket", CONF_PATH, ROOT(control_socket), .told = "control.sock in spool.directory", .restart = true },
 { "control.group", CONF_UNIX_GROUP, ROOT(control_group), .told = "none", .restart = true },
 { "control.admin_group", CONF_UNIX_GROUP, ROOT(control_admin_group), .told = "none", .restart = true },
+{ "submission", CONF_GROUP, ROOT(s), .def = NULL },
+{ "submission.socket", CONF_PATH, ROOT(submission_socket), .def = "\"/run/postern/submission.sock\"" },
+{ "submission.users", CONF_USERS, ROOT(submission.users), COUNTED(conf_root, submission.nusers), .told = "everybody on this host" },
+{ "submission.groups", CONF_GROUPS, ROOT(submission.groups), COUNTED(conf_root, submission.ngroups), .told = "everybody on this host" },
+{ "submission.senders", CONF_PATTERNS, ROOT(submission.senders), COUNTED(conf_root, submission.nsenders), .told = "every sender" },
+{ "submission.max_size", CONF_SIZE, ROOT(submission.size_max), .def = "\"25M\"", .range = "1K..2G", .unit = "bytes" },
 { "include", CONF_FILES, ROOT(include), COUNTED(conf_root, ninclude), .told = "none" },
 { "profile_directories", CONF_FILES, ROOT(profile_directories), COUNTED(conf_root, nprofile_directories), .told = "/etc/postern/providers.d, then the profiles that come with Postern" },
 

@@ -83,6 +83,8 @@ struct conf_root {
 	const char *bounce_to, *users_file;
 	const char *control_socket; /* as written; NULL: by the spool */
 	const char *control_group, *control_admin_group;
+	struct inlet_listener submission; /* as far as it has keys */
+	const char *submission_socket;
 	const char *min_version, *ciphers, *ciphersuites; /* of tls */
 	const char **include, **profile_directories;
 	size_t ninclude, nprofile_directories;

@@ -155,6 +155,15 @@ add(struct acceptors *all, const struct addr *wanted, struct err *err)
 	return *end = a;
 }
 
+/* Nobody asked for it by name, and the host may lack it: IPv6, /run/postern. */
+static bool
+may_lack(const struct settings *s, size_t listener, const struct addr *wanted)
+{
+	if (listener + 1 == s->inlet.nlisteners)
+		return s->submission_by_default;
+	return s->listeners_by_default && wanted->ss.ss_family == AF_INET6;
+}
+
 static int
 want(struct acceptors *all, const struct settings *s, size_t listener,
     const struct addr *wanted, struct err *err)
@@ -164,9 +173,7 @@ want(struct acceptors *all, const struct settings *s, size_t listener,
 
 	if (a == NULL)
 		a = add(all, wanted, err);
-	if (a == NULL && s->listeners_by_default &&
-	    wanted->ss.ss_family == AF_INET6) {
-		/* Nobody asked for it by name: a host may lack IPv6. */
+	if (a == NULL && may_lack(s, listener, wanted)) {
 		log_text(&daemon_events[DAEMON_SKIPPED], "%s", err->text);
 		return 0;
 	}

@@ -25,6 +25,7 @@
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
 #include "daemon/inherit.h"
+#include "daemon/places.h"
 #include "daemon/privileges.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
@@ -266,6 +267,7 @@ static int
 prepare(struct daemon *d, const struct settings *s, const struct privileges *p,
     struct err *err)
 {
+	places_make(s, p);
 	if (acceptor_open(&d->acceptors, s, err) != 0 ||
 	    privileges_drop(p, err) != 0) {
 		acceptor_close(&d->acceptors);

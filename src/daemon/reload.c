@@ -98,7 +98,8 @@ tell_reloaded(const struct settings *s)
 
 	daemon_tell_providers(s);
 	log_begin(&l, &daemon_events[DAEMON_RELOADED], 0, 0);
-	log_num(&l, "listeners", (int64_t)s->inlet.nlisteners);
+	/* without sendmail's, which is always there */
+	log_num(&l, "listeners", (int64_t)s->inlet.nlisteners - 1);
 	log_num(&l, "providers", (int64_t)s->relay.nproviders);
 	log_end(&l);
 }

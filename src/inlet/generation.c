@@ -156,6 +156,7 @@ fill_server(struct smtp_server_settings *to, const char *hostname,
 		.limits = l->limits,
 		.deliver_by = l->deliver_by,
 		.hold_max_s = (uint32_t)(l->hold_max_ms / 1000),
+		.domain = l->domain,
 	};
 }
 

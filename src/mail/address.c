@@ -258,8 +258,9 @@ mailbox(struct address *a, struct cursor *c, unsigned flags)
 			return fault;
 		put(&o, '@');
 		put_str(&o, domain, (size_t)(c->p - domain));
-	} else if (!(flags & ADDRESS_POSTMASTER) ||
-	           !str_is((struct str){ a->text, o.len }, "postmaster")) {
+	} else if (!(flags & ADDRESS_LOCAL) &&
+	           (!(flags & ADDRESS_POSTMASTER) ||
+	               !str_is((struct str){ a->text, o.len }, "postmaster"))) {
 		return ADDRESS_SYNTAX;
 	}
 	if (o.len > ADDRESS_MAX)

@@ -6,6 +6,8 @@
  */
 #include "smtp/smtp_server_state.h"
 
+#include <string.h>
+
 #include "postern/base/buf.h"
 #include "postern/base/clock.h"
 #include "postern/mail/address.h"
@@ -458,16 +460,35 @@ bare_path(struct address *a, struct str path, unsigned flags, size_t *took)
 	return address_mailbox(a, word, flags & ~(unsigned)ADDRESS_NULL);
 }
 
+/* false: it would be too long. */
+static bool
+qualify(struct address *a, const char *domain)
+{
+	struct str d = str_of(domain);
+
+	if (domain == NULL || a->len == 0 || a->len > a->local_len)
+		return true;
+	if (a->len + 1 + d.len > ADDRESS_MAX)
+		return false;
+	a->text[a->len] = '@';
+	memcpy(a->text + a->len + 1, d.p, d.len);
+	a->len = (uint16_t)(a->len + 1 + d.len);
+	return true;
+}
+
 /* "FROM:<path>" of the argument; *rest: what follows. */
 static const struct wrong *
 parse_path(struct parse *p, const struct path_command *c, struct str arg,
     struct address *a, struct str *rest)
 {
 	unsigned flags = c->flags | (offers_utf8(p->server) ? ADDRESS_UTF8 : 0);
+	const char *domain = p->server->settings.domain;
 	enum address_fault fault;
 	struct str path = arg;
 	size_t took = 0;
 
+	if (domain != NULL)
+		flags |= ADDRESS_LOCAL;
 	if (!str_starts_case(arg, c->keyword))
 		return &c->syntax;
 	path.p += c->keyword.len;
@@ -479,6 +500,8 @@ parse_path(struct parse *p, const struct path_command *c, struct str arg,
 		fault = bare_path(a, path, flags, &took);
 	else
 		fault = address_path(a, path, flags, &took);
+	if (fault == ADDRESS_OK && !qualify(a, domain))
+		fault = ADDRESS_TOO_LONG;
 	switch (fault) {
 	case ADDRESS_OK:
 		break;

@@ -258,6 +258,7 @@ class Postern:
             "listeners": [{"name": "local", "address": ["127.0.0.1:0"]}],
             "providers": list(providers),
             "spool": {"directory": str(self.spool)},
+            "submission": {"socket": str(self.dir / "submission.sock")},
             "log": {"to": "stderr", "level": "info"},
         }
         if os.getuid() == 0:

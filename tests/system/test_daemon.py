@@ -151,7 +151,8 @@ def as_nobody(postern, tmp_path):
 
     def make(port, **kw):
         p = postern(port, start=False, user="nobody", group="nogroup", **kw)
-        os.chown(p.spool, 65534, 65534)
+        for d in (p.dir, p.spool):
+            os.chown(d, 65534, 65534)
         p.conf.parent.chmod(0o755)
         return p
     return make
@@ -256,7 +257,7 @@ def test_listeners_come_and_go(sink, postern):
         mark = p.reload()
         p.wait_event("reloaded", since=mark, listeners=2)
         p.wait_event("listener.closed", since=mark, address="127.0.0.1:%d" % first)
-        ports = [int(e["address"].rsplit(":", 1)[1]) for e in p.events("listening")[1:]]
+        ports = [int(e["address"].rsplit(":", 1)[1]) for e in p.events("listening") if e["listener"] in ("l0", "l1")]
         assert len(set(ports)) == 2
         assert not can_connect(first)
         for port in ports:
@@ -294,7 +295,7 @@ def test_a_log_that_cannot_be_opened_changes_nothing(sink, postern, tmp_path):
     p.settings["listeners"] += local(0)
     mark = p.reload()
     assert "none/log" in p.wait_event("reload.failed", since=mark)["text"]
-    assert len(p.events("listening")) == 1
+    assert [e["listener"] for e in p.events("listening")] == ["local", "sendmail"]
     harness.send_raw(p.port, mails.plain())
     s.wait_messages(1)
     p.stop()

@@ -101,8 +101,10 @@ nothing_written_gives_the_defaults(void **state)
 
 	(void)state;
 	assert_true(s->listeners_by_default);
-	assert_int_equal(s->inlet.nlisteners, 1);
+	assert_int_equal(s->inlet.nlisteners, 2);
 	assert_int_equal(s->inlet.listeners[0].naddresses, 2);
+	assert_string_equal(s->inlet.listeners[1].name, "sendmail");
+	assert_true(s->submission_by_default);
 	assert_int_equal(s->inlet.listeners[0].size_max, 25 << 20);
 	assert_int_equal(s->inlet.listeners[0].timeouts.command, 300000);
 	assert_int_equal(s->inlet.listeners[0].timeouts.session, 0);
@@ -125,6 +127,39 @@ nothing_written_gives_the_defaults(void **state)
 	conf_free(&s);
 	assert_null(s);
 }
+
+static void
+the_door_of_sendmail_is_always_there(void **state)
+{
+	struct settings *s = load_good(
+	    USER "domain = \"example.com\"; submission = { socket = \"/x/s\"; "
+	         "users = [ \"33\" ]; senders = [ \"*@a.example\" ]; "
+	         "max_size = \"1M\"; };\n"
+	         "providers = ( { name = \"p\"; host = \"h\"; } );\n"
+	         "routes = ( { name = \"r\"; use = [ \"p\" ]; match = { "
+	         "listener = [ \"sendmail\" ]; }; } );");
+	const struct inlet_listener *l = &s->inlet.listeners[1];
+	char text[ADDR_TEXT];
+
+	(void)state;
+	assert_int_equal(s->inlet.nlisteners, 2);
+	assert_false(s->submission_by_default);
+	assert_int_equal(l->naddresses, 1);
+	addr_text(&l->addresses[0], text);
+	assert_string_equal(text, "unix:/x/s");
+	assert_int_equal(l->socket_mode, 0666);
+	assert_int_equal(l->nusers, 1);
+	assert_int_equal(l->users[0], 33);
+	assert_int_equal(l->nsenders, 1);
+	assert_int_equal(l->size_max, 1 << 20);
+	assert_string_equal(l->domain, "example.com");
+	assert_true(l->repair_headers && l->remove_bcc);
+	assert_null(s->inlet.listeners[0].domain);
+	conf_free(&s);
+}
+
+#define TEN "aaaaaaaaaa"
+#define LONG_PATH TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "aaaaaaa"
 
 static const char provider[] = USER
     "hostname = \"relay.example.com\"; # a comment\n"
@@ -156,7 +191,7 @@ what_is_written_is_read(void **state)
 
 	(void)state;
 	assert_string_equal(s->hostname, "relay.example.com");
-	assert_int_equal(s->inlet.nlisteners, 2);
+	assert_int_equal(s->inlet.nlisteners, 3);
 	assert_false(s->listeners_by_default);
 	assert_int_equal(l[0].naddresses, 2);
 	assert_false(l[0].dsn);
@@ -555,6 +590,13 @@ static const struct {
 	  "{ name = \"a\"; address = [ \"127.0.0.1:0\" ]; } );",
 	    "main.conf:2: listeners.name: \"a\" stands twice; write another "
 	    "name" },
+	{ "listeners = ( { name = \"sendmail\"; address = [ "
+	  "\"127.0.0.1:0\" ]; } );",
+	    "main.conf:1: listeners.name: \"sendmail\" is the name of the "
+	    "door of postern-sendmail; write another" },
+	{ "submission = { socket = \"/" LONG_PATH "\"; };",
+	    "main.conf:1: submission.socket: is too long; write a path "
+	    "of at most 107 bytes" },
 	{ "listeners = ( { name = \"a\"; address = [ \"127.0.0.1:0\" ]; "
 	  "disable = [ \"SMTPUTF\" ]; } );",
 	    "main.conf:1: listeners.disable: \"SMTPUTF\" is not possible; did "
@@ -1272,6 +1314,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_written_gives_the_defaults),
+		cmocka_unit_test(the_door_of_sendmail_is_always_there),
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(like_copies_all_but_the_name),
 		cmocka_unit_test(patterns_of_replies_are_read_and_taken_over),

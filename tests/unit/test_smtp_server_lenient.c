@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,6 +28,41 @@ play_lenient(const struct play *t, size_t n, uint32_t words)
 }
 #define LENIENT(table, words)                                                  \
 	play_lenient((table), sizeof(table) / sizeof(table)[0], (words))
+
+static void
+addresses_without_a_domain_get_one(void **state)
+{
+	static const struct play t[] = {
+		{ "sender and recipients",
+		    HI "MAIL FROM:<www-data>\r\nRCPT TO:<root>\r\n"
+		       "RCPT TO:<\"a b\">\r\nRCPT TO:<c@d>\r\n",
+		    HI_OUT "mail[www-data@x.example] 250:2.1.0 "
+		           "rcpt[root@x.example] 250:2.1.5 "
+		           "rcpt[\"a b\"@x.example] 250:2.1.5 rcpt[c@d] "
+		           "250:2.1.5" },
+		{ "so does Postmaster; nobody stays nobody",
+		    HI "MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\n",
+		    HI_OUT "mail[] 250:2.1.0 rcpt[Postmaster@x.example] "
+		           "250:2.1.5" },
+		{ "a host alone is none",
+		    HI "MAIL FROM:<@d>\r\nMAIL FROM:<a@>\r\n",
+		    HI_OUT "501:5.1.7 501:5.1.7" },
+	};
+	struct smtp_server_settings s = play_settings;
+	char in[800], out[800];
+	struct play edge = { "one octet too many", in, out };
+
+	(void)state;
+	s.domain = "x.example";
+	play_with(t, sizeof t / sizeof t[0], &s);
+	/* 254 octets with "@x.example", and one more */
+	(void)snprintf(in, sizeof in,
+	    HI "MAIL FROM:<%0244d>\r\nRSET\r\nMAIL FROM:<%0245d>\r\n", 1, 1);
+	(void)snprintf(out, sizeof out,
+	    HI_OUT "mail[%0244d@x.example] 250:2.1.0 reset 250:2.0.0 501:5.1.7",
+	    1);
+	play_with(&edge, 1, &s);
+}
 
 static void
 lines_may_end_with_lf(void **state)
@@ -273,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_without_a_domain_get_one),
 		cmocka_unit_test(lines_may_end_with_lf),
 		cmocka_unit_test(nothing_is_smuggled_in_through_lf),
 		cmocka_unit_test(lines_made_longer_count_as_they_are_kept),

@@ -29,7 +29,10 @@ struct settings {
 	uint32_t inlet_threads;
 	uint64_t stop_grace_ms;
 	bool listeners_by_default; /* no "listeners" was written */
-	const char **routes_at;    /* of relay.routes: "FILE:LINE", or "" */
+	/* The last of inlet.listeners is the door of postern-sendmail; where it
+	 * is was not written. */
+	bool submission_by_default;
+	const char **routes_at; /* of relay.routes: "FILE:LINE", or "" */
 	struct inlet_settings inlet;
 	struct relay_settings relay;
 	struct spool_settings spool;

@@ -63,6 +63,7 @@ struct inlet_listener {
 	size_t nclient_rates, nuser_rates;
 	bool refuse_over; /* a rate; else slowed */
 	bool repair_headers, remove_bcc;
+	const char *domain;      /* of addresses without one; NULL: refused */
 	const char **proxy_from; /* CIDR: who sends a PROXY header, always */
 	size_t nproxy_from;
 	const char **xclient_from; /* CIDR: who may use XCLIENT */

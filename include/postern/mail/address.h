@@ -29,6 +29,7 @@ enum address_flag {
 	ADDRESS_UTF8 = 1 << 0,       /* bytes above 0x7f, as valid UTF-8 */
 	ADDRESS_NULL = 1 << 1,       /* <> */
 	ADDRESS_POSTMASTER = 1 << 2, /* Postmaster without a domain */
+	ADDRESS_LOCAL = 1 << 3,      /* anybody without a domain */
 };
 
 enum address_fault {

@@ -128,6 +128,8 @@ struct smtp_server_settings {
 	bool auth;           /* AUTH is offered: MAIL may have AUTH= */
 	uint32_t hold_max_s; /* FUTURERELEASE; 0: not offered */
 	uint32_t lenient;    /* enum smtp_lenient */
+	/* Of addresses that have none (RFC 6409 8); NULL: they are refused. */
+	const char *domain;
 	/* More EHLO lines, NULL at the end; NULL: none.  Borrowed. */
 	const char *const *extensions;
 };

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""postern-sendmail: what programs that call sendmail rely on, option by
+option.  One daemon serves a test's many calls."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+import harness
+
+SENDMAIL = os.environ.get("POSTERN_SENDMAIL", str(harness.BUILD / "postern-sendmail"))
+ANN = "ann@example.net"
+BODY = b"Subject: s\n\nhello\n"
+ME = "root" if os.getuid() == 0 else os.environ.get("USER", "")
+
+
+def sendmail(p, *words, stdin=BODY, env=None, name=None, **kw):
+    """Calls it; name: the link that it is called by."""
+    r = subprocess.run([name or SENDMAIL, *words], input=stdin, capture_output=True, timeout=harness.LONG,
+                       env={**os.environ, **place(p), **(env or {})}, **kw)
+    r.text = r.stderr.decode()
+    return r
+
+
+def place(p):
+    return {"POSTERN_SUBMISSION": p.settings["submission"]["socket"]}
+
+
+class Mails:
+    """What arrived at a sink, message by message."""
+
+    def __init__(self, sink):
+        self.sink, self.seen = sink, 0
+
+    def next(self):
+        """(the sink's row, header lines unfolded, body)"""
+        row = self.sink.wait_messages(self.seen + 1)[self.seen]
+        self.seen += 1
+        content = pathlib.Path(self.sink.maildir, row["file"]).read_bytes()
+        header, _, body = content.partition(b"\r\n\r\n")
+        lines = re.sub(rb"\r\n([ \t])", rb"\1", header).decode("utf-8", "replace").split("\r\n")
+        return row, lines, body
+
+    def none(self):
+        return len(self.sink.messages()) == self.seen
+
+
+def field(lines, name):
+    found = [x.partition(":")[2].strip() for x in lines if x.lower().startswith(name.lower() + ":")]
+    return found[0] if len(found) == 1 else found
+
+
+@pytest.fixture
+def door(sink, postern):
+    s = sink()
+    p = postern(s.port, domain="example.com")
+    yield p, Mails(s)
+    p.stop()
+    s.stop()
+
+
+def test_recipients_and_senders(door):
+    p, mails = door
+    ok = lambda *words, **kw: sendmail(p, *words, **kw).returncode == 0
+    assert ok(ANN)
+    row, head, body = mails.next()
+    assert (row["sender"], row["recipients"]) == (ME + "@example.com", [ANN])
+    assert "(uid=%d)" % os.getuid() in head[0] and "by postern.test with ESMTP" in head[0]
+    assert field(head, "Date") and field(head, "Message-ID") and body == b"hello\r\n"
+    assert field(head, "From").endswith("<%s@example.com>" % ME)
+    p.wait_event("accepted", client="uid=%d" % os.getuid(), listener="sendmail")
+    # -f, -r, -fX, the null sender, an address in a name
+    for words, sender in ((("-f", "a@b.example"), "a@b.example"), (("-r", "a@b.example"), "a@b.example"),
+                          (("-fa@b.example",), "a@b.example"), (("-f", "<>"), ""), (("-f", ""), ""),
+                          (("-f", "A B <a@b.example>"), "a@b.example"), (("-f", "www-data"), "www-data@example.com")):
+        assert ok(*words, ANN)
+        assert mails.next()[0]["sender"] == sender
+    # lists, names, routes, groups; what begins with a dash behind --
+    assert ok("-i", "A <ann@example.net>, bob@example.net", "root", "--", "x@example.net")
+    assert mails.next()[0]["recipients"] == [ANN, "bob@example.net", "root@example.com", "--@example.com", "x@example.net"]
+    assert ok("-i", "--", "-fx@example.net")
+    assert mails.next()[0]["recipients"] == ["-fx@example.net"]
+    # some refused: the others get it
+    r = sendmail(p, ANN, "bob@", "x y")
+    assert r.returncode == 65 and "no address: bob@" in r.text and "no address: x y" in r.text
+    assert mails.next()[0]["recipients"] == [ANN]
+    for words, code, text in ((("-f", "a@", ANN), 65, "no address"), (("-f", "a@b, c@d", ANN), 65, "one sender"), ((), 64, "no recipient"),
+                              (("x y",), 65, "no address"), (("-t",), 64, "no recipient"), (("-y", ANN), 64, "-y")):
+        r = sendmail(p, *words)
+        assert r.returncode == code and text in r.text and r.text.count("\n") == 1
+    assert mails.none()
+
+
+def test_recipients_in_the_header(door):
+    p, mails = door
+
+    def to(text, *words):
+        assert sendmail(p, "-t", *words, stdin=text).returncode == 0
+        return mails.next()
+    row, head, body = to(b'To: "Lee, Ann" <ann@example.net>,\n\tbob@example.net (Bob)\nCc: team: c@example.net,\n d@example.net;\n'
+                         b"BCC: secret@example.net\nSubject: s\n\nhi\n")
+    assert row["recipients"] == [ANN, "bob@example.net", "c@example.net", "d@example.net", "secret@example.net"]
+    assert field(head, "Bcc") == [] and "secret" not in "".join(head)
+    # the command line adds
+    assert to(b"To: bob@example.net\n\n", ANN)[0]["recipients"] == [ANN, "bob@example.net"]
+    # only Resent- fields where there are any
+    row, head, body = to(b"To: old@example.net\nResent-To: ann@example.net\nResent-Bcc: bob@example.net\n\nhi\n")
+    assert row["recipients"] == [ANN, "bob@example.net"] and field(head, "Resent-Bcc") == []
+    # Bcc goes also without -t
+    assert sendmail(p, ANN, stdin=b"Bcc: secret@example.net\n\nhi\n").returncode == 0
+    row, head, body = mails.next()
+    assert row["recipients"] == [ANN] and field(head, "Bcc") == []
+    # more recipients than one transaction takes
+    many = ["r%d@example.net" % i for i in range(1001)]
+    assert sendmail(p, "-t", stdin=("To: " + ",\n ".join(many) + "\n\nhi\n").encode()).returncode == 0
+    got = mails.next()[0]["recipients"]
+    while len(got) < 1001:
+        got += mails.next()[0]["recipients"]
+    assert sorted(got) == sorted(many)
+    r = sendmail(p, "-t", stdin=b"To: undisclosed-recipients:;\n\nhi\n")
+    assert r.returncode == 64 and mails.none()
+
+
+def test_content(door):
+    p, mails = door
+
+    def body(stdin, *words):
+        assert sendmail(p, *words, ANN, stdin=stdin).returncode == 0
+        return mails.next()[2]
+    # a dot alone ends it, or does not
+    assert body(b"Subject: s\n\na\n.\nb\n") == b"a\r\n"
+    assert body(b"Subject: s\r\n\r\na\r\n.\r\nb\r\n") == b"a\r\n"
+    for words in (("-i",), ("-oi",), ("-o", "i"), ("-it",)):
+        assert body(b"To: ann@example.net\n\na\n.\n..\nb", *words) == b"a\r\n.\r\n..\r\nb\r\n"
+    # line ends of all kinds, in header and body
+    assert body(b"Subject: s\r\nX-A: b\n\r\na\r\nb\nc\r\r\nd\re\0f") == b"a\r\nb\r\nc\r\nd\r\nef\r\n"
+    # no header, or one that ends without an empty line
+    assert body(b"hello\nworld\n") == b"hello\r\nworld\r\n"
+    assert body(b"Subject: s\nhello: world\nno field\n") == b"no field\r\n"
+    assert body(b"Subject: s\n") == b"" and body(b"") == b""
+    # long lines and bytes of all kinds
+    text = b"x" * 5000 + b"\n" + bytes(set(range(256)) - {0, 10, 13}) + b"\n"
+    for words in ((), ("-B8BITMIME",), ("-B", "7BIT")):
+        assert body(b"Subject: s\n\n" + text, *words).replace(b"\r\n", b"\n") == text
+    big = b"".join(b"%06d %s\n" % (i, b"y" * 60) for i in range(20000))
+    assert body(b"Subject: s\n\n" + big).replace(b"\r\n", b"\n") == big
+    # the header: no line of a CR; a folder's first line; 8 bit
+    assert sendmail(p, ANN, stdin=b"From x Mon\nSubject: a\rBcc: b@example.net\nX-U: \xc3\xbc\n\nhi\n").returncode == 0
+    row, head, text = mails.next()
+    assert field(head, "Subject") == "a Bcc: b@example.net" and field(head, "X-U") == "\u00fc" and text == b"hi\r\n"
+    r = sendmail(p, ANN, stdin=b"Subject: s\n\n" + b"z\n" * (9 << 20))
+    assert r.returncode == 65 and "552" in r.text and mails.none()
+
+
+def test_names(door):
+    p, mails = door
+
+    def sender(*words, env=None, stdin=BODY):
+        assert sendmail(p, *words, "-f", "a@b.example", ANN, env=env, stdin=stdin).returncode == 0
+        return mails.next()[1]
+    assert field(sender("-F", "Ann Lee"), "From") == '"Ann Lee" <a@b.example>'
+    assert field(sender("-FCronDaemon"), "From") == '"CronDaemon" <a@b.example>'
+    assert field(sender(env={"NAME": "Bob"}), "From") == '"Bob" <a@b.example>'
+    assert field(sender("-F", 'A "B" \\ <c@d>'), "From") == '"A \\"B\\" \\\\ <c@d>" <a@b.example>'
+    head = sender("-F", "x\r\nBcc: evil@example.net\n\nboo")
+    assert field(head, "From") == '"xBcc: evil@example.netboo" <a@b.example>' and field(head, "Bcc") == []
+    head = sender(env={"NAME": "x\nX-Evil: y"})
+    assert field(head, "X-Evil") == []
+    import email.header
+    for name in ("\u00c4nn \u20ac " * 8, "\u00fc"):
+        text = field(sender("-F", name), "From").rpartition(" <")[0]
+        assert str(email.header.make_header(email.header.decode_header(text))) == name.strip()
+    assert field(sender("-F", b"\xff\xfe ok"), "From") == '"?? ok" <a@b.example>'
+    assert field(sender("-F", "unused", stdin=b"From: me@example.net\n\nhi\n"), "From") == "me@example.net"
+
+
+def test_notifications_and_other_options(door):
+    p, mails = door
+    assert sendmail(p, "-N", "failure,delay", "-R", "hdrs", "-V", "id+1 x", ANN).returncode == 0
+    row = mails.next()[0]
+    assert "RET=HDRS" in row["parameters"] and "ENVID=id+2B1+20x" in row["parameters"]
+    assert "NOTIFY=FAILURE,DELAY" in str(row).upper()
+    assert sendmail(p, "-Nnever", ANN).returncode == 0
+    assert "NOTIFY=NEVER" in str(mails.next()[0]).upper()
+    # what other mail systems have: taken
+    for words in ("-odb", "-odf", "-odi", "-odq", "-oem", "-oep", "-oeq", "-oew", "-om", "-o7", "-oA/etc/x", "-OTimeout.queue=1d", "-L tag",
+                  "-h 3", "-m", "-n", "-U", "-G", "-Am", "-Ac", "-p ESMTP:x", "-v", "-vv", "-em", "-d8", "-C /nowhere", "-J", "-s"):
+        assert sendmail(p, *words.split(), ANN).returncode == 0, words
+        mails.next()
+    trace = p.dir / "trace"
+    assert sendmail(p, "-X", str(trace), ANN).returncode == 0 and not trace.exists()
+    mails.next()
+    for words in ("-N sometimes", "-N failure,", "-R all", "-B 9BIT", "-b x", "-V \u00fc", "-V ", "-f"):
+        r = sendmail(p, *words.split(" "), *(() if words == "-f" else (ANN,)))
+        assert r.returncode == 64 and r.text.count("\n") == 1, words
+    assert mails.none()
+
+
+def test_modes(door):
+    p, mails = door
+    assert sendmail(p, "-bm", ANN).returncode == 0
+    mails.next()
+    # -bs: the daemon's parser
+    r = sendmail(p, "-bs", stdin=b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<root>\r\nDATA\r\nSubject: s\r\n\r\nhi\r\n.\r\nNONSENSE\r\nQUIT\r\n")
+    codes = re.findall(rb"^(\d{3}) ", r.stdout, re.M)
+    assert r.returncode == 0 and codes == [b"220", b"250", b"250", b"250", b"354", b"250", b"500", b"221"]
+    assert mails.next()[0]["recipients"] == ["root@example.com"]
+    r = sendmail(p, "-bs", stdin=b"EHLO x\r\n")  # and no QUIT
+    assert r.returncode == 0 and r.stdout.startswith(b"220")
+    # -bv: nothing is sent, standard input stays unread
+    r = sendmail(p, "-bv", ANN, "root")
+    assert r.returncode == 0 and r.stdout.splitlines() == [b"ann@example.net: 250 2.1.5 Ok", b"root: 250 2.1.5 Ok"]
+    # by name
+    for name, words, code in (("newaliases", (), 0), ("sendmail", ("-bi",), 0), ("sendmail", ("-I",), 0), ("sendmail", (ANN,), 0)):
+        link = p.dir / name
+        if not link.exists():
+            link.symlink_to(SENDMAIL)
+        assert sendmail(p, *words, name=link).returncode == code
+    mails.next()
+    assert mails.none()
+
+
+def test_who_may_send(sink, postern):
+    s = sink()
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    try:
+        copy = home / "sendmail"
+        shutil.copy(SENDMAIL, copy)
+        p = postern(s.port, directory=home / "p", submission={"socket": str(home / "p/submission.sock"), "users": [str(os.getuid())],
+                                                              "senders": ["*@example.com"], "max_size": "1K"})
+        home.joinpath("p").chmod(0o755)
+        mails = Mails(s)
+        assert sendmail(p, "-f", "a@example.com", ANN).returncode == 0
+        mails.next()
+        r = sendmail(p, "-f", "a@example.net", ANN)
+        assert r.returncode == 77 and "553 5.7.1" in r.text
+        r = sendmail(p, "-f", "a@example.com", ANN, stdin=b"x" * 1025)
+        assert r.returncode == 65 and "5.3.4" in r.text
+        if os.getuid() == 0:
+            r = sendmail(p, "-f", "a@example.com", ANN, name=copy, user=65534, group=65534, cwd="/")
+            assert r.returncode == 77 and "uid=65534" in r.text
+            p.settings["submission"]["groups"] = ["nogroup"]
+            mark = p.reload()
+            p.wait_event("reloaded", since=mark)
+            # no right is needed but to open the socket
+            bare = "--reuid 65534 --regid 65534 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all"
+            r = sendmail(p, *bare.split(), copy, "-f", "a@example.com", ANN, name="setpriv", cwd="/")
+            assert r.returncode == 0, r.text
+            assert "(uid=65534)" in mails.next()[1][0]
+        assert mails.none()
+        p.stop()
+        r = sendmail(p, "-f", "a@example.com", ANN)
+        assert r.returncode == 75 and "try again later" in r.text and r.text.count("\n") == 1
+        r = sendmail(p, "-bs", stdin=b"EHLO x\r\n")
+        assert r.returncode == 75 and r.stdout.startswith(b"421 4.3.2")
+        s.stop()
+    finally:
+        shutil.rmtree(home)
+
+
+def test_libc_alone():
+    if harness.SANITIZED:
+        pytest.skip("the sanitizers bring their own")
+    libs = subprocess.run(["ldd", SENDMAIL], capture_output=True, text=True).stdout.split("\n")
+    assert {x.split()[0].split("/")[-1].split(".")[0] for x in libs if x.strip()} == {"linux-vdso", "libc", "ld-linux-x86-64"}
+    assert os.stat(SENDMAIL).st_mode & 0o6000 == 0
