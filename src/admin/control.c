@@ -23,6 +23,7 @@
 #include "admin/control_queue.h"
 #include "admin/control_reload.h"
 #include "admin/control_route.h"
+#include "admin/control_stats.h"
 #include "admin/events.h"
 #include "admin/walker.h"
 
@@ -49,6 +50,7 @@ static const struct control_request requests[] = {
 	{ "queue.retry", CONTROL_ROLE_WRITE, control_act_retry },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
+	{ "stats", CONTROL_ROLE_READ, control_stats_run },
 };
 
 /* Taken until the caller has read the answer's end. */

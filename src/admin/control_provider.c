@@ -9,76 +9,15 @@
 #include "postern/relay/relay_view.h"
 
 #include "admin/control_call.h"
-#include "admin/filter.h"
+#include "admin/provider_row.h"
 
 #define NO_PROVIDER "there is no such provider"
-
-static json_t *
-sessions(const struct relay_view_provider *p)
-{
-	json_t *j = json_object();
-
-	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)
-		json_object_set_new(j, relay_view_phase(i),
-		    json_integer((json_int_t)p->sessions[i]));
-	return j;
-}
-
-static json_t *
-waiting(const struct relay_view_provider *p)
-{
-	json_t *j = json_object();
-
-	for (uint8_t i = 0; i < SPOOL_PRIORITIES; i++)
-		json_object_set_new(j, filter_priority(i),
-		    json_integer((json_int_t)p->waiting[i]));
-	return j;
-}
-
-static json_t *
-learned(const struct relay_view_provider *p)
-{
-	return json_pack("{sI sI sI}", "connections", (json_int_t)p->conns_max,
-	    "recipients", (json_int_t)p->rcpts_max, "messages",
-	    (json_int_t)p->messages_max);
-}
-
-/* NULL, and so not there: it is not. */
-static json_t *
-paused(const struct relay_view_provider *p)
-{
-	return p->paused_since_ms != 0
-	           ? json_pack("{sI sI}", "uid", (json_int_t)p->paused_uid,
-	                 "since_ms", (json_int_t)p->paused_since_ms)
-	           : NULL;
-}
-
-/* Not there: nobody knows when it ends. */
-static json_t *
-for_ms(const struct relay_view_provider *p)
-{
-	return p->for_ms != UINT64_MAX ? json_integer((json_int_t)p->for_ms)
-	                               : NULL;
-}
-
-static json_t *
-row_of(const struct relay_view_provider *p)
-{
-	return json_pack("{so so si ss ss* so* so* ss ss* so so sI sI sf so}",
-	    "name", control_call_text(p->name), "host",
-	    control_call_text(p->host), "port", (int)p->port, "state", p->state,
-	    "why", p->why, "for_ms", for_ms(p), "paused", paused(p), "level",
-	    p->level, "level_why", p->level_why, "sessions", sessions(p),
-	    "waiting", waiting(p), "sending", (json_int_t)p->sending,
-	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
-	    "learned", learned(p));
-}
 
 static void
 on_list(void *arg, const struct relay_view *view)
 {
 	for (size_t i = 0; i < view->n; i++)
-		control_call_row(arg, row_of(&view->providers[i]));
+		control_call_row(arg, provider_row(&view->providers[i]));
 	control_call_done(arg);
 }
 
@@ -90,7 +29,7 @@ on_show(void *arg, const struct relay_view *view)
 	for (size_t i = 0; i < view->n; i++) {
 		if (strcmp(view->providers[i].name, name) != 0)
 			continue;
-		control_call_row(arg, row_of(&view->providers[i]));
+		control_call_row(arg, provider_row(&view->providers[i]));
 		control_call_done(arg);
 		return;
 	}

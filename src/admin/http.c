@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -118,6 +119,20 @@ make_ready(
 		say(q, MHD_HTTP_SERVICE_UNAVAILABLE, err.text);
 }
 
+static void
+make_stats(
+    const struct http *h, const struct relay_view *view, struct request *q)
+{
+	json_t *j = stats_document(h->source, view);
+	char *text = json_dumps(j, JSON_COMPACT);
+
+	assert(text != NULL);
+	say(q, MHD_HTTP_OK, text);
+	q->type = "application/json";
+	free(text);
+	json_decref(j);
+}
+
 static const struct page {
 	const char *path;
 	bool needs_view; /* else it is made with NULL */
@@ -127,6 +142,7 @@ static const struct page {
 	{ "/metrics", true, make_metrics },
 	{ "/healthz", false, make_health },
 	{ "/readyz", false, make_ready },
+	{ "/v1/stats", true, make_stats },
 };
 
 static const struct page *
@@ -279,7 +295,8 @@ on_request(void *arg, struct MHD_Connection *c, const char *url,
 			    "only GET and HEAD are known");
 		else if (q->page == NULL)
 			say(q, MHD_HTTP_NOT_FOUND,
-			    "there are /metrics, /healthz and /readyz here");
+			    "there are /metrics, /healthz, /readyz and "
+			    "/v1/stats here");
 		else if (q->page->needs_view)
 			await_view(h, q);
 		else

@@ -30,7 +30,8 @@ pulse_each(const struct stats_source *s, pulse_fn *fn, void *arg)
 		(void)snprintf(name, sizeof name, "inlet%zu", i);
 		fn(arg, name, silent_ms(stat_get(&c->beat_ms)));
 	}
-	fn(arg, "relay", silent_ms(relay_view_beat_ms(s->relay)));
+	fn(arg, "relay",
+	    silent_ms(stat_get(&relay_view_counters(s->relay)->beat_ms)));
 	spool_stats(s->spool, &st);
 	fn(arg, "spool", st.commit_us_under_way / 1000);
 }

@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "postern/admin/stats.h"
 
+#include <jansson.h>
+#include <unistd.h>
+
+#include "postern/base/clock.h"
+#include "postern/base/log.h"
 #include "postern/inlet/inlet.h"
+#include "postern/relay/relay_view.h"
+#include "postern/spool/spool.h"
+
+#include "admin/control_call.h"
+#include "admin/provider_row.h"
+#include "admin/pulse.h"
+
+/* --- counters ----------------------------------------------------------------
+ */
 
 uint64_t
 stats_sum(const struct stats_source *s, size_t at)
@@ -14,4 +28,165 @@ stats_sum(const struct stats_source *s, size_t at)
 		n += stat_get((const void *)((const char *)c + at));
 	}
 	return n;
+}
+
+#define SUM(s, field)                                                          \
+	((json_int_t)stats_sum(s, offsetof(struct inlet_counters, field)))
+
+/* *second: what it was 60 of them ago. */
+static void
+pass(uint64_t *second, uint64_t now, struct stat_counter *minute)
+{
+	stat_set(minute, now - *second);
+	*second = now;
+}
+
+void
+stats_tick(struct stats_source *s)
+{
+	size_t i = s->ticks++ % STATS_MINUTE_S;
+
+	stat_set(&s->beat_ms, clock_mono_ms());
+	pass(&s->in[i], stats_sum(s, offsetof(struct inlet_counters, messages)),
+	    &s->in_minute);
+	pass(&s->out[i], stat_get(&relay_view_counters(s->relay)->delivered),
+	    &s->out_minute);
+}
+
+/* --- the document ------------------------------------------------------------
+ */
+
+/* In ms, of a histogram of us. */
+static json_t *
+times(const struct stat_histogram *us)
+{
+	return json_pack("{sI sf sf sf}", "count",
+	    (json_int_t)stat_get(&us->count), "p50",
+	    (double)stat_quantile(us, 0.5) / 1000, "p95",
+	    (double)stat_quantile(us, 0.95) / 1000, "p99",
+	    (double)stat_quantile(us, 0.99) / 1000);
+}
+
+static json_t *
+queue(const struct spool_stats *st)
+{
+	return json_pack("{sI sI sI sI sI}", "queued", (json_int_t)st->queued,
+	    "held", (json_int_t)st->held, "doubt", (json_int_t)st->doubt,
+	    "dead", (json_int_t)st->dead, "bytes",
+	    (json_int_t)st->queued_bytes);
+}
+
+static json_t *
+store(const struct stats_source *s, const struct spool_stats *st)
+{
+	return json_pack("{sI sI sb sI so}", "bytes", (json_int_t)st->map_used,
+	    "disk_free", (json_int_t)st->disk_free, "full", (int)st->full,
+	    "memory", (json_int_t)st->memory, "commit_ms",
+	    times(spool_commit_us(s->spool)));
+}
+
+static json_t *
+inlets(const struct stats_source *s)
+{
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI}", "sessions",
+	    SUM(s, open), "sessions_total", SUM(s, sessions), "turned_away",
+	    SUM(s, turned_away), "messages", SUM(s, messages), "bytes",
+	    SUM(s, bytes), "replies_4xx", SUM(s, temporary), "replies_5xx",
+	    SUM(s, permanent), "logins", SUM(s, logins), "logins_failed",
+	    SUM(s, logins_failed), "tls", SUM(s, tls), "tls_failed",
+	    SUM(s, tls_failed), "last_minute",
+	    (json_int_t)stat_get(&s->in_minute));
+}
+
+static void
+add_results(json_t *to, const struct tally *t)
+{
+	for (int i = 0; i < TALLY_RESULTS; i++) {
+		const char *word = tally_result_word((enum tally_result)i);
+		json_int_t n = json_integer_value(json_object_get(to, word));
+
+		n += (json_int_t)stat_get(&t->results[i]);
+		json_object_set_new(to, word, json_integer(n));
+	}
+}
+
+/* Of the providers that there are, and of what none was asked for. */
+static json_t *
+outlets(const struct stats_source *s, const struct relay_view *view)
+{
+	json_t *results = json_object();
+
+	add_results(results, view->nobody);
+	for (size_t i = 0; i < view->n; i++) {
+		if (view->providers[i].tally != view->others)
+			add_results(results, view->providers[i].tally);
+	}
+	if (view->others != NULL)
+		add_results(results, view->others);
+	return json_pack("{sI so sI}", "in_hand", (json_int_t)view->inhand,
+	    "results", results, "last_minute",
+	    (json_int_t)stat_get(&s->out_minute));
+}
+
+static json_t *
+provider(const struct relay_view_provider *p)
+{
+	json_t *j = provider_row(p), *results = json_object(),
+	       *stages = json_object();
+
+	add_results(results, p->tally);
+	for (int i = 0; i < TALLY_STAGES; i++) {
+		if (stat_get(&p->tally->stage_us[i].count) > 0)
+			json_object_set_new(stages,
+			    tally_stage_word((enum tally_stage)i),
+			    times(&p->tally->stage_us[i]));
+	}
+	json_object_set_new(j, "usable", json_boolean(p->is_usable));
+	json_object_set_new(j, "results", results);
+	json_object_set_new(j, "stages_ms", stages);
+	return j;
+}
+
+static json_t *
+providers(const struct relay_view *view)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < view->n; i++)
+		json_array_append_new(all, provider(&view->providers[i]));
+	return all;
+}
+
+static json_t *
+windows(const struct relay_view *view)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < view->nwindows; i++) {
+		const struct relay_view_window *w = &view->windows[i];
+
+		json_array_append_new(
+		    all, json_pack("{ss ss sI sI}", "owner", w->owner, "window",
+		             w->window, "used", (json_int_t)w->used, "max",
+		             (json_int_t)w->max));
+	}
+	return all;
+}
+
+json_t *
+stats_document(const struct stats_source *s, const struct relay_view *view)
+{
+	struct spool_stats st;
+	struct err why = { 0 };
+	bool accepts = pulse_ready(s, &why) == 0;
+
+	spool_stats(s->spool, &st);
+	return json_pack("{si ss ss si sI sI sb so* so so so so so so sI}", "v",
+	    STATS_VERSION, "version", s->version, "modules", s->modules, "pid",
+	    (int)getpid(), "started_ms", (json_int_t)s->started_ms, "uptime_s",
+	    (json_int_t)((clock_wall_ms() - s->started_ms) / 1000), "accepts",
+	    (int)accepts, "why", accepts ? NULL : control_call_text(why.text),
+	    "queue", queue(&st), "spool", store(s, &st), "in", inlets(s), "out",
+	    outlets(s, view), "providers", providers(view), "windows",
+	    windows(view), "log_dropped", (json_int_t)log_dropped());
 }

@@ -298,6 +298,7 @@ open_control(struct daemon *d, struct err *err)
 	struct control_hooks hooks = { .arg = d,
 		.mailbox = d->mailbox,
 		.relay = d->relay,
+		.figures = &d->figures,
 		.spool = d->spool,
 		.reload = reload_for_operator,
 		.settings = settings_for_operator };
@@ -389,12 +390,9 @@ start_threads(struct daemon *d)
 }
 
 static void
-start_http(struct daemon *d)
+fill_figures(struct daemon *d)
 {
 	struct stats_source *s = &d->figures;
-	char address[ADDR_TEXT];
-	struct log_line l;
-	struct err err;
 
 	s->version = PACKAGE_VERSION;
 	s->modules = MODULES[0] != '\0' ? MODULES + 1 : "";
@@ -403,9 +401,19 @@ start_http(struct daemon *d)
 	s->inlets = d->inlet;
 	s->ninlets = d->ninlets;
 	s->started_ms = clock_wall_ms();
+	stats_tick(s);
+}
+
+static void
+start_http(struct daemon *d)
+{
+	char address[ADDR_TEXT];
+	struct log_line l;
+	struct err err;
+
 	if (d->http == NULL)
 		return;
-	if (http_start(d->http, s, &err) != 0) {
+	if (http_start(d->http, &d->figures, &err) != 0) {
 		log_text(&daemon_events[DAEMON_HTTP], "%s", err.text);
 		return;
 	}
@@ -448,7 +456,8 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	if (sandbox_enter(&err) != 0)
 		log_text(&daemon_events[DAEMON_SANDBOX], "%s", err.text);
 	start_threads(d);
-	d->lookout = lookout_new(d->loop, d->spool, &d->figures.beat_ms);
+	fill_figures(d);
+	d->lookout = lookout_new(d->loop, d->spool, &d->figures);
 	acceptor_start(&d->acceptors, d->loop, on_connection, d);
 	control_start(d->control);
 	start_http(d);

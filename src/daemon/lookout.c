@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "postern/base/clock.h"
+#include "postern/admin/stats.h"
 #include "postern/base/mem.h"
-#include "postern/base/stat.h"
 #include "postern/io/loop.h"
 #include "postern/spool/spool.h"
 
@@ -20,7 +19,7 @@
 struct lookout {
 	struct spool *spool;
 	struct timer *timer;
-	struct stat_counter *beat_ms;
+	struct stats_source *figures;
 	bool was_full;
 	unsigned looks;
 };
@@ -55,7 +54,7 @@ look(void *arg)
 	struct lookout *o = arg;
 	struct spool_stats st;
 
-	stat_set(o->beat_ms, clock_mono_ms());
+	stats_tick(o->figures);
 	spool_stats(o->spool, &st);
 	if (st.full != o->was_full)
 		tell_room(&st);
@@ -66,13 +65,12 @@ look(void *arg)
 }
 
 struct lookout *
-lookout_new(struct loop *l, struct spool *sp, struct stat_counter *beat_ms)
+lookout_new(struct loop *l, struct spool *sp, struct stats_source *figures)
 {
 	struct lookout *o = mem_new(sizeof *o);
 
 	o->spool = sp;
-	o->beat_ms = beat_ms;
-	stat_set(beat_ms, clock_mono_ms());
+	o->figures = figures;
 	o->timer = timer_new(l, look, o);
 	timer_set(o->timer, 0);
 	return o;

@@ -10,11 +10,11 @@
 struct lookout;
 struct loop;
 struct spool;
-struct stat_counter;
+struct stats_source;
 
-/* beat_ms: set each time, that main is seen to be alive. */
+/* figures: stats_tick() is called each time. */
 struct lookout *lookout_new(
-    struct loop *l, struct spool *sp, struct stat_counter *beat_ms);
+    struct loop *l, struct spool *sp, struct stats_source *figures);
 void lookout_free(struct lookout **o); /* NULL is fine; before the spool */
 
 #endif

@@ -169,7 +169,7 @@ on_tick(void *arg)
 	if (now > CACHE_MS)
 		cache_expire(r->cache, now - CACHE_MS);
 	park_tick(r);
-	stat_set(&r->beat_ms, clock_mono_ms());
+	stat_set(&r->counters.beat_ms, clock_mono_ms());
 }
 
 /* The schedule may have shown it before the news of its commit came.  What it
@@ -451,7 +451,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	heap_init(&r->quick);
 	r->spool = sp;
 	r->tally = tally_book_new();
-	stat_set(&r->beat_ms, clock_mono_ms());
+	stat_set(&r->counters.beat_ms, clock_mono_ms());
 	if (loop_new(&r->loop, err) < 0 || dns_new(&r->dns, r->loop, err) < 0 ||
 	    tokens_new(&r->tokens, r->loop, err) < 0) {
 		relay_free(&r);

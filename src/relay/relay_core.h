@@ -12,8 +12,8 @@
 
 #include "postern/base/heap.h"
 #include "postern/base/list.h"
-#include "postern/base/stat.h"
 #include "postern/relay/relay.h"
+#include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
 #include "relay/ration.h"
@@ -61,7 +61,7 @@ struct relay {
 	struct identity *identity;
 	struct suspect *suspect;
 	struct tally_book *tally;
-	struct stat_counter beat_ms; /* monotonic; other threads read it */
+	struct relay_view_counters counters;
 	struct park *park;
 	struct tokens *tokens;
 	struct allowance_book *book;

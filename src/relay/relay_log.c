@@ -88,6 +88,8 @@ log_rcpt(
 	struct log_line l;
 
 	stat_add(&d->tally->results[result_of(rcpt)], 1);
+	if (rcpt->state == DELIVERY_DONE)
+		stat_add(&d->relay->counters.delivered, 1);
 	log_begin(&l, ev, d->key.mid, 0);
 	if (!l.ev)
 		return;

@@ -185,8 +185,8 @@ relay_view_ask(
 	mailbox_put(r->box, &a->item);
 }
 
-uint64_t
-relay_view_beat_ms(const struct relay *r)
+const struct relay_view_counters *
+relay_view_counters(const struct relay *r)
 {
-	return stat_get(&r->beat_ms);
+	return &r->counters;
 }

@@ -125,6 +125,11 @@ print_page(void *arg, const json_t *row)
 	    control_row_number(row, "sending"), "delivered",
 	    control_row_number(row, "delivered"));
 	print_object("learned", json_object_get(row, "learned"));
+	if (json_object_get(row, "delivery_ms") != NULL) {
+		print_object("wait ms", json_object_get(row, "wait_ms"));
+		print_object(
+		    "delivery ms", json_object_get(row, "delivery_ms"));
+	}
 }
 
 static int

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics and health by HTTP, as Prometheus and an orchestrator see them."""
 import http.client
+import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -61,6 +63,40 @@ def test_a_breaker_opens_and_closes(sink, postern):
     assert m['postern_provider_usable{provider="a"}'] == 1
     assert m['postern_breaker_transitions_total{provider="a",to="closed"}'] == 1
     assert m['postern_breaker_transitions_total{provider="a",to="half-open"}'] >= 1
+
+
+def test_the_same_as_one_document(sink, postern, tmp_path):
+    s = sink()
+    control = tmp_path / "control.sock"
+    p = postern(harness.provider(s.port, name="a", rate=["1000 rcpt/day"]),
+                http=scrape.settings(), control={"socket": str(control)})
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("delivered")
+    status, head, body = scrape.ask(p, "GET", "/v1/stats")
+    assert (status, head["Content-Type"]) == (200, "application/json")
+    doc = json.loads(body)
+    assert (doc["v"], doc["pid"], doc["accepts"]) == (1, p.proc.pid, True)
+    assert doc["in"]["messages"] == doc["out"]["results"]["delivered"] == 1
+    a = doc["providers"][0]
+    assert (a["name"], a["state"], a["usable"], a["results"]["delivered"]) == ("a", "ok", True, 1)
+    assert 0 <= a["wait_ms"]["p50"] <= a["delivery_ms"]["p50"] == a["delivery_ms"]["p99"] < 60000
+    assert a["stages_ms"]["connect"]["count"] >= 1
+    assert doc["windows"] == [{"owner": "provider/a", "window": "1000 rcpt/1d", "used": 1, "max": 1000}]
+    harness.wait_until(lambda: json.loads(scrape.get(p, "/v1/stats")[1])["out"]["last_minute"] == 1)
+    with socket.socket(socket.AF_UNIX) as c:
+        c.settimeout(harness.LONG)
+        c.connect(str(control))
+        c.sendall(b'{"v":1,"request":"stats"}\n')
+        lines = c.makefile().read().splitlines()
+    row = json.loads(lines[0])["row"]
+    assert set(row) == set(doc) and row["providers"][0]["results"] == a["results"]
+    assert json.loads(lines[1])["done"] is True
+    # what the page says of it is what is there
+    page = open(os.path.join(os.path.dirname(__file__), "../../docs/metrics.md")).read()
+    told = set(re.findall(r"`(\w+)`", page[page.index("## Without"):]))
+    assert set(doc) <= told
+    for part in ("queue", "spool", "in", "out"):
+        assert set(doc[part]) <= told, part
 
 
 def test_series_do_not_depend_on_the_mail(sink, postern):

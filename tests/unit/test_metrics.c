@@ -166,6 +166,25 @@ who_stops_is_alive_but_not_ready(void **state)
 	stat_set(&source.is_draining, 0);
 }
 
+static void
+a_minute_is_sixty_seconds(void **state)
+{
+	const struct stat_counter *c =
+	    &relay_view_counters(world.relay)->delivered;
+
+	(void)state;
+	stats_tick(&source);
+	stat_add((struct stat_counter *)(uintptr_t)c, 5);
+	for (int i = 0; i < STATS_MINUTE_S - 1; i++) {
+		stats_tick(&source);
+		assert_int_equal(stat_get(&source.out_minute), 5);
+	}
+	stats_tick(&source); /* since the first */
+	assert_int_equal(stat_get(&source.out_minute), 5);
+	stats_tick(&source);
+	assert_int_equal(stat_get(&source.out_minute), 0);
+}
+
 int
 main(void)
 {
@@ -174,6 +193,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_is_an_error),
 		cmocka_unit_test(a_thread_that_says_nothing_is_named),
 		cmocka_unit_test(who_stops_is_alive_but_not_ready),
+		cmocka_unit_test(a_minute_is_sixty_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

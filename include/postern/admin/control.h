@@ -40,6 +40,7 @@ struct control_hooks {
 	struct mailbox *mailbox; /* of the main thread */
 	struct relay *relay;
 	struct spool *spool;
+	const struct stats_source *figures;
 	/* Reads the configuration again; -1: it stays as it was, and each
 	 * mistake was told. */
 	int (*reload)(void *arg, control_tell_fn *tell, void *tell_arg);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admin/http - /metrics, /healthz and /readyz by HTTP (libmicrohttpd).  A
- * thread with a loop of its own answers: neither a slow client nor a long page
- * delays main, and one that asks hears when main itself has stopped.
+ * admin/http - /metrics, /healthz, /readyz and /v1/stats by HTTP
+ * (libmicrohttpd).  A thread with a loop of its own answers: neither a slow
+ * client nor a long page delays main, and one that asks hears when main itself
+ * has stopped.
  */
 #ifndef ADMIN_HTTP_H
 #define ADMIN_HTTP_H

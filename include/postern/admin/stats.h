@@ -14,10 +14,15 @@
 #include "postern/base/stat.h"
 
 struct inlet;
+struct json_t;
 struct relay;
+struct relay_view;
 struct spool;
 
-/* Borrowed, all of it. */
+#define STATS_VERSION 1
+#define STATS_MINUTE_S 60
+
+/* What it points to is borrowed. */
 struct stats_source {
 	const char *version, *modules;
 	struct spool *spool;
@@ -27,7 +32,19 @@ struct stats_source {
 	int64_t started_ms;              /* wall clock */
 	struct stat_counter beat_ms;     /* of main, monotonic */
 	struct stat_counter is_draining; /* 1: no new mail */
+	struct stat_counter in_minute;  /* messages accepted in the last 60 s */
+	struct stat_counter out_minute; /* recipients delivered to */
+	size_t ticks;                   /* main's, as what follows */
+	uint64_t in[STATS_MINUTE_S], out[STATS_MINUTE_S]; /* at each second */
 };
+
+/* Each second, in the thread of main: a sign of life, and the last minute. */
+void stats_tick(struct stats_source *s);
+
+/* The document of "postern status" and /v1/stats; "v" changes where a field
+ * changes its meaning or goes.  The caller's. */
+struct json_t *stats_document(
+    const struct stats_source *s, const struct relay_view *view);
 
 /* The sum of a counter over all inlets; at: of it in struct inlet_counters. */
 uint64_t stats_sum(const struct stats_source *s, size_t at);

@@ -67,7 +67,11 @@ typedef void relay_view_fn(void *arg, const struct relay_view *view);
  * whatever happens: where the relay ends before, when that is freed. */
 void relay_view_ask(
     struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg);
-/* When its loop last turned, monotonic; any thread, as long as it is. */
-uint64_t relay_view_beat_ms(const struct relay *r);
+/* Any thread, as long as the relay is. */
+struct relay_view_counters {
+	struct stat_counter beat_ms;   /* monotonic: its loop turned then */
+	struct stat_counter delivered; /* recipients, by all providers */
+};
+const struct relay_view_counters *relay_view_counters(const struct relay *r);
 
 #endif
