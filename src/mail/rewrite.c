@@ -6,11 +6,7 @@
 #include "postern/mail/header.h"
 #include "postern/mail/header_token.h"
 
-/* A field with its folded lines; what is no field has no name. */
-struct field {
-	struct str whole, name;
-	struct str value; /* behind the colon, line end included */
-};
+#include "mail/header_field.h"
 
 struct work {
 	const struct rewrite *const *w;
@@ -37,67 +33,9 @@ put(struct work *k, struct str s)
 /* --- reading ---------------------------------------------------------------
  */
 
-/* Up to its LF, or all that is left. */
-static size_t
-line_len(struct str s)
-{
-	const char *lf = memchr(s.p, '\n', s.len);
-
-	return lf != NULL ? (size_t)(lf - s.p) + 1 : s.len;
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
-is_empty_line(struct str s)
-{
-	return s.len > 0 && (s.p[0] == '\n' || (s.len > 1 && s.p[0] == '\r' &&
-	                                           s.p[1] == '\n'));
-}
-
-static void
-name_field(struct field *f)
-{
-	const char *colon = memchr(f->whole.p, ':', f->whole.len);
-	struct str name;
-
-	f->name = (struct str){ f->whole.p, 0 };
-	if (colon == NULL)
-		return;
-	name =
-	    str_trim((struct str){ f->whole.p, (size_t)(colon - f->whole.p) });
-	if (!header_is_name(name) || is_blank(f->whole.p[0]))
-		return;
-	f->name = name;
-	f->value.p = colon + 1;
-	f->value.len = (size_t)(f->whole.p + f->whole.len - f->value.p);
-}
-
-/* The next one of the section; false: it is over. */
-static bool
-next_field(struct str *rest, struct field *f)
-{
-	size_t n;
-
-	if (rest->len == 0 || is_empty_line(*rest))
-		return false;
-	n = line_len(*rest);
-	while (n < rest->len && is_blank(rest->p[n]))
-		n += line_len((struct str){ rest->p + n, rest->len - n });
-	f->whole = (struct str){ rest->p, n };
-	rest->p += n;
-	rest->len -= n;
-	name_field(f);
-	return true;
-}
-
 /* A mailbox's line that was left in front. */
 static bool
-is_envelope(const struct field *f)
+is_envelope(const struct header_field *f)
 {
 	return str_starts_case(f->whole, STR("From ")) ||
 	       str_starts_case(f->whole, STR(">From "));
@@ -109,10 +47,10 @@ static struct str
 section_of(struct str content, bool *is_ended, bool *is_cut)
 {
 	struct str rest = content, at = content;
-	struct field f;
+	struct header_field f;
 
 	*is_cut = false;
-	while (next_field(&rest, &f)) {
+	while (header_field_next(&rest, &f)) {
 		*is_cut = f.name.len == 0 && !is_envelope(&f);
 		if (*is_cut)
 			break;
@@ -220,7 +158,8 @@ put_plain_from(struct work *k)
 /* The field with another address in it; with one alone in its first mailbox's
  * place, where there were several. */
 static void
-put_named_from(struct work *k, const struct field *f, const struct mailbox *m)
+put_named_from(
+    struct work *k, const struct header_field *f, const struct mailbox *m)
 {
 	const char *end = f->whole.p + f->whole.len;
 	size_t had = k->out->len;
@@ -245,19 +184,20 @@ put_named_from(struct work *k, const struct field *f, const struct mailbox *m)
 static void
 put_reply_to(struct work *k, struct str value)
 {
-	struct str line = { value.p, line_len(value) };
+	struct str line = { value.p, header_field_line(value) };
 
 	put(k, STR("Reply-To:"));
 	if (line.len + sizeof "Reply-To:" - 1 > REWRITE_LINE_MAX)
 		put(k, STR("\r\n"));
-	if (value.len > 0 && !is_blank(value.p[0]) && value.p[0] != '\r')
+	if (value.len > 0 && !header_field_is_blank(value.p[0]) &&
+	    value.p[0] != '\r')
 		put(k, STR(" "));
 	put(k, value);
 	end_line(k);
 }
 
 static void
-put_from(struct work *k, const struct field *f)
+put_from(struct work *k, const struct header_field *f)
 {
 	struct mailbox m = { 0 };
 	bool is_clear;
@@ -302,13 +242,13 @@ is_removed(const struct work *k, struct str name)
 static void
 look(struct work *k, struct str section)
 {
-	struct field f;
+	struct header_field f;
 
 	for (size_t i = 0; i < k->n; i++) {
 		if (k->w[i]->from != NULL)
 			k->from = k->w[i]->from;
 	}
-	while (next_field(&section, &f)) {
+	while (header_field_next(&section, &f)) {
 		if (str_is(f.name, "Reply-To") && !is_removed(k, f.name))
 			k->has_reply_to = true;
 	}
@@ -330,10 +270,10 @@ put_added(struct work *k)
 static void
 put_fields(struct work *k, struct str section)
 {
-	struct field f;
+	struct header_field f;
 	bool is_open = section.len > 0 && section.p[section.len - 1] != '\n';
 
-	while (next_field(&section, &f)) {
+	while (header_field_next(&section, &f)) {
 		if (f.name.len > 0 && is_removed(k, f.name))
 			continue;
 		if (k->from != NULL && str_is(f.name, "From"))
@@ -387,10 +327,10 @@ rewrite_author(struct str content, struct str *address)
 	bool is_ended, is_cut;
 	struct str section = section_of(content, &is_ended, &is_cut);
 	struct mailbox m = { 0 };
-	struct field f;
+	struct header_field f;
 
 	*address = (struct str){ content.p, 0 };
-	while (next_field(&section, &f)) {
+	while (header_field_next(&section, &f)) {
 		if (!str_is(f.name, "From"))
 			continue;
 		if (read_mailbox(&m, f.value) && !m.is_more)

@@ -11,6 +11,7 @@
 
 #include "tools/classify_tool.h"
 #include "tools/dead_tool.h"
+#include "tools/dkim_tool.h"
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
 #include "tools/queue_tool.h"
@@ -25,6 +26,7 @@ static const struct command {
 } commands[] = {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "dead", dead_tool_run, DEAD_TOOL_USAGE },
+	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
 	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },
