@@ -108,6 +108,27 @@ read_file(struct secret **s, const char *path, struct err *err)
 }
 
 int
+secret_source_bytes(
+    const char *path, char *p, size_t max, const char *what, struct err *err)
+{
+	int fd = secret_source_open(path, err);
+	ssize_t n;
+	char more;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, p, max);
+	if (n < 0)
+		n = err_sys(err, "%s cannot be read", path);
+	else if ((size_t)n == max && read(fd, &more, 1) != 0)
+		n = err_set(err, ERR_CONFIG,
+		    "%s is larger than %zu bytes; write the name of %s", path,
+		    max, what);
+	(void)close(fd);
+	return (int)n;
+}
+
+int
 secret_source_look(const char *path, struct err *err)
 {
 	int fd = secret_source_open(path, err);

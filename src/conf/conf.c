@@ -15,6 +15,7 @@
 #include "postern/smtp/smtp_client.h"
 
 #include "conf/conf_check.h"
+#include "conf/conf_dkim.h"
 #include "conf/conf_field.h"
 #include "conf/conf_oauth.h"
 #include "conf/conf_owner.h"
@@ -79,9 +80,13 @@ conf_free(struct settings **s)
 	for (size_t i = 0; i < g->nproviders; i++) {
 		secret_free(&g->providers[i].password);
 		conf_oauth_done(&g->providers[i].oauth);
+		conf_dkim_done(g->providers[i].dkim, g->providers[i].ndkim);
 	}
 	conf_tls_done(&g->tls);
 	users_free(&g->root.s.inlet.users);
+	for (size_t i = 0; i < g->routes.n; i++)
+		conf_dkim_done(
+		    g->routes.route[i].dkim, g->routes.route[i].ndkim);
 	routes_free(&g->routes.rules);
 	conf_arena_done(&g->arena);
 	free(g);
@@ -283,6 +288,7 @@ read_provider(struct conf_read *r, struct conf_stack *s,
 	conf_read_layer(r, e,
 	    &(struct conf_layer){ .prefix = "providers", .origins = o }, c);
 	conf_replies_read(r, s, c, o);
+	conf_dkim_provider(r, s, c, o);
 	if (c->p.port == 0)
 		c->p.port = c->p.implicit_tls ? 465 : 587;
 }

@@ -676,7 +676,7 @@ void
 conf_field_default(const struct conf_key *k, void *base, struct conf_arena *a)
 {
 	config_t c;
-	char text[128];
+	char text[512];
 	struct err err;
 	int rc;
 

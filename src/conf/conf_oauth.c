@@ -37,27 +37,6 @@ conf_oauth_done(struct oauth_settings *s)
 /* --- secrets ----------------------------------------------------------------
  */
 
-static int
-slurp(char *text, size_t *n, const char *path, struct err *err)
-{
-	int fd = secret_source_open(path, err);
-	ssize_t got;
-
-	if (fd < 0)
-		return -1;
-	got = read(fd, text, KEY_FILE_MAX + 1);
-	(void)close(fd);
-	if (got < 0)
-		return err_sys(err, "%s cannot be read", path);
-	if (got > KEY_FILE_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%s is larger than %d bytes; write the JSON key file of a "
-		    "service account",
-		    path, KEY_FILE_MAX);
-	*n = (size_t)got;
-	return 0;
-}
-
 static const char *
 keep(struct conf_read *r, const char *text, const char *own)
 {
@@ -71,14 +50,14 @@ read_key(
     struct conf_read *r, const struct conf_entry *e, struct conf_provider *c)
 {
 	struct oauth_settings *s = &c->p.oauth;
-	char *text = mem_new(KEY_FILE_MAX + 1);
+	char *text = mem_new(KEY_FILE_MAX);
 	struct jwt_key k;
 	struct err err;
-	size_t n = 0;
-	int rc = slurp(text, &n, c->key_file, &err);
+	int rc = secret_source_bytes(c->key_file, text, KEY_FILE_MAX,
+	    "the JSON key file of a service account", &err);
 
-	if (rc == 0) {
-		rc = jwt_read_key(&k, (struct str){ text, n }, &err);
+	if (rc >= 0) {
+		rc = jwt_read_key(&k, (struct str){ text, (size_t)rc }, &err);
 		if (rc != 0)
 			(void)err_wrap(&err, "%s", c->key_file);
 	}

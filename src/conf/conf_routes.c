@@ -10,6 +10,7 @@
 #include "postern/intake/routes.h"
 
 #include "conf/conf_check.h"
+#include "conf/conf_dkim.h"
 #include "conf/conf_hint.h"
 #include "conf/conf_read.h"
 
@@ -373,6 +374,7 @@ read_route(struct walk *w, struct conf_entry *e)
 		c.r.name = ROUTES_DEFAULT;
 	} else {
 		conf_read_entry(r, e, "routes", &c, false);
+		conf_dkim_route(r, e, &c.r);
 		check_route(w, e, &c);
 	}
 	c.i.name = c.r.name;

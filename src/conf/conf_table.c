@@ -14,6 +14,7 @@
 #define GROUP(field) CONF_BASE_GROUP, offsetof(struct conf_group, field)
 #define ROUTE(field) CONF_BASE_ROUTE, offsetof(struct conf_route, field)
 #define ENTRIES(base) CONF_BASE_##base, 0
+#define DKIM(field) CONF_BASE_DKIM, offsetof(struct conf_dkim, field)
 #define REPLY(field) CONF_BASE_REPLY, offsetof(struct conf_reply, field)
 #define COUNTED(type, field) .count_at = offsetof(struct type, field)
 
@@ -170,6 +171,15 @@ const struct conf_key conf_table[] = {
 { "providers.headers", CONF_GROUP, PROVIDER(p), .def = NULL },
 { "providers.headers.remove", CONF_FIELD_NAMES, PROVIDER(p.rewrite.header.remove), COUNTED(conf_provider, p.rewrite.header.nremove), .def = "[ ]" },
 { "providers.headers.add", CONF_FIELDS, PROVIDER(p.rewrite.header.add), COUNTED(conf_provider, p.rewrite.header.nadd), .def = "[ ]" },
+{ "providers.dkim", CONF_LIST, ENTRIES(DKIM), .told = "none" },
+{ "providers.dkim.domain", CONF_HOST, DKIM(d.domain), .told = "none: it is required" },
+{ "providers.dkim.selector", CONF_HOST, DKIM(d.selector), .told = "none: it is required" },
+{ "providers.dkim.key_file", CONF_PATH, DKIM(key_file), .told = "none: it is required" },
+{ "providers.dkim.from", CONF_PATTERNS, DKIM(d.from), COUNTED(conf_dkim, d.nfrom), .told = "those of the domain and of the domains below it" },
+{ "providers.dkim.canonicalization", CONF_WORD, DKIM(canonicalization), .def = "\"relaxed/relaxed\"", .range = "relaxed/relaxed|relaxed/simple|simple/relaxed|simple/simple" },
+{ "providers.dkim.sign", CONF_FIELD_NAMES, DKIM(d.fields.sign), COUNTED(conf_dkim, d.fields.nsign), .def = "[ \"Sender\", \"Reply-To\", \"To\", \"Cc\", \"Subject\", \"In-Reply-To\", \"References\", \"MIME-Version\", \"Content-Type\", \"Content-Transfer-Encoding\", \"List-Id\", \"List-Unsubscribe\", \"List-Unsubscribe-Post\" ]" },
+{ "providers.dkim.oversign", CONF_FIELD_NAMES, DKIM(d.fields.over), COUNTED(conf_dkim, d.fields.nover), .def = "[ \"Reply-To\", \"To\", \"Cc\", \"Subject\" ]" },
+{ "providers.dkim.lifetime", CONF_DURATION, DKIM(d.lifetime_ms), .def = "\"off\"", .range = "off|1h..365d", .unit = "time" },
 { "providers.disable", CONF_WORDS, PROVIDER(p.disable), .def = "[ ]", .range = "PIPELINING|CHUNKING|SIZE|8BITMIME|SMTPUTF8|DSN|MT-PRIORITY|REQUIRETLS|LIMITS|BINARYMIME|DELIVERBY" },
 { "providers.eight_bit", CONF_SWITCH, PROVIDER(p.eight_bit_pass), .def = "\"bounce\"", .range = "bounce|pass" },
 { "providers.timeouts", CONF_GROUP, PROVIDER(p), .def = NULL },
@@ -230,6 +240,15 @@ const struct conf_key conf_table[] = {
 { "routes.headers", CONF_GROUP, ROUTE(r), .def = NULL },
 { "routes.headers.remove", CONF_FIELD_NAMES, ROUTE(r.rewrite.header.remove), COUNTED(conf_route, r.rewrite.header.nremove), .def = "[ ]" },
 { "routes.headers.add", CONF_FIELDS, ROUTE(r.rewrite.header.add), COUNTED(conf_route, r.rewrite.header.nadd), .def = "[ ]" },
+{ "routes.dkim", CONF_LIST, ENTRIES(DKIM), .told = "none" },
+{ "routes.dkim.domain", CONF_HOST, DKIM(d.domain), .told = "none: it is required" },
+{ "routes.dkim.selector", CONF_HOST, DKIM(d.selector), .told = "none: it is required" },
+{ "routes.dkim.key_file", CONF_PATH, DKIM(key_file), .told = "none: it is required" },
+{ "routes.dkim.from", CONF_PATTERNS, DKIM(d.from), COUNTED(conf_dkim, d.nfrom), .told = "those of the domain and of the domains below it" },
+{ "routes.dkim.canonicalization", CONF_WORD, DKIM(canonicalization), .def = "\"relaxed/relaxed\"", .range = "relaxed/relaxed|relaxed/simple|simple/relaxed|simple/simple" },
+{ "routes.dkim.sign", CONF_FIELD_NAMES, DKIM(d.fields.sign), COUNTED(conf_dkim, d.fields.nsign), .def = "[ \"Sender\", \"Reply-To\", \"To\", \"Cc\", \"Subject\", \"In-Reply-To\", \"References\", \"MIME-Version\", \"Content-Type\", \"Content-Transfer-Encoding\", \"List-Id\", \"List-Unsubscribe\", \"List-Unsubscribe-Post\" ]" },
+{ "routes.dkim.oversign", CONF_FIELD_NAMES, DKIM(d.fields.over), COUNTED(conf_dkim, d.fields.nover), .def = "[ \"Reply-To\", \"To\", \"Cc\", \"Subject\" ]" },
+{ "routes.dkim.lifetime", CONF_DURATION, DKIM(d.lifetime_ms), .def = "\"off\"", .range = "off|1h..365d", .unit = "time" },
 { "routes.retry", CONF_GROUP, ROUTE(r), .def = NULL },
 { "routes.retry.quick", CONF_DURATIONS, ROUTE(r.retry.quick_ms), COUNTED(conf_route, r.retry.nquick), .told = "retry.quick", .range = "100ms..1h", .unit = "time" },
 { "routes.retry.min", CONF_DURATION, ROUTE(r.retry.min_ms), .told = "retry.min", .range = "100ms..1d", .unit = "time" },

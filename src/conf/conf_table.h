@@ -75,6 +75,7 @@ enum conf_base {
 	CONF_BASE_GROUP,
 	CONF_BASE_ROUTE,
 	CONF_BASE_REPLY,
+	CONF_BASE_DKIM,
 	CONF_BASES
 };
 
@@ -141,6 +142,18 @@ struct conf_route {
 struct conf_reply {
 	struct relay_reply r;
 	const char *stage, *code;
+};
+
+enum conf_canonicalization { /* the order of the words in the table */
+	CONF_RELAXED_RELAXED,
+	CONF_RELAXED_SIMPLE,
+	CONF_SIMPLE_RELAXED,
+	CONF_SIMPLE_SIMPLE
+};
+struct conf_dkim {
+	struct dkim_rule d;
+	const char *key_file;
+	enum conf_canonicalization canonicalization; /* header/body */
 };
 
 struct conf_key {

@@ -8,6 +8,7 @@
 #include "relay/dispatch.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/id.h"
@@ -33,6 +34,7 @@
 #include "relay/relay_session.h"
 #include "relay/review.h"
 #include "relay/settle.h"
+#include "relay/sign.h"
 #include "relay/staging.h"
 #include "relay/supply.h"
 #include "relay/suspect.h"
@@ -192,28 +194,33 @@ wait_quick(struct delivery *d)
 	return true;
 }
 
+/* NULL: the settings have it no more. */
+static struct provider *
+provider_of(const struct relay *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->nproviders; i++) {
+		if (r->providers[i]->id == id)
+			return r->providers[i];
+	}
+	return NULL;
+}
+
 /* The quick waits are used up and somebody seems usable all the same.  Where
  * others got through meanwhile it is this message; else it is the provider. */
 static void
 give_back(struct delivery *d)
 {
-	struct relay *r = d->relay;
+	struct provider *p = provider_of(d->relay, d->why_provider);
 
-	for (size_t i = 0; i < r->nproviders; i++) {
-		struct provider *p = r->providers[i];
-
-		if (p->id != d->why_provider)
-			continue;
-		if (p->delivered != d->why_delivered) {
-			later(d);
-			return;
-		}
-		provider_give_up(p, d->why);
-		dispatch_return(d);
-		dispatch_evict(p);
+	if (p && p->delivered != d->why_delivered) {
+		later(d);
 		return;
 	}
+	if (p)
+		provider_give_up(p, d->why);
 	dispatch_return(d);
+	if (p)
+		dispatch_evict(p);
 }
 
 /* It costs the provider's sessions round after round.  As the first of the
@@ -268,11 +275,54 @@ choose(struct delivery *d)
 	return p;
 }
 
+/* false: there is nobody to give it to. */
+static bool
+offer(struct delivery *d)
+{
+	struct provider *p = choose(d);
+
+	if (!p)
+		return false;
+	delivery_aim(d, p);
+	if (!sign_start(d, p))
+		wait_last(p, d);
+	return true;
+}
+
+/* In words for the sender where it can never be signed. */
+static void
+stays_unsigned(struct delivery *d, struct provider *p, const struct err *why)
+{
+	char text[300];
+
+	snprintf(text, sizeof text, "it cannot be signed: %s", why->text);
+	if (why->kind != ERR_LIMIT || !p) {
+		delivery_reply_set(&d->reply, 451, "4.3.0", text);
+		later(d);
+		return;
+	}
+	delivery_reply_set(&d->reply, 554, "5.6.0", text);
+	delivery_mark_refused(d, p);
+	dispatch_place(d);
+}
+
+void
+dispatch_signed(struct delivery *d, uint64_t provider, const struct err *why)
+{
+	struct relay *r = d->relay;
+	struct provider *p = provider_of(r, provider);
+
+	if (why)
+		stays_unsigned(d, p, why);
+	else if (!r->draining && p && provider_is_usable(p, relay_now_ms(r)))
+		wait_last(p, d);
+	else
+		dispatch_place(d);
+}
+
 void
 dispatch_place(struct delivery *d)
 {
-	struct provider *p = NULL;
-
 	if (!d->relay->draining && overdue_is(d)) {
 		overdue_fail(d);
 		return;
@@ -281,13 +331,9 @@ dispatch_place(struct delivery *d)
 		settle_final(d);
 		return;
 	}
-	if (!d->relay->draining)
-		p = choose(d);
-	if (p)
-		wait_last(p, d);
-	else if (d->relay->draining)
+	if (d->relay->draining)
 		dispatch_return(d);
-	else
+	else if (!offer(d))
 		round_over(d);
 }
 
@@ -572,16 +618,12 @@ end_quick(struct relay *r)
 	while ((node = heap_min(&r->quick)) != NULL &&
 	       node->key <= relay_now_ms(r)) {
 		struct delivery *d = LIST_OF(node, struct delivery, wake);
-		struct provider *p;
 
 		heap_del(&r->quick, node);
 		delivery_set_phase(d, DELIVERY_TAKEN);
 		d->nround = 0;
-		p = choose(d);
-		if (p) {
-			wait_last(p, d);
+		if (offer(d))
 			continue;
-		}
 		d->ntried = 0;
 		dispatch_place(d);
 	}

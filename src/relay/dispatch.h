@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct delivery;
+struct err;
 struct outcome;
 struct provider;
 struct relay;
@@ -25,6 +26,9 @@ struct delivery *dispatch_next(struct provider *p);
 void dispatch_place(struct delivery *d);
 /* Its envelope has been read; gone: nothing is left of it. */
 void dispatch_loaded(struct delivery *d, bool gone);
+/* It is signed for the provider of that id, or was to be and cannot: why. */
+void dispatch_signed(
+    struct delivery *d, uint64_t provider, const struct err *why);
 /* A transaction ended, its recipients have their states. */
 void dispatch_done(struct delivery *d, struct relay_session *s,
     const struct verdict *v, const struct outcome *o);

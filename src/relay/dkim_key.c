@@ -196,3 +196,49 @@ dkim_key_sign(const struct dkim_key *k, struct str text, struct buf *out)
 
 	return make(k, text, sig, &n) == 0 ? add_base64(out, sig, n) : -1;
 }
+
+/* --- the body's hash -------------------------------------------------------
+ */
+
+struct dkim_key_hash {
+	EVP_MD_CTX *ctx; /* owned */
+	bool ok;
+};
+
+struct dkim_key_hash *
+dkim_key_hash_new(void)
+{
+	struct dkim_key_hash *h = mem_new(sizeof *h);
+
+	h->ctx = EVP_MD_CTX_new();
+	h->ok = h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1;
+	return h;
+}
+
+void
+dkim_key_hash_free(struct dkim_key_hash **hp)
+{
+	struct dkim_key_hash *h = *hp;
+
+	*hp = NULL;
+	if (!h)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+}
+
+void
+dkim_key_hash_add(struct dkim_key_hash *h, const char *p, size_t n)
+{
+	h->ok = h->ok && EVP_DigestUpdate(h->ctx, p, n) == 1;
+}
+
+int
+dkim_key_hash_end(struct dkim_key_hash *h, struct buf *out)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	h->ok = h->ok && EVP_DigestFinal_ex(h->ctx, hash, &n) == 1;
+	return h->ok ? add_base64(out, hash, n) : -1;
+}

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/buf.h"
 #include "postern/base/crc32c.h"
@@ -31,6 +32,8 @@ struct dress {
 	    addressed; /* the same with X-Original-To, if that is there */
 	size_t took;   /* octets of the content that it stands for */
 	uint32_t crc;  /* of those */
+	size_t body;   /* where that begins in the content */
+	char *author;  /* of the head; owned; NULL: unclear, or signed */
 };
 
 void
@@ -43,6 +46,7 @@ dress_free(struct dress **wp)
 		return;
 	buf_done(&w->head);
 	buf_done(&w->addressed);
+	free(w->author);
 	free(w);
 }
 
@@ -50,20 +54,26 @@ dress_free(struct dress **wp)
  */
 
 static bool
-is_identity(const struct provider *p, const char *address)
+is_among(const char **patterns, size_t n, const char *address)
 {
 	struct address_pattern pattern;
 	struct err err;
 
-	for (size_t i = 0; i < p->set->nidentities; i++) {
-		int rc = address_pattern_parse(
-		    &pattern, str_of(p->set->identities[i]), &err);
+	for (size_t i = 0; i < n; i++) {
+		int rc =
+		    address_pattern_parse(&pattern, str_of(patterns[i]), &err);
 
 		assert(rc == 0); /* conf has read it */
 		if (address_pattern_has(&pattern, str_of(address)))
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_identity(const struct provider *p, const char *address)
+{
+	return is_among(p->set->identities, p->set->nidentities, address);
 }
 
 static const char *
@@ -109,9 +119,15 @@ dress_may(const struct delivery *d, const struct provider *p)
  */
 
 static bool
+signs(const struct delivery *d, const struct provider *p)
+{
+	return p->set->ndkim > 0 || delivery_route(d)->ndkim > 0;
+}
+
+static bool
 is_wanted(const struct delivery *d, const struct provider *p)
 {
-	return staging_redirects(d) ||
+	return staging_redirects(d) || signs(d, p) ||
 	       rewrite_is_any(&p->set->rewrite.header) ||
 	       rewrite_is_any(&delivery_route(d)->rewrite.header);
 }
@@ -121,6 +137,36 @@ cannot(struct delivery *d, const char *why)
 {
 	delivery_reply_set(&d->reply, 554, "5.6.0", why);
 	return false;
+}
+
+static bool
+begins_empty(struct str s)
+{
+	return s.len >= 2 && s.p[0] == '\r' && s.p[1] == '\n';
+}
+
+static bool
+ends_empty(struct str s)
+{
+	return s.len >= 4 && memcmp(s.p + s.len - 4, "\r\n\r\n", 4) == 0;
+}
+
+/* Whose it is, and where its body begins: a text behind no header gets an empty
+ * line in front, as there will be one. */
+static void
+look_at_end(struct dress *w, struct str content)
+{
+	struct str rest = { content.p + w->took, content.len - w->took };
+	struct str author;
+	int rc = 0;
+
+	if (rewrite_author(buf_str(&w->head), &author) && author.len > 0)
+		w->author = mem_strn(author.p, author.len);
+	w->body = w->took + (begins_empty(rest) ? 2 : 0);
+	if (w->author && rest.len > 0 && !begins_empty(rest) &&
+	    !ends_empty(buf_str(&w->head)))
+		rc = buf_adds(&w->head, "\r\n");
+	assert(rc == 0); /* there is room for it */
 }
 
 /* The route's first, then the provider's. */
@@ -139,18 +185,20 @@ make(struct delivery *d, const struct provider *p, struct str content)
 	if (!is_rewritten(d, p))
 		own.from = NULL;
 	w->provider = p->id;
-	buf_init(&w->head, HEAD_MAX);
-	buf_init(&w->addressed, HEAD_MAX + ORIGINAL_MAX);
+	buf_init(&w->head, HEAD_MAX + DRESS_SIGNATURES_MAX);
+	buf_init(&w->addressed, HEAD_MAX + DRESS_SIGNATURES_MAX + ORIGINAL_MAX);
 	if (rewrite_header(content, is_whole, asked, 2, &w->head, &w->took) ==
 	    0) {
 		w->crc = crc32c(0, content.p, w->took);
+		if (signs(d, p))
+			look_at_end(w, content);
 		d->dress = w;
 		return true;
 	}
 	dress_free(&w);
 	return cannot(d,
-	    "its header section is larger than what can be rewritten for the "
-	    "provider (64 KiB)");
+	    "its header section is larger than what can be rewritten or signed "
+	    "for the provider (64 KiB)");
 }
 
 /* The content's begin: in memory, or read into *mem (the caller's to free);
@@ -208,6 +256,57 @@ dress_make(struct delivery *d, const struct provider *p)
 	           : cannot(d, "its header cannot be read from the spool");
 	free(mem);
 	return done;
+}
+
+/* --- signatures ------------------------------------------------------------
+ */
+
+size_t
+dress_keys(const struct delivery *d, const struct provider *p,
+    const struct dkim_rule **keys)
+{
+	const struct relay_route *route = delivery_route(d);
+	const struct dress *w = d->dress;
+	size_t n = 0;
+
+	if (!w || !w->author)
+		return 0;
+	for (size_t i = 0; i < route->ndkim; i++) {
+		if (is_among(
+		        route->dkim[i].from, route->dkim[i].nfrom, w->author))
+			keys[n++] = &route->dkim[i];
+	}
+	for (size_t i = 0; i < p->set->ndkim; i++) {
+		if (is_among(
+		        p->set->dkim[i].from, p->set->dkim[i].nfrom, w->author))
+			keys[n++] = &p->set->dkim[i];
+	}
+	return n;
+}
+
+struct str
+dress_unsigned(const struct delivery *d, uint64_t *body)
+{
+	*body = d->dress->body;
+	return buf_str(&d->dress->head);
+}
+
+void
+dress_sign(struct delivery *d, struct str fields)
+{
+	struct dress *w = d->dress;
+	struct buf head;
+	int rc;
+
+	buf_init(&head, HEAD_MAX + DRESS_SIGNATURES_MAX);
+	rc = buf_add(&head, fields.p, fields.len);
+	if (rc == 0)
+		rc = buf_add(&head, buf_at(&w->head), w->head.len);
+	assert(rc == 0); /* there is room for both */
+	buf_done(&w->head);
+	w->head = head;
+	free(w->author);
+	w->author = NULL;
 }
 
 void

@@ -15,6 +15,7 @@
 struct delivery;
 struct dress;
 struct provider;
+struct dkim_rule;
 
 /* May p send it as it is, or may it be rewritten so that it may?  Its From
  * counts once it is known. */
@@ -25,6 +26,16 @@ bool dress_learn(struct delivery *d, const struct provider *p);
  * says why. */
 bool dress_make(struct delivery *d, const struct provider *p);
 void dress_free(struct dress **w);
+/* The keys of DKIM that it is to be signed with for p and is not yet: fills at
+ * most DRESS_KEYS_MAX, returns how many. */
+#define DRESS_KEYS_MAX 8
+size_t dress_keys(const struct delivery *d, const struct provider *p,
+    const struct dkim_rule **keys);
+/* Its header, and where in the content as it is stored its body begins. */
+struct str dress_unsigned(const struct delivery *d, uint64_t *body);
+/* Its signatures, whole fields: they stand in front of its header. */
+void dress_sign(struct delivery *d, struct str fields);
+#define DRESS_SIGNATURES_MAX (128u << 10) /* octets of all */
 /* The transaction at hand is for another one than this recipient, which the
  * content names in front of all (X-Original-To); NULL: it is not. */
 void dress_address(struct delivery *d, const char *original);

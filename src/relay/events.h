@@ -37,6 +37,8 @@ static const struct log_event event_notice_capped =
 	{ "notice.capped", LOG_LEVEL_WARN };
 static const struct log_event event_corrupt =
 	{ "content.corrupt", LOG_LEVEL_ERROR };
+static const struct log_event event_unsigned =
+	{ "sign.failed", LOG_LEVEL_ERROR };
 static const struct log_event event_unreadable =
 	{ "message.unreadable", LOG_LEVEL_ERROR };
 static const struct log_event event_settle_failed =

@@ -33,6 +33,7 @@
 #include "relay/remember.h"
 #include "relay/settle.h"
 #include "relay/suspect.h"
+#include "relay/sign.h"
 #include "relay/sweep.h"
 #include "relay/tally_book.h"
 #include "relay/tokens.h"
@@ -521,11 +522,13 @@ relay_free(struct relay **rp)
 	if (r->box) {
 		r->draining = true;
 		fetch_stop(r->fetch);
+		sign_stop(r->signer);
 		mailbox_free(&r->box);
 		relay_session_free_ended(r);
 		free_deliveries(r);
 		free_providers(r);
 		fetch_free(&r->fetch);
+		sign_free(&r->signer);
 		sweep_free(&r->sweep);
 		overdue_free(&r->overdue);
 		park_free(&r->park);

@@ -31,6 +31,7 @@ struct mailbox;
 struct overdue;
 struct park;
 struct provider;
+struct signer;
 struct suspect;
 struct tally_book;
 struct sweep;
@@ -55,6 +56,7 @@ struct relay {
 	struct mailbox *box;
 	struct dns *dns;
 	struct fetch *fetch;
+	struct signer *signer; /* NULL: nothing was signed yet */
 	struct agenda *agenda;
 	struct keyset *inhand;
 	struct cache *cache;

@@ -217,6 +217,12 @@ relay_log_corrupt(const struct delivery *d, const char *why)
 }
 
 void
+relay_log_unsigned(const struct delivery *d, const char *why)
+{
+	say(&event_unsigned, d, why);
+}
+
+void
 relay_log_unreadable(const struct delivery *d, const char *why)
 {
 	say(&event_unreadable, d, why);

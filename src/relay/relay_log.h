@@ -33,6 +33,7 @@ void relay_log_notice(const struct delivery *d, const struct envelope *notice);
 void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);
 void relay_log_act(const struct relay_acted *acted, const struct relay_act *by);
+void relay_log_unsigned(const struct delivery *d, const char *why);
 void relay_log_settle_failed(const struct delivery *d, const char *why);
 void relay_log_connected(const struct relay_session *s);
 /* why: one word; text: the provider's, or "". */

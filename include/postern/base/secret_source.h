@@ -33,6 +33,11 @@ MUST_CHECK int secret_source_read(
 /* Opens a regular file that others cannot read.  The descriptor, or -1 like
  * above. */
 MUST_CHECK int secret_source_open(const char *path, struct err *err);
+/* All of such a file, a key perhaps, into p, which is to be wiped; how many
+ * bytes, or -1 like above.  More than max: "is larger ...; write the name of"
+ * what. */
+MUST_CHECK int secret_source_bytes(
+    const char *path, char *p, size_t max, const char *what, struct err *err);
 /* Can it be read, and by nobody else?  -1 like above. */
 MUST_CHECK int secret_source_look(const char *path, struct err *err);
 

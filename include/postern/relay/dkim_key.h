@@ -7,6 +7,8 @@
 #ifndef RELAY_DKIM_KEY_H
 #define RELAY_DKIM_KEY_H
 
+#include <stddef.h>
+
 #include "postern/base/buf.h"
 #include "postern/base/str.h"
 
@@ -32,5 +34,13 @@ MUST_CHECK int dkim_key_record(const struct dkim_key *k, struct buf *out);
 /* The signature of a text in base64.  -1: it cannot be made, or out is full. */
 MUST_CHECK int dkim_key_sign(
     const struct dkim_key *k, struct str text, struct buf *out);
+
+/* The SHA-256 of what passes. */
+struct dkim_key_hash;
+struct dkim_key_hash *dkim_key_hash_new(void);
+void dkim_key_hash_free(struct dkim_key_hash **h);
+void dkim_key_hash_add(struct dkim_key_hash *h, const char *p, size_t n);
+/* In base64; then it is used up.  -1: it cannot be made, or out is full. */
+MUST_CHECK int dkim_key_hash_end(struct dkim_key_hash *h, struct buf *out);
 
 #endif

@@ -69,6 +69,8 @@ struct relay_route {
 	const char **allow;      /* address patterns that the mode spares */
 	size_t nallow;
 	struct relay_rewrite rewrite; /* before the provider's */
+	const struct dkim_rule *dkim; /* besides the provider's */
+	size_t ndkim;
 };
 
 enum relay_bounce_to {

@@ -12,8 +12,8 @@
 #include "postern/base/secret_source.h"
 #include "postern/io/dns.h"
 #include "postern/io/tls.h"
-#include "postern/mail/rewrite.h"
 #include "postern/relay/oauth.h"
+#include "postern/relay/outfit.h"
 
 struct rate;
 
@@ -55,13 +55,6 @@ enum relay_identity {
 	RELAY_IDENTITY_REFUSE   /* the same as REROUTE; intake refuses some */
 };
 
-/* A message as a provider wants it; all zero: as it came. */
-struct relay_rewrite {
-	const char *sender; /* of the envelope, unless that is <>; NULL: as it
-	                       came */
-	struct rewrite header;
-};
-
 #define RELAY_LIMITS_MAX 8 /* that one provider shares */
 struct relay_provider {    /* one account */
 	const char *name, *host;
@@ -86,6 +79,8 @@ struct relay_provider {    /* one account */
 	const char *helo; /* NULL: hostname */
 	bool null_sender_refused;
 	struct relay_rewrite rewrite;
+	const struct dkim_rule *dkim;
+	size_t ndkim;
 	const char **identities; /* address patterns; n 0: it may send as any */
 	size_t nidentities;
 	enum relay_identity identity_policy; /* what happens to others */
