@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import pathlib
+import shutil
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
 sys.dont_write_bytecode = True
@@ -21,7 +24,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def made():
+def tmp_path():
+    """A directory that others may look into, too, as programs that become others
+    must; its name is short enough for a socket's.  POSTERN_KEEP=1 keeps it."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="postern-test-"))
+    path.chmod(0o755)
+    yield path
+    if not os.environ.get("POSTERN_KEEP"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def made(tmp_path):
     """What a test has started; cleaned up in the reverse order."""
     stack = []
     yield stack

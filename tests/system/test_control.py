@@ -2,11 +2,9 @@
 """The control socket, and the commands that ask by it."""
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
-import tempfile
 
 import pytest
 
@@ -147,10 +145,8 @@ def test_callers_that_say_or_read_nothing(sink, postern):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
-def test_who_may_ask(sink, postern):
-    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
-    home.chmod(0o755)
-    path, tool_of_all = home / "s", home / "postern"
+def test_who_may_ask(sink, postern, tmp_path):
+    path, tool_of_all = tmp_path / "s", tmp_path / "postern"
     shutil.copy(POSTERN, tool_of_all)  # the build may stand where a stranger may not look
     p = postern(sink().port, control={"socket": str(path), "group": "adm", "admin_group": "staff"})
 
@@ -158,13 +154,10 @@ def test_who_may_ask(sink, postern):
         r = subprocess.run([tool_of_all, *words, "-s", str(path)], user=65534, group=65534, extra_groups=groups,
                            capture_output=True, text=True, timeout=harness.LONG, cwd="/")
         return r.returncode, r.stderr
-    try:
-        rc, err = as_group()
-        assert rc == 77 and "control.group" in err
-        assert as_group("adm") == (0, "")
-        rc, err = as_group("adm", words=("reload",))
-        assert rc == 77 and "control.admin_group" in err
-        assert as_group("adm", "staff", words=("reload",)) == (0, "")
-        p.stop()
-    finally:
-        shutil.rmtree(home)
+    rc, err = as_group()
+    assert rc == 77 and "control.group" in err
+    assert as_group("adm") == (0, "")
+    rc, err = as_group("adm", words=("reload",))
+    assert rc == 77 and "control.admin_group" in err
+    assert as_group("adm", "staff", words=("reload",)) == (0, "")
+    p.stop()

@@ -2,7 +2,6 @@
 """The daemon as a process: options, rights, the background, signals, what it
 tells a service manager, listeners that come and go."""
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -143,12 +142,8 @@ def test_what_the_service_manager_hears(kind, sink, postern, tmp_path):
 # --- rights ------------------------------------------------------------------------
 
 @pytest.fixture
-def as_nobody(postern, tmp_path):
+def as_nobody(postern):
     """A posternd that root starts and that becomes nobody."""
-    for d in [tmp_path, *tmp_path.parents]:
-        if d != pathlib.Path("/tmp") and str(d).startswith("/tmp"):
-            d.chmod(0o755)
-
     def make(port, **kw):
         p = postern(port, start=False, user="nobody", group="nogroup", **kw)
         for d in (p.dir, p.spool):
