@@ -230,6 +230,22 @@ conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
  * ----------------------------------------------------------------
  */
 
+/* A login by the certificate that is shown. */
+static void
+check_external(struct conf_read *r, const struct conf_entry *e,
+    const struct relay_provider *p, bool secret)
+{
+	struct conf_place at = conf_read_place(e, "providers.auth");
+
+	if (p->tls_set.own.certificate == NULL)
+		conf_note_mistake(&r->notes, at, "providers.auth",
+		    "\"external\" is proven by a certificate; write "
+		    "certificate = \"/etc/postern/FILE.pem\"; and key");
+	if (secret)
+		conf_note_mistake(&r->notes, at, "providers.auth",
+		    "\"external\" sends no password; take the password away");
+}
+
 static void
 check_login(struct conf_read *r, const struct conf_entry *e,
     const struct conf_provider *c)
@@ -239,6 +255,10 @@ check_login(struct conf_read *r, const struct conf_entry *e,
 	              p->oauth.client_id != NULL || c->key_file != NULL;
 	struct conf_place at = conf_read_place(e, "providers.user");
 
+	if (strcmp(p->auth, "external") == 0) {
+		check_external(r, e, p, secret);
+		return;
+	}
 	if (p->user == NULL && secret)
 		conf_note_mistake(&r->notes, e->at, "providers.user",
 		    "is missing, but there is a password; write user = "

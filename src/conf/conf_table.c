@@ -120,7 +120,7 @@ const struct conf_key conf_table[] = {
 { "providers.ciphersuites", CONF_TEXT, PROVIDER(p.tls_set.ciphersuites), .told = "those of OpenSSL" },
 { "providers.certificate", CONF_PATH, PROVIDER(p.tls_set.own.certificate), .told = "none is shown" },
 { "providers.key", CONF_PATH, PROVIDER(p.tls_set.own.key), .told = "none" },
-{ "providers.auth", CONF_CHOICE, PROVIDER(p.auth), .def = "\"auto\"", .range = "auto|plain|login|xoauth2|oauthbearer" },
+{ "providers.auth", CONF_CHOICE, PROVIDER(p.auth), .def = "\"auto\"", .range = "auto|scram-sha-256|scram-sha-1|cram-md5|plain|login|external|xoauth2|oauthbearer" },
 { "providers.user", CONF_TEXT, PROVIDER(p.user), .told = "none: no login" },
 { "providers.password_file", CONF_PATH, PROVIDER(password_file), .told = "none" },
 { "providers.password_env", CONF_TEXT, PROVIDER(password_env), .told = "none" },

@@ -2,8 +2,10 @@
 #include "relay/login.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "postern/base/rand.h"
 #include "postern/io/conn.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
@@ -17,6 +19,16 @@
 #include "relay/relay_session.h"
 
 #define CLEAR_MS (10 * 60 * 1000) /* until TLS is tried again */
+
+void
+login_nonce(char out[LOGIN_NONCE])
+{
+	unsigned char raw[(LOGIN_NONCE - 1) / 2];
+
+	rand_bytes(raw, sizeof raw);
+	for (size_t i = 0; i < sizeof raw; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
 
 static void
 on_credential(void *arg)

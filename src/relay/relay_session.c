@@ -601,6 +601,7 @@ make_client(struct relay_session *s)
 		.hold = doubt_begin };
 	const struct relay_provider *set = s->provider->set;
 	bool verified = set->tls == RELAY_TLS_VERIFY;
+	char nonce[LOGIN_NONCE];
 	static const enum smtp_client_tls tls[] = { [RELAY_TLS_OFF] =
 		                                        SMTP_TLS_OFF,
 		[RELAY_TLS_OPPORTUNISTIC] = SMTP_TLS_OPPORTUNISTIC,
@@ -616,6 +617,10 @@ make_client(struct relay_session *s)
 	};
 
 	settings.password = secret_str(s->credential.secret);
+	login_nonce(nonce);
+	settings.nonce = nonce;
+	if (!set->user && strcmp(set->auth, "external") == 0)
+		settings.user = ""; /* as the certificate says */
 	if (s->credential.is_token && strcmp(set->auth, "auto") == 0)
 		settings.auth = "bearer";
 	settings.tls = set->implicit_tls   ? SMTP_TLS_IMPLICIT

@@ -50,6 +50,14 @@ take_auth(struct capability *c, struct str list)
 			c->set |= SMTP_CAP_AUTH_PLAIN;
 		else if (str_is(word, "LOGIN"))
 			c->set |= SMTP_CAP_AUTH_LOGIN;
+		else if (str_is(word, "SCRAM-SHA-256"))
+			c->set |= SMTP_CAP_AUTH_SCRAM_SHA_256;
+		else if (str_is(word, "SCRAM-SHA-1"))
+			c->set |= SMTP_CAP_AUTH_SCRAM_SHA_1;
+		else if (str_is(word, "CRAM-MD5"))
+			c->set |= SMTP_CAP_AUTH_CRAM_MD5;
+		else if (str_is(word, "EXTERNAL"))
+			c->set |= SMTP_CAP_AUTH_EXTERNAL;
 		else if (str_is(word, "XOAUTH2"))
 			c->set |= SMTP_CAP_AUTH_XOAUTH2;
 		else if (str_is(word, "OAUTHBEARER"))

@@ -5,6 +5,7 @@
  * still listens it gets a QUIT.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "smtp/smtp_client_state.h"
 
@@ -77,13 +78,13 @@ become_ready(struct smtp_client *c)
 /* One line of the exchange.  The buffer is made large enough at once, so that
  * no copy of the secret is left behind by growing. */
 static void
-say_auth(struct smtp_client *c)
+say_auth(struct smtp_client *c, struct str challenge)
 {
 	struct buf b;
 
 	buf_init(&b, SASL_LINE_MAX);
 	if (buf_room(&b, SASL_LINE_MAX) != NULL &&
-	    sasl_next(&c->sasl, &b) == 0) {
+	    sasl_next(&c->sasl, challenge, &b) == 0) {
 		struct str line = buf_str(&b);
 
 		smtp_client_await(c, STEP_AUTH);
@@ -92,8 +93,7 @@ say_auth(struct smtp_client *c)
 		return;
 	}
 	buf_wipe(&b);
-	smtp_client_lose_text(c, OUTCOME_AUTH, OUTCOME_NONSENSE,
-	    "the server asks for more than the mechanism has to say");
+	smtp_client_lose_text(c, OUTCOME_AUTH, OUTCOME_NONSENSE, c->sasl.fault);
 }
 
 static void
@@ -114,8 +114,11 @@ begin_auth(struct smtp_client *c)
 		    c->caps.auth[0] != '\0' ? c->caps.auth : "none at all");
 		unable(c, OUTCOME_AUTH, text);
 	} else {
-		sasl_init(&c->sasl, m, user, c->password);
-		say_auth(c);
+		sasl_init(&c->sasl, &(struct sasl_settings){ .mechanism = m,
+		                        .user = user,
+		                        .password = c->password,
+		                        .nonce = c->nonce });
+		say_auth(c, STR(""));
 	}
 }
 
@@ -197,17 +200,35 @@ client_hello_on_starttls(struct smtp_client *c, const struct reply *r)
 	}
 }
 
+/* Of a token the server told more than its refusal says. */
+static void
+refused_login(struct smtp_client *c, const struct reply *r)
+{
+	struct reply told = *r;
+	size_t n = told.text_len;
+
+	if (c->sasl.status > 0)
+		(void)snprintf(told.text + n, sizeof told.text - n,
+		    " (status %u for the token)", c->sasl.status);
+	told.text_len = (uint16_t)strlen(told.text);
+	refused(c, OUTCOME_AUTH, &told);
+}
+
 void
 client_hello_on_auth(struct smtp_client *c, const struct reply *r)
 {
 	if ((r->code == 500 || r->code == 501) && sasl_shorten(&c->sasl))
-		say_auth(c);
+		say_auth(c, STR(""));
 	else if (r->code >= 400)
-		refused(c, OUTCOME_AUTH, r);
+		refused_login(c, r);
 	else if (r->code == 334)
-		say_auth(c);
-	else if (r->code == 235)
-		become_ready(c);
-	else
+		say_auth(c, str_of(r->text));
+	else if (r->code != 235)
 		smtp_client_nonsense(c, STEP_AUTH, r);
+	else if (!sasl_is_done(&c->sasl))
+		smtp_client_lose_text(c, OUTCOME_AUTH, OUTCOME_NONSENSE,
+		    "the server let us in without proving that it knows the "
+		    "password: somebody else may have answered");
+	else
+		become_ready(c);
 }

@@ -1,31 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "smtp/sasl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "postern/base/mem.h"
+#include "postern/smtp/digest.h"
 #include "postern/smtp/smtp_client.h"
 #include "smtp/base64.h"
 
 /* A command line with its CRLF (RFC 5321 4.5.3.1.4). */
 enum { COMMAND_MAX = 512 };
 
+#define NO_MORE "the server asks for more than the mechanism has to say"
+#define NO_ROOM "the lines of AUTH are too long"
+
+/* A response, by its turn: without what it is wrapped in. */
+typedef const char *respond_fn(
+    struct sasl *s, unsigned turn, struct str said, struct buf *out);
+
+static respond_fn scram, cram_md5, plain, login, external, bearer;
+
+/* clang-format off */
+static const struct mechanism {
+	const char *name, *word; /* on the wire, in the configuration */
+	uint32_t offer;
+	bool is_first;     /* the client speaks first: in the command */
+	bool is_long;      /* and as long as it likes */
+	bool reads;        /* what the server says, which is base64 */
+	respond_fn *respond;
+} mechanisms[] = {
+[SASL_NONE] =          { "", "", 0, false, false, false, NULL },
+[SASL_SCRAM_SHA_256] = { "SCRAM-SHA-256", "scram-sha-256", SMTP_CAP_AUTH_SCRAM_SHA_256, true, false, true, scram },
+[SASL_SCRAM_SHA_1] =   { "SCRAM-SHA-1", "scram-sha-1", SMTP_CAP_AUTH_SCRAM_SHA_1, true, false, true, scram },
+[SASL_CRAM_MD5] =      { "CRAM-MD5", "cram-md5", SMTP_CAP_AUTH_CRAM_MD5, false, false, true, cram_md5 },
+[SASL_PLAIN] =         { "PLAIN", "plain", SMTP_CAP_AUTH_PLAIN, true, false, false, plain },
+[SASL_LOGIN] =         { "LOGIN", "login", SMTP_CAP_AUTH_LOGIN, false, false, false, login },
+[SASL_EXTERNAL] =      { "EXTERNAL", "external", SMTP_CAP_AUTH_EXTERNAL, true, false, false, external },
+[SASL_XOAUTH2] =       { "XOAUTH2", "xoauth2", SMTP_CAP_AUTH_XOAUTH2, true, true, false, bearer },
+[SASL_OAUTHBEARER] =   { "OAUTHBEARER", "oauthbearer", SMTP_CAP_AUTH_OAUTHBEARER, true, true, false, bearer },
+};
+/* clang-format on */
+
+static enum sasl_mechanism
+strongest(enum sasl_mechanism from, enum sasl_mechanism to, uint32_t offered)
+{
+	for (enum sasl_mechanism m = from; m <= to; m++) {
+		if (offered & mechanisms[m].offer)
+			return m;
+	}
+	return SASL_NONE;
+}
+
 enum sasl_mechanism
 sasl_choose(const char *wanted, uint32_t offered)
 {
 	struct str w = str_of(wanted);
-	bool any = w.len == 0 || str_is(w, "auto");
 
-	if ((any || str_is(w, "plain")) && (offered & SMTP_CAP_AUTH_PLAIN))
-		return SASL_PLAIN;
-	if ((any || str_is(w, "login")) && (offered & SMTP_CAP_AUTH_LOGIN))
-		return SASL_LOGIN;
-	any = str_is(w, "bearer");
-	if ((any || str_is(w, "xoauth2")) && (offered & SMTP_CAP_AUTH_XOAUTH2))
-		return SASL_XOAUTH2;
-	if ((any || str_is(w, "oauthbearer")) &&
-	    (offered & SMTP_CAP_AUTH_OAUTHBEARER))
-		return SASL_OAUTHBEARER;
+	if (w.len == 0 || str_is(w, "auto"))
+		return strongest(SASL_SCRAM_SHA_256, SASL_LOGIN, offered);
+	if (str_is(w, "bearer"))
+		return strongest(SASL_XOAUTH2, SASL_OAUTHBEARER, offered);
+	for (enum sasl_mechanism m = SASL_NONE + 1; m <= SASL_OAUTHBEARER;
+	     m++) {
+		if (str_is(w, mechanisms[m].word))
+			return strongest(m, m, offered);
+	}
 	return SASL_NONE;
 }
 
@@ -36,7 +76,7 @@ sasl_fault(struct str user, struct str password)
 		return "the user name is too long";
 	if (password.len > SASL_CREDENTIAL_MAX)
 		return "the password is too long";
-	if (memchr(user.p, '\0', user.len) != NULL)
+	if (user.len > 0 && memchr(user.p, '\0', user.len) != NULL)
 		return "the user name holds a NUL";
 	if (password.len > 0 && memchr(password.p, '\0', password.len) != NULL)
 		return "the password holds a NUL";
@@ -44,158 +84,249 @@ sasl_fault(struct str user, struct str password)
 }
 
 void
-sasl_init(
-    struct sasl *s, enum sasl_mechanism m, struct str user, struct str password)
+sasl_init(struct sasl *s, const struct sasl_settings *set)
 {
-	*s =
-	    (struct sasl){ .mechanism = m, .user = user, .password = password };
+	bool is_scram = mechanisms[set->mechanism].respond == scram;
+
+	assert(!is_scram || (set->nonce != NULL && set->nonce[0] != '\0'));
+	*s = (struct sasl){ .set = *set };
+	s->scram =
+	    (struct sasl_scram){ .kind = set->mechanism == SASL_SCRAM_SHA_1
+		                             ? DIGEST_SHA1
+		                             : DIGEST_SHA256,
+		    .nonce = set->nonce,
+		    .user = set->user,
+		    .password = set->password };
+}
+
+/* --- mechanisms -------------------------------------------------------------
+ */
+
+static const char *
+scram(struct sasl *s, unsigned turn, struct str said, struct buf *out)
+{
+	return sasl_scram_next(&s->scram, turn, said, out);
 }
 
 /* NUL user NUL password (RFC 4616 section 2; no other identity). */
-static int
-add_plain(struct sasl *s, struct buf *out)
+static const char *
+plain(struct sasl *s, unsigned turn, struct str said, struct buf *out)
 {
-	char raw[2 + 2 * SASL_CREDENTIAL_MAX];
-	size_t n = 0;
-	int res;
-
-	raw[n++] = '\0';
-	memcpy(raw + n, s->user.p, s->user.len);
-	n += s->user.len;
-	raw[n++] = '\0';
-	if (s->password.len > 0)
-		memcpy(raw + n, s->password.p, s->password.len);
-	n += s->password.len;
-	res = base64_add(out, (struct str){ raw, n });
-	mem_wipe(raw, n);
-	return res;
-}
-
-/* The initial response where it fits a command line, else behind a 334. */
-static int
-next_plain(struct sasl *s, struct buf *out)
-{
-	size_t n = base64_len(2 + s->user.len + s->password.len);
-	bool fits = n + sizeof "AUTH PLAIN \r\n" - 1 <= COMMAND_MAX;
-
-	switch (s->step++) {
-	case 0:
-		if (buf_adds(out, fits ? "AUTH PLAIN " : "AUTH PLAIN") != 0 ||
-		    (fits && add_plain(s, out) != 0))
-			return -1;
-		return buf_adds(out, "\r\n");
-	case 1:
-		if (fits || add_plain(s, out) != 0)
-			return -1;
-		return buf_adds(out, "\r\n");
-	default:
-		return -1;
-	}
+	(void)said;
+	if (turn > 0)
+		return NO_MORE;
+	if (buf_add(out, "", 1) != 0 ||
+	    buf_add(out, s->set.user.p, s->set.user.len) != 0 ||
+	    buf_add(out, "", 1) != 0 ||
+	    buf_add(out, s->set.password.p, s->set.password.len) != 0)
+		return NO_ROOM;
+	return NULL;
 }
 
 /* Two questions, whatever their text (draft-murchison-sasl-login). */
-static int
-next_login(struct sasl *s, struct buf *out)
+static const char *
+login(struct sasl *s, unsigned turn, struct str said, struct buf *out)
 {
-	switch (s->step++) {
-	case 0:
-		return buf_adds(out, "AUTH LOGIN\r\n");
-	case 1:
-	case 2:
-		if (base64_add(out, s->step == 2 ? s->user : s->password) != 0)
-			return -1;
-		return buf_adds(out, "\r\n");
-	default:
-		return -1;
-	}
+	struct str word = turn == 0 ? s->set.user : s->set.password;
+
+	(void)said;
+	if (turn > 1)
+		return NO_MORE;
+	return buf_add(out, word.p, word.len) == 0 ? NULL : NO_ROOM;
 }
 
-/* RFC 5801 4: "," and "=" in a name. */
-static int
-add_saslname(struct buf *out, struct str name)
+/* user SP keyed digest in hex (RFC 2195 section 2). */
+static const char *
+cram_md5(struct sasl *s, unsigned turn, struct str said, struct buf *out)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		const char *p = name.p + i;
-		bool odd = *p == ',' || *p == '=';
+	unsigned char mac[DIGEST_LEN];
+	int rc;
 
-		if (odd ? buf_adds(out, *p == ',' ? "=2C" : "=3D") != 0
-		        : buf_add(out, p, 1) != 0)
-			return -1;
+	if (turn > 0)
+		return NO_MORE;
+	digest_mac(DIGEST_MD5, mac, s->set.password, said);
+	rc = buf_add(out, s->set.user.p, s->set.user.len);
+	if (rc == 0)
+		rc = buf_add(out, " ", 1);
+	for (size_t i = 0; rc == 0 && i < digest_len(DIGEST_MD5); i++)
+		rc = buf_addf(out, "%02x", mac[i]);
+	return rc == 0 ? NULL : NO_ROOM;
+}
+
+/* As whom; empty: as the certificate says. */
+static const char *
+external(struct sasl *s, unsigned turn, struct str said, struct buf *out)
+{
+	(void)said;
+	if (turn > 0)
+		return NO_MORE;
+	return buf_add(out, s->set.user.p, s->set.user.len) == 0 ? NULL
+	                                                         : NO_ROOM;
+}
+
+/* {"status":"401",...}: a number, in quotes or not. */
+static unsigned
+status_of(struct str said)
+{
+	char text[512];
+	const char *at;
+	struct buf b;
+	unsigned n = 0;
+
+	buf_init(&b, sizeof text - 1);
+	if (base64_take(&b, said) != 0)
+		buf_clear(&b);
+	memcpy(text, b.len > 0 ? buf_at(&b) : "", b.len);
+	text[b.len] = '\0';
+	buf_done(&b);
+	at = strstr(text, "\"status\"");
+	if (at == NULL)
+		return 0;
+	for (at += 8; *at != '\0' && strchr(" :\"", *at) != NULL; at++)
+		;
+	for (; *at >= '0' && *at <= '9' && n < 100; at++)
+		n = n * 10 + (unsigned)(*at - '0');
+	return n;
+}
+
+/* The token; a 334 behind it tells what was wrong, and wants a last word before
+ * the refusal: an empty line (Google), or ^A (RFC 7628 3.2.3). */
+static const char *
+bearer(struct sasl *s, unsigned turn, struct str said, struct buf *out)
+{
+	bool google = s->set.mechanism == SASL_XOAUTH2;
+	struct str user = s->set.user, token = s->set.password;
+
+	if (turn > 1)
+		return NO_MORE;
+	if (turn == 1) {
+		s->status = status_of(said);
+		return google || buf_adds(out, "\001") == 0 ? NULL : NO_ROOM;
 	}
-	return 0;
+	if (buf_adds(out, google ? "user=" : "n,a=") != 0 ||
+	    (google ? buf_add(out, user.p, user.len)
+	            : sasl_scram_add_name(out, user)) != 0 ||
+	    buf_adds(out, google ? "\001auth=Bearer " : ",\001auth=Bearer ") !=
+	        0 ||
+	    buf_add(out, token.p, token.len) != 0 ||
+	    buf_adds(out, "\001\001") != 0)
+		return NO_ROOM;
+	return NULL;
+}
+
+/* --- lines ------------------------------------------------------------------
+ */
+
+static const struct mechanism *
+row(const struct sasl *s)
+{
+	return &mechanisms[s->set.mechanism];
+}
+
+/* What the mechanism says next, raw. */
+static int
+respond(struct sasl *s, struct str said, struct buf *raw)
+{
+	const struct mechanism *m = row(s);
+
+	buf_init(raw, SASL_LINE_MAX);
+	s->fault = buf_room(raw, SASL_LINE_MAX) != NULL
+	               ? m->respond(s, s->turn, said, raw)
+	               : NO_ROOM;
+	if (s->fault == NULL)
+		return 0;
+	buf_wipe(raw);
+	return -1;
+}
+
+/* Appended in base64 with its CRLF; an empty one in a command is "=". */
+static int
+put(struct sasl *s, struct buf *raw, bool in_command, struct buf *out)
+{
+	int rc = in_command ? buf_adds(out, raw->len > 0 ? " " : " =") : 0;
+
+	if (rc == 0)
+		rc = base64_add(out, buf_str(raw));
+	if (rc == 0)
+		rc = buf_adds(out, "\r\n");
+	buf_wipe(raw);
+	s->fault = NO_ROOM;
+	s->turn++;
+	return rc;
 }
 
 static int
-add_bearer(struct sasl *s, struct buf *out)
+begin(struct sasl *s, struct buf *out)
 {
-	bool google = s->mechanism == SASL_XOAUTH2;
+	const struct mechanism *m = row(s);
+	size_t n = strlen(m->name) + sizeof "AUTH  \r\n" - 1;
 	struct buf raw;
-	int rc = -1;
 
-	buf_init(&raw, SASL_LINE_MAX);
-	if (buf_room(&raw, SASL_LINE_MAX) != NULL &&
-	    buf_adds(&raw, google ? "user=" : "n,a=") == 0 &&
-	    (google ? buf_add(&raw, s->user.p, s->user.len)
-	            : add_saslname(&raw, s->user)) == 0 &&
-	    buf_adds(&raw, google ? "\001auth=Bearer " : ",\001auth=Bearer ") ==
-	        0 &&
-	    buf_add(&raw, s->password.p, s->password.len) == 0 &&
-	    buf_adds(&raw, "\001\001") == 0)
-		rc = base64_add(out, buf_str(&raw));
+	s->begun = true;
+	s->fault = NO_ROOM;
+	if (buf_addf(out, "AUTH %s", m->name) != 0)
+		return -1;
+	if (!m->is_first || s->two_steps)
+		return buf_adds(out, "\r\n");
+	if (respond(s, STR(""), &raw) != 0)
+		return -1;
+	if (m->is_long || n + base64_len(raw.len) <= COMMAND_MAX)
+		return put(s, &raw, true, out);
 	buf_wipe(&raw);
-	return rc == 0 ? buf_adds(out, "\r\n") : -1;
+	s->two_steps = true;
+	return buf_adds(out, "\r\n");
 }
 
-/* The response, in the command or behind an empty 334; a 334 behind it tells
- * what was wrong, and wants a last word before the refusal: an empty line
- * (Google), or ^A (RFC 7628 3.2.3). */
-static int
-next_bearer(struct sasl *s, struct buf *out)
+/* With two steps the first 334 asks for the initial response. */
+static bool
+is_asked_to_begin(const struct sasl *s)
 {
-	bool google = s->mechanism == SASL_XOAUTH2;
-	uint8_t step = s->step++;
+	return row(s)->is_first && s->turn == 0;
+}
 
-	if (step == 0) {
-		if (buf_adds(
-		        out, google ? "AUTH XOAUTH2" : "AUTH OAUTHBEARER") != 0)
-			return -1;
-		if (s->two_steps)
-			return buf_adds(out, "\r\n");
-		return buf_adds(out, " ") == 0 ? add_bearer(s, out) : -1;
+static int
+answer(struct sasl *s, struct str challenge, struct buf *out)
+{
+	struct buf said, raw;
+	int rc = 0;
+
+	buf_init(&said, SASL_LINE_MAX);
+	if (row(s)->reads && !is_asked_to_begin(s)) {
+		rc = base64_take(&said, challenge);
+		challenge = buf_str(&said);
+		s->fault = "the server's question is no base64";
 	}
-	if (step == 1 && s->two_steps)
-		return add_bearer(s, out);
-	if (step > (s->two_steps ? 2 : 1))
-		return -1;
-	return buf_adds(out, google ? "\r\n" : "AQ==\r\n");
+	if (rc == 0)
+		rc = respond(s, challenge, &raw);
+	if (rc == 0)
+		rc = put(s, &raw, false, out);
+	buf_done(&said);
+	return rc;
 }
 
 bool
 sasl_shorten(struct sasl *s)
 {
-	bool bearer =
-	    s->mechanism == SASL_XOAUTH2 || s->mechanism == SASL_OAUTHBEARER;
-
-	if (!bearer || s->two_steps || s->step != 1)
+	if (!row(s)->is_first || s->two_steps || s->turn != 1)
 		return false;
 	s->two_steps = true;
-	s->step = 0;
+	s->begun = false;
+	s->turn = 0;
 	return true;
 }
 
 int
-sasl_next(struct sasl *s, struct buf *out)
+sasl_next(struct sasl *s, struct str challenge, struct buf *out)
 {
-	switch (s->mechanism) {
-	case SASL_PLAIN:
-		return next_plain(s, out);
-	case SASL_LOGIN:
-		return next_login(s, out);
-	case SASL_XOAUTH2:
-	case SASL_OAUTHBEARER:
-		return next_bearer(s, out);
-	case SASL_NONE:
-		break;
+	if (s->set.mechanism == SASL_NONE) {
+		s->fault = NO_MORE;
+		return -1;
 	}
-	return -1;
+	return s->begun ? answer(s, challenge, out) : begin(s, out);
+}
+
+bool
+sasl_is_done(const struct sasl *s)
+{
+	return row(s)->respond != scram || s->scram.is_proven;
 }

@@ -90,6 +90,7 @@ destroy(struct smtp_client *c)
 	free(c->helo);
 	free(c->user);
 	free(c->auth);
+	free(c->nonce);
 	buf_done(&c->out);
 	free(c);
 }
@@ -122,6 +123,7 @@ smtp_client_new(const struct smtp_client_settings *s,
 	c->tls = s->tls;
 	c->helo = mem_str(s->helo);
 	c->user = s->user != NULL ? mem_str(s->user) : NULL;
+	c->nonce = s->nonce != NULL ? mem_str(s->nonce) : NULL;
 	c->auth = mem_str(s->auth != NULL ? s->auth : "auto");
 	c->password = s->password;
 	c->auth_clear = s->auth_clear;

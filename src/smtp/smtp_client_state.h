@@ -101,8 +101,8 @@ struct smtp_client {
 	struct smtp_client_hooks hooks;
 	void *arg;
 	enum smtp_client_tls tls;
-	char *helo, *user, *auth; /* owned; user NULL: no AUTH */
-	struct str password;      /* borrowed until ready */
+	char *helo, *user, *auth, *nonce; /* owned; user NULL: no AUTH */
+	struct str password;              /* borrowed until ready */
 	bool auth_clear, eight_bit_pass;
 	uint32_t disable;
 	enum client_phase phase;

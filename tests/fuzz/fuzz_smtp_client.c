@@ -221,6 +221,7 @@ play(struct owner *o, const char *p, size_t n, size_t step)
 	if (o->choice & WANTS_AUTH) {
 		s.user = "joe";
 		s.password = STR("secret");
+		s.nonce = "nonce";
 	}
 	if (o->choice & NO_CHUNKS)
 		s.disable = SMTP_CAP_CHUNKING;

@@ -678,6 +678,11 @@ static const struct {
 	  "ca_file = \"/x\"; } );",
 	    "main.conf:1: providers.ca_file: is nothing without tls = "
 	    "\"verify\"; write that, or take ca_file away" },
+	{ "providers = ( { name = \"a\"; host = \"h\"; auth = "
+	  "\"external\"; } );",
+	    "main.conf:1: providers.auth: \"external\" is proven by a "
+	    "certificate; write certificate = \"/etc/postern/FILE.pem\"; and "
+	    "key" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; allow_clear_auth = "
 	  "\"yes\"; } );",
 	    "main.conf:1: providers.allow_clear_auth: has to be true or "

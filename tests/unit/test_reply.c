@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reply, capability, base64 and sasl: what is read and said by smtp_client. */
+/* reply, capability and base64: what is read by smtp_client. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,6 @@
 #include "smtp/base64.h"
 #include "smtp/capability.h"
 #include "smtp/reply.h"
-#include "smtp/sasl.h"
 
 #define TEXT(s)                                                                \
 	{                                                                      \
@@ -387,58 +386,6 @@ base64_is_as_its_rfc_has_it(void **state)
 	buf_done(&b);
 }
 
-static const struct {
-	const char *why, *wanted;
-	uint32_t offered;
-	enum sasl_mechanism got;
-} choices[] = {
-	{ "PLAIN goes first", "auto", P | L, SASL_PLAIN },
-	{ "LOGIN where there is no other", "auto", L, SASL_LOGIN },
-	{ "nothing said is auto", NULL, P, SASL_PLAIN },
-	{ "none of ours", "auto", 0, SASL_NONE },
-	{ "LOGIN by order", "login", P | L, SASL_LOGIN },
-	{ "LOGIN by order, not offered", "login", P, SASL_NONE },
-	{ "PLAIN by order, not offered", "plain", L, SASL_NONE },
-	{ "one that is not known", "xoauth2", P | L, SASL_NONE },
-};
-
-static void
-a_mechanism_is_chosen(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
-		if (sasl_choose(choices[i].wanted, choices[i].offered) !=
-		    choices[i].got)
-			fail_msg("%s", choices[i].why);
-	}
-}
-
-static void
-credentials_have_limits(void **state)
-{
-	static char text[SASL_CREDENTIAL_MAX + 1];
-	struct str most = { text, SASL_CREDENTIAL_MAX };
-	struct str over = { text, SASL_CREDENTIAL_MAX + 1 };
-	struct sasl s;
-	struct buf b;
-
-	(void)state;
-	memset(text, 'x', sizeof text);
-	assert_null(sasl_fault(most, most));
-	assert_non_null(sasl_fault(over, most));
-	assert_non_null(sasl_fault(most, over));
-	assert_non_null(sasl_fault(STR("a\0b"), most));
-	assert_non_null(sasl_fault(most, STR("a\0b")));
-	assert_null(sasl_fault(STR("a"), (struct str){ NULL, 0 }));
-	buf_init(&b, SASL_LINE_MAX); /* the most fits */
-	sasl_init(&s, SASL_PLAIN, most, most);
-	assert_int_equal(sasl_next(&s, &b), 0);
-	buf_clear(&b);
-	assert_int_equal(sasl_next(&s, &b), 0);
-	assert_int_equal(sasl_next(&s, &b), -1);
-	buf_done(&b);
-}
-
 /* --- one by itself ----------------------------------------------------------
  */
 
@@ -514,8 +461,6 @@ main(void)
 		cmocka_unit_test(limits_are_read_one_by_one),
 		cmocka_unit_test(mechanisms_add_up_and_are_cut_for_people),
 		cmocka_unit_test(base64_is_as_its_rfc_has_it),
-		cmocka_unit_test(a_mechanism_is_chosen),
-		cmocka_unit_test(credentials_have_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

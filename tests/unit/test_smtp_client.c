@@ -266,6 +266,45 @@ static const struct world_scene auths[] = {
 	    "S 334 eyJ9\nC AQ==\nS 535 5.7.8 bad\nC QUIT\n"
 	    "E lost auth 535 5.7.8 bad\n",
 	    .settings = { IN_TLS, .auth = "oauthbearer" } },
+	{ .why = "and its status stands in the refusal's text",
+	    .script = TLS_HI
+	    "S 250 AUTH XOAUTH2\n"
+	    "C AUTH XOAUTH2 dXNlcj1qb2UBYXV0aD1CZWFyZXIgc2VjcmV0AQE=\n"
+	    "S 334 eyJzdGF0dXMiOiI0MDEifQ==\nC \nS 535 5.7.8 bad\nC QUIT\n"
+	    "E lost auth 535 5.7.8 bad (status 401 for the token)\n",
+	    .settings = { IN_TLS, .auth = "xoauth2" } },
+	{ .why = "PLAIN in two steps where one was refused",
+	    .script = TLS_HI "S 250 AUTH PLAIN\n" PLAIN "S 501 no\n"
+	                     "C AUTH PLAIN\nS 334\nC AGpvZQBzZWNyZXQ=\n"
+	                     "S 235 ok\nE ready\n",
+	    .settings = { IN_TLS } },
+	{ .why = "the strongest: RFC 7677's example",
+	    .script = TLS_HI
+	    "S 250 AUTH PLAIN LOGIN SCRAM-SHA-256 CRAM-MD5\n"
+	    "C AUTH SCRAM-SHA-256 biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8="
+	    "\nS 334 cj1yT3ByTkdmd0ViZVJXZ2JORWtxTyVodllEcFdVYTJSYVRDQWZ1eEZ"
+	    "JbGopaE5sRiRrMCxzPVcyMlphSjBTTlk3c29Fc1VFamI2Z1E9PSxpPTQwOTY=\n"
+	    "C Yz1iaXdzLHI9ck9wck5HZndFYmVSV2diTkVrcU8laHZZRHBXVWEyUmFUQ0FmdXh"
+	    "GSWxqKWhObEYkazAscD1kSHpiWmFwV0lrNGpVaE4rVXRlOXl0YWc5empmTUhnc3F"
+	    "tbWl6N0FuZFZRPQ==\nS 334 dj02cnJpVFJCaTIzV3BSUi93dHVwK21NaFVaVW4"
+	    "vZEI1bkxUSlJzamw5NUc0PQ==\nC \nS 235 ok\nE ready\n",
+	    .settings = { .tls = SMTP_TLS_IMPLICIT,
+	        .user = "user",
+	        .password = TEXT("pencil"),
+	        .nonce = "rOprNGfwEbeRWgbNEkqO" } },
+	{ .why = "in before the server has proven anything",
+	    .script = TLS_HI "S 250 AUTH SCRAM-SHA-256\n"
+	                     "C AUTH SCRAM-SHA-256 biwsbj1qb2Uscj1u\nS 235 ok\n"
+	                     "E lost auth nonsense the server let us in without"
+	                     " proving that it knows the password: somebody"
+	                     " else may have answered\n",
+	    .settings = { IN_TLS, .nonce = "n" } },
+	{ .why = "EXTERNAL, as whom the certificate names",
+	    .script = TLS_HI "S 250 AUTH PLAIN EXTERNAL\nC AUTH EXTERNAL =\n"
+	                     "S 235 ok\nE ready\n",
+	    .settings = { .tls = SMTP_TLS_IMPLICIT,
+	        .user = "",
+	        .auth = "external" } },
 	{ .why = "a token is no password",
 	    .script = TLS_HI "S 250 AUTH PLAIN LOGIN\nC QUIT\n"
 	                     "E lost auth local the server offers no AUTH that"

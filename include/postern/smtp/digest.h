@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp/digest - SHA-256, HMAC and PBKDF2 for logins: the one file that asks
- * OpenSSL's EVP for them.  Pure.
+ * smtp/digest - SHA-256, HMAC and PBKDF2 for logins, and the older hashes that
+ * mechanisms are made of: the one file that asks OpenSSL's EVP for them.  Pure.
  */
 #ifndef SMTP_DIGEST_H
 #define SMTP_DIGEST_H
@@ -12,12 +12,25 @@
 
 #include "postern/base/str.h"
 
-enum { DIGEST_LEN = 32 };
+enum { DIGEST_LEN = 32 }; /* of SHA-256; no other is longer */
+
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256 };
+
+size_t digest_len(enum digest_kind kind);
+void digest_of(
+    enum digest_kind kind, unsigned char out[DIGEST_LEN], struct str text);
+/* HMAC. */
+void digest_mac(enum digest_kind kind, unsigned char out[DIGEST_LEN],
+    struct str key, struct str text);
+/* RFC 8018 5.2 with HMAC: Hi() of RFC 5802. */
+void digest_stretch(enum digest_kind kind, unsigned char out[DIGEST_LEN],
+    struct str password, struct str salt, uint32_t iterations);
+
+/* The same with SHA-256. */
 
 void digest_sha256(unsigned char out[DIGEST_LEN], struct str text);
 void digest_hmac(
     unsigned char out[DIGEST_LEN], struct str key, struct str text);
-/* RFC 8018 5.2 with HMAC-SHA-256: Hi() of RFC 5802. */
 void digest_pbkdf2(unsigned char out[DIGEST_LEN], struct str password,
     struct str salt, uint32_t iterations);
 /* Takes as long for a difference in the first byte as in the last. */

@@ -45,6 +45,10 @@ enum smtp_capability {
 	SMTP_CAP_AUTH_LOGIN = 1 << 14,
 	SMTP_CAP_AUTH_XOAUTH2 = 1 << 15,
 	SMTP_CAP_AUTH_OAUTHBEARER = 1 << 16,
+	SMTP_CAP_AUTH_SCRAM_SHA_256 = 1 << 17,
+	SMTP_CAP_AUTH_SCRAM_SHA_1 = 1 << 18,
+	SMTP_CAP_AUTH_CRAM_MD5 = 1 << 19,
+	SMTP_CAP_AUTH_EXTERNAL = 1 << 20,
 };
 
 struct smtp_limits {       /* RFC 9422, 2852; 0: none said */
@@ -133,8 +137,10 @@ struct smtp_client_settings {
 	/* IMPLICIT: the owner does the handshake at once, without secure(),
 	 * and says smtp_client_secured() before it feeds anything. */
 	enum smtp_client_tls tls;
-	const char *user;    /* NULL: no AUTH */
+	const char *user;    /* NULL: no AUTH; "" with EXTERNAL */
 	struct str password; /* borrowed until ready() or lost() */
+	/* Printable, without a comma, never used before: for SCRAM. */
+	const char *nonce;
 	bool auth_clear;     /* AUTH also without TLS */
 	const char *auth;    /* NULL: "auto"; the others: sasl_choose() */
 	uint32_t disable;    /* capabilities not to be used */
