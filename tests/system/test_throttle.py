@@ -2,12 +2,15 @@
 """No window of a provider's rate is ever exceeded, as the provider counts, and
 what it allows is used.  The runs of a test are under way together."""
 import datetime
+import json
 import os
+import subprocess
 
 import pytest
 
 import checker
 import harness
+import scrape
 
 LEARNED = 20  # so many replies tell how steady a provider is, ...
 LEARNED_US = 500000  # ... and what was guarded more before has left after a window and this
@@ -200,23 +203,65 @@ def test_what_a_provider_takes_is_found(start):
     assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
 
 
+LEVELS = ["slowed", "backing-off", "switched", "normal"]
+
+
+def in_order(seen, wanted):
+    rest = iter(seen)
+    return all(x in rest for x in wanted)
+
+
+def note(levels, level):
+    if level != (levels or [None])[-1]:
+        levels.append(level)
+
+
+def level_in_list(p):
+    tool = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+    row = subprocess.run([tool, "provider", "list", "--json", "-c", str(p.conf)], capture_output=True,
+                         check=True, timeout=harness.LONG)
+    return json.loads(row.stdout)["level"]
+
+
+def level_in_metrics(p):
+    m = scrape.metrics(p)
+    now = [x for x in LEVELS if m['postern_provider_level{provider="sink",level="%s"}' % x] == 1]
+    assert len(now) == 1
+    return now[0]
+
+
 @pytest.mark.clock
+@pytest.mark.skipif(not harness.is_built_with(rb"MHD_start_daemon"), reason="built without libmicrohttpd")
 def test_levels_are_climbed_and_left(start):
+    """As the log, `postern provider list` and /metrics tell."""
+    sink, postern, load = start
     script = """
         limits = ( { rate = "9 msg/s"; action = "%s"; } );
         rules = ( { stage = "dot"; action = "%s"; from = "15s"; until = "30s"; },
           { stage = "dot"; action = "550:5.4.5:Daily quota exceeded, try again in 20 seconds";
             from = "30s"; until = "45s"; } );""" % (SLOWER, SLOWER)
-    s, p = scripted(start, script, 400, clock=20)
-    s.wait_messages(400)
-    p.wait_event("provider.level", level="normal")
-    levels = [e["level"] for e in p.events("provider.level")]
-    at = 0
-    for level in ("slowed", "backing-off", "switched", "normal"):
-        assert level in levels[at:], levels
-        at = levels.index(level, at)
+    env = harness.shared_clock(20)
+    s = sink(script=script, env=env)
+    p = postern(harness.provider(s.port), start=False, http=scrape.settings())
+    p.start(env=env)
+    load(p.port, 400, 4).wait()
+    listed, measured = [], []
+
+    def is_over():
+        logged = [e["level"] for e in p.events("provider.level")]
+        note(listed, level_in_list(p))
+        note(measured, level_in_metrics(p))
+        return in_order(logged, LEVELS) and listed[-1] == measured[-1] == "normal"
+
+    harness.wait_until(is_over, what="each level in the log, and the normal one again")
+    assert in_order(listed, LEVELS), listed
+    assert in_order(measured, LEVELS), measured
     quota = [e for e in p.events("provider.level") if e["level"] == "switched"]
     assert quota[0]["reason"] == "quota"
+    m = scrape.metrics(p)
+    for level in LEVELS:
+        assert m['postern_provider_level_changes_total{provider="sink",level="%s"}' % level] >= 1
+    s.wait_messages(400)
 
 
 def test_a_quota_is_no_pace(start):
