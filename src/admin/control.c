@@ -36,6 +36,7 @@
 
 static const struct control_request requests[] = {
 	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
+	{ "dead.list", CONTROL_ROLE_READ, control_queue_dead },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
 	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },

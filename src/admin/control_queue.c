@@ -61,18 +61,31 @@ free_listing(struct control_walk *w)
 	free(w);
 }
 
-void
-control_queue_list(struct control_call *call)
+static void
+list(struct control_call *call, enum spool_walk_where where)
 {
 	struct listing *l = mem_new(sizeof *l);
 
 	l->w = (struct control_walk){ .page = tell_rows, .free = free_listing };
 	l->w.walk.take = take_row;
-	l->w.walk.without_dead = true;
+	l->w.walk.where = where;
+	l->w.walk.without_dead = where == SPOOL_WALK_ALL;
 	if (!control_call_number(call, "limit", &l->left) || l->left == 0)
 		l->left = UINT64_MAX;
 	buf_init(&l->page, PAGE_MAX);
 	control_walk_start(&l->w, call);
+}
+
+void
+control_queue_list(struct control_call *call)
+{
+	list(call, SPOOL_WALK_ALL);
+}
+
+void
+control_queue_dead(struct control_call *call)
+{
+	list(call, SPOOL_WALK_DEAD);
 }
 
 /* --- queue.count -------------------------------------------------------------

@@ -10,6 +10,8 @@
 struct control_call;
 
 void control_queue_list(struct control_call *call);
+/* "dead.list", as "queue.list": the dead letters, in the order of dying. */
+void control_queue_dead(struct control_call *call);
 void control_queue_count(struct control_call *call);
 
 #endif

@@ -59,6 +59,21 @@ put_times(json_t *j, const struct filter_subject *s)
 	}
 }
 
+/* A notice tells of another message; what is handed is on another route than it
+ * came by. */
+static void
+put_lineage(json_t *j, const struct spool_row *row)
+{
+	char id[ID_TEXT];
+
+	if (row->parent != 0) {
+		id_text(row->parent, id);
+		json_object_set_new(j, "notice_of", json_string(id));
+	}
+	if (row->handed)
+		json_object_set_new(j, "handed", json_true());
+}
+
 /* Of one whose record cannot be read nothing else is known. */
 static void
 put_rest(json_t *j, const struct filter_subject *s, size_t rcpts_max)
@@ -78,6 +93,7 @@ put_rest(json_t *j, const struct filter_subject *s, size_t rcpts_max)
 	put_text(j, "listener", row->listener);
 	put_text(j, "user", row->user);
 	put_text(j, "message_id", row->message_id);
+	put_lineage(j, row);
 	put_number(j, "nrcpts", (int64_t)row->nrcpts);
 	json_object_set_new(j, "rcpts", rcpts_json(row, rcpts_max));
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "postern/base/mem.h"
 #include "postern/base/str.h"
@@ -96,4 +98,30 @@ control_row_column(const char *text, size_t columns)
 		    "%s%*s", shown, (int)(columns > n ? columns - n : 0), "");
 	}
 	free(shown);
+}
+
+size_t
+control_row_width(void)
+{
+	struct winsize w = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 ||
+	    w.ws_col < CONTROL_ROW_LEAST)
+		return CONTROL_ROW_LEAST;
+	return w.ws_col;
+}
+
+void
+control_row_rcpts(const json_t *row, size_t columns)
+{
+	const json_t *rcpts = json_object_get(row, "rcpts");
+	int64_t n = control_row_number(row, "nrcpts");
+	char more[CONTROL_ROW_SHORT] = "";
+
+	if (n > 1)
+		(void)snprintf(more, sizeof more, " +%" PRId64, n - 1);
+	control_row_column(
+	    control_row_text(json_array_get(rcpts, 0), "address"),
+	    columns - strlen(more));
+	(void)printf("%s\n", more);
 }

@@ -24,5 +24,11 @@ void control_row_size(int64_t bytes, char out[CONTROL_ROW_SHORT]);
  * with ".." at the end; what is no printable character is shown as \xHH.  0:
  * all of it, and no more. */
 void control_row_column(const char *text, size_t columns);
+/* Columns of the terminal; standard output that is none, or narrow, has 80. */
+#define CONTROL_ROW_LEAST 80
+size_t control_row_width(void);
+/* The first of its recipients in so many columns, how many others, a new line.
+ */
+void control_row_rcpts(const json_t *row, size_t columns);
 
 #endif

@@ -6,7 +6,9 @@
 #define TOOLS_DEAD_TOOL_H
 
 #define DEAD_TOOL_USAGE                                                        \
-	"postern dead resend | delete [-c file] [-s socket] [--yes] "          \
+	"postern dead list [-c file] [-s socket] [--json] [--where filter]\n"  \
+	"           [--limit number]\n"                                        \
+	"       postern dead resend | delete [-c file] [-s socket] [--yes] "   \
 	"[--json]\n"                                                           \
 	"           id ... | --where filter\n"
 

@@ -6,9 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "postern/base/mem.h"
 #include "postern/base/str.h"
@@ -47,22 +45,11 @@ usage(void)
  */
 
 #define FIXED 49 /* columns before the two addresses, blanks included */
-#define LEAST 80
 
 struct table {
 	size_t address; /* columns of each */
 	bool is_begun;
 };
-
-static size_t
-width_of_terminal(void)
-{
-	struct winsize w = { 0 };
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < LEAST)
-		return LEAST;
-	return w.ws_col;
-}
 
 /* What it waits for, as far as one word tells. */
 static void
@@ -86,21 +73,6 @@ print_why(const json_t *row)
 }
 
 static void
-print_rcpt(const json_t *row, size_t columns)
-{
-	const json_t *rcpts = json_object_get(row, "rcpts");
-	int64_t n = control_row_number(row, "nrcpts");
-	char more[CONTROL_ROW_SHORT] = "";
-
-	if (n > 1)
-		(void)snprintf(more, sizeof more, " +%" PRId64, n - 1);
-	control_row_column(
-	    control_row_text(json_array_get(rcpts, 0), "address"),
-	    columns - strlen(more));
-	(void)printf("%s\n", more);
-}
-
-static void
 print_line(void *arg, const json_t *row)
 {
 	struct table *t = arg;
@@ -121,7 +93,7 @@ print_line(void *arg, const json_t *row)
 	(void)putchar(' ');
 	control_row_column(*sender != '\0' ? sender : "<>", t->address);
 	(void)putchar(' ');
-	print_rcpt(row, t->address);
+	control_row_rcpts(row, t->address);
 }
 
 static void
@@ -144,7 +116,7 @@ list_mailq(const struct question *q)
 static int
 list(const struct question *q)
 {
-	struct table t = { .address = (width_of_terminal() - FIXED - 1) / 2 };
+	struct table t = { .address = (control_row_width() - FIXED - 1) / 2 };
 
 	if (q->group_by != NULL || q->yes)
 		return usage();
@@ -196,7 +168,7 @@ print_group(void *arg, const json_t *row)
 	char size[CONTROL_ROW_SHORT];
 
 	if (!g->is_begun) {
-		g->columns = n > 1 ? (LEAST - 17) / n - 1 : 0;
+		g->columns = n > 1 ? (CONTROL_ROW_LEAST - 17) / n - 1 : 0;
 		(void)printf("%10s %5s", "COUNT", "SIZE");
 		print_fields(g, row, true);
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator does with mail in the queue: held, released, tried now,
 deleted.  Each act is durable when the command has said so."""
+import json
 import os
 import subprocess
 
@@ -70,6 +71,15 @@ def test_the_dead(sink, postern):
     ids = [send(p, "r%d@example.net" % i) for i in range(3)]
     for i in ids:
         p.wait_event("bounced", msg=i)
+    rc, out, err = tool(p, "dead", "list")
+    lines = out.splitlines()
+    assert lines[0].split() == ["ID", "DEAD", "PROVIDER", "CAUSE", "SENDER", "RECIPIENT"]
+    assert [x.split()[0] for x in lines[1::2]] == ids
+    assert lines[1].split()[2:] == ["p0", "app@example.com", "r0@example.net"]
+    assert lines[2].strip() == "550 5.1.1 no such user" and all(len(x) <= 80 for x in lines)
+    rows = [json.loads(x) for x in tool(p, "dead", "list", "--json", "--where", "rcpt~r1@", "--limit", "1")[1].splitlines()]
+    assert [(r["id"], r["state"], r["route"]) for r in rows] == [(ids[1], "dead", "default")]
+    assert not tool(p, "queue", "list")[1]
     rc, out, err = tool(p, "queue", "delete", ids[0])
     assert (rc, out) == (65, "") and "postern dead delete" in err
     assert tool(p, "dead", "resend", ids[0]) == (0, ids[0] + " queued again\n", "")
@@ -83,6 +93,17 @@ def test_the_dead(sink, postern):
     p.start()
     assert tool(p, "dead", "resend", ids[2])[0] == 0
     s.wait_messages(2)
+    # a bounce that cannot be delivered, either
+    s.read_again("rules = ( { stage = \"rcpt\"; action = \"550:5.1.1:no such user\"; } );")
+    p.settings["bounce"]["to"] = "sender"
+    p.write_conf()
+    assert tool(p, "reload") == (0, "", "")
+    first = send(p, "ann@example.net")
+    notice = p.wait_event("notice", parent=first)["msg"]
+    p.wait_event("bounced", msg=notice)
+    rows = [json.loads(x) for x in tool(p, "dead", "list", "--json")[1].splitlines()]
+    assert [r.get("notice_of") for r in rows] == [None, first]
+    assert "a notice about " + first in tool(p, "dead", "list")[1]
     p.stop()
     s.stop()
     assert len(s.messages()) == 2
