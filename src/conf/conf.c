@@ -427,13 +427,14 @@ is_sender_judged(const struct relay_settings *s)
 	for (size_t i = 0; i < s->nproviders; i++) {
 		const struct relay_provider *p = &s->providers[i];
 
-		if (p->nidentities == 0 ||
+		if (p->nidentities == 0 || p->rewrite.header.nmasquerade > 0 ||
 		    p->identity_policy == RELAY_IDENTITY_REWRITE)
 			return false;
 		refuses |= p->identity_policy == RELAY_IDENTITY_REFUSE;
 	}
 	for (size_t i = 0; i < s->nroutes; i++) {
-		if (s->routes[i].rewrite.sender != NULL)
+		if (s->routes[i].rewrite.sender != NULL ||
+		    s->routes[i].rewrite.header.nmasquerade > 0)
 			return false;
 	}
 	return refuses;

@@ -447,6 +447,10 @@ set_element(const struct conf_key *k, void *to, const char *text,
 		if (conf_value_name(str_of(text), err) != 0)
 			return -1;
 		break;
+	case CONF_DOMAINS:
+		if (conf_value_host(str_of(text), err) != 0)
+			return -1;
+		break;
 	case CONF_HEADERS:
 		if (check_plain(str_of(text), err) != 0 ||
 		    routes_check_header(str_of(text), err) != 0)

@@ -39,6 +39,7 @@ enum conf_type {
 	CONF_DURATIONS,    /* uint64_t[CONF_DURATIONS_MAX] */
 	CONF_BOUND,        /* struct routes_bound */
 	CONF_NAMES,        /* const char ** */
+	CONF_DOMAINS,      /* const char ** */
 	CONF_TEXTS,        /* const char ** */
 	CONF_HEADERS,      /* const char **; as routes_check_header() */
 	CONF_FIELDS,       /* const char **; as rewrite_check_field() */

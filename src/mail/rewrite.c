@@ -21,7 +21,8 @@ struct work {
 bool
 rewrite_is_any(const struct rewrite *w)
 {
-	return w->from != NULL || w->nremove > 0 || w->nadd > 0;
+	return w->from != NULL || w->nremove > 0 || w->nadd > 0 ||
+	       w->nmasquerade > 0;
 }
 
 static void
@@ -58,6 +59,87 @@ section_of(struct str content, bool *is_ended, bool *is_cut)
 	}
 	*is_ended = at.len > 0;
 	return (struct str){ content.p, content.len - at.len };
+}
+
+/* --- masquerade ------------------------------------------------------------
+ */
+
+static bool
+is_below(struct str domain, struct str above)
+{
+	struct str tail;
+
+	if (domain.len <= above.len + 1)
+		return false;
+	tail.p = domain.p + domain.len - above.len;
+	tail.len = above.len;
+	return tail.p[-1] == '.' && str_eq_case(tail, above);
+}
+
+struct str
+rewrite_domain(const struct rewrite *const *w, size_t n, struct str domain)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < w[i]->nmasquerade; j++) {
+			struct str above = str_of(w[i]->masquerade[j]);
+
+			if (is_below(domain, above))
+				return above;
+		}
+	}
+	return domain;
+}
+
+static bool
+is_masked(const struct work *k)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		if (k->w[i]->nmasquerade > 0)
+			return true;
+	}
+	return false;
+}
+
+/* A value with addresses; what is not understood stays. */
+static void
+put_masked(struct work *k, struct str value)
+{
+	struct header_token t = { .p = value.p, .end = value.p + value.len };
+	enum header_token_kind kind;
+	const char *done = value.p;
+	bool is_behind = false; /* the at sign */
+
+	while ((kind = header_token_next(&t)) != HEADER_TOKEN_END &&
+	       kind != HEADER_TOKEN_BAD) {
+		struct str domain = { t.start, (size_t)(t.p - t.start) };
+
+		if (is_behind && kind == HEADER_TOKEN_ATOM) {
+			put(k, (struct str){ done, (size_t)(t.start - done) });
+			put(k, rewrite_domain(k->w, k->n, domain));
+			done = t.p;
+		}
+		is_behind = kind == HEADER_TOKEN_SPECIAL && *t.start == '@';
+	}
+	put(k, (struct str){ done, (size_t)(t.end - done) });
+}
+
+/* Does it say who sends? */
+static bool
+is_of_sender(struct str name)
+{
+	if (str_starts_case(name, STR("Resent-"))) {
+		name.p += sizeof "Resent-" - 1;
+		name.len -= sizeof "Resent-" - 1;
+	}
+	return str_is(name, "From") || str_is(name, "Sender") ||
+	       str_is(name, "Reply-To");
+}
+
+static void
+put_masked_field(struct work *k, const struct header_field *f)
+{
+	put(k, (struct str){ f->whole.p, (size_t)(f->value.p - f->whole.p) });
+	put_masked(k, f->value);
 }
 
 /* --- From ------------------------------------------------------------------
@@ -192,7 +274,7 @@ put_reply_to(struct work *k, struct str value)
 	if (value.len > 0 && !header_field_is_blank(value.p[0]) &&
 	    value.p[0] != '\r')
 		put(k, STR(" "));
-	put(k, value);
+	put_masked(k, value);
 	end_line(k);
 }
 
@@ -278,6 +360,8 @@ put_fields(struct work *k, struct str section)
 			continue;
 		if (k->from != NULL && str_is(f.name, "From"))
 			put_from(k, &f);
+		else if (is_masked(k) && is_of_sender(f.name))
+			put_masked_field(k, &f);
 		else
 			put(k, f.whole);
 	}

@@ -2,6 +2,7 @@
 #include "relay/dress.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@
 /* What the settings can add is small beside it. */
 #define HEAD_MAX (4 * REWRITE_HEADER_MAX)
 #define ORIGINAL_MAX 2048 /* its field */
+#define MASKED_MAX 1024   /* octets of an address, whose host only goes */
 
 struct dress {
 	uint64_t provider; /* id */
@@ -34,6 +36,7 @@ struct dress {
 	uint32_t crc;  /* of those */
 	size_t body;   /* where that begins in the content */
 	char *author;  /* of the head; owned; NULL: unclear, or signed */
+	char *sender;  /* of the envelope, masqueraded; owned; NULL: it stays */
 };
 
 void
@@ -47,6 +50,7 @@ dress_free(struct dress **wp)
 	buf_done(&w->head);
 	buf_done(&w->addressed);
 	free(w->author);
+	free(w->sender);
 	free(w);
 }
 
@@ -84,15 +88,37 @@ sender_by_route(const struct delivery *d)
 	return other && d->env->sender[0] != '\0' ? other : d->env->sender;
 }
 
+/* An address without the host that route or provider hide; into text, or the
+ * address itself. */
+static const char *
+masked(const struct delivery *d, const struct provider *p, const char *address,
+    char text[MASKED_MAX])
+{
+	const struct rewrite *const w[] = { &delivery_route(d)->rewrite.header,
+		&p->set->rewrite.header };
+	const char *at = address ? strrchr(address, '@') : NULL;
+	struct str becomes;
+
+	if (!at)
+		return address;
+	becomes = rewrite_domain(w, 2, str_of(at + 1));
+	if (becomes.p == at + 1)
+		return address;
+	snprintf(text, MASKED_MAX, "%.*s@%.*s", (int)(at - address), address,
+	    (int)becomes.len, becomes.p);
+	return text;
+}
+
 /* Is it of a sender that p may not send as? */
 static bool
 is_foreign(const struct delivery *d, const struct provider *p)
 {
-	const char *sender = sender_by_route(d);
+	char sender_text[MASKED_MAX], from_text[MASKED_MAX];
+	const char *sender = masked(d, p, sender_by_route(d), sender_text);
 	const char *from = delivery_route(d)->rewrite.header.from;
 
 	if (!from)
-		from = d->from;
+		from = masked(d, p, d->from, from_text);
 	if (p->set->nidentities == 0)
 		return false;
 	return (sender[0] != '\0' && !is_identity(p, sender)) ||
@@ -169,6 +195,16 @@ look_at_end(struct dress *w, struct str content)
 	assert(rc == 0); /* there is room for it */
 }
 
+static void
+mask_sender(struct dress *w, const struct delivery *d, const struct provider *p)
+{
+	char text[MASKED_MAX];
+	const char *sender = sender_by_route(d);
+
+	if (masked(d, p, sender, text) != sender)
+		w->sender = mem_str(text);
+}
+
 /* The route's first, then the provider's. */
 static bool
 make(struct delivery *d, const struct provider *p, struct str content)
@@ -192,6 +228,7 @@ make(struct delivery *d, const struct provider *p, struct str content)
 		w->crc = crc32c(0, content.p, w->took);
 		if (signs(d, p))
 			look_at_end(w, content);
+		mask_sender(w, d, p);
 		d->dress = w;
 		return true;
 	}
@@ -357,6 +394,8 @@ dress_sender(const struct delivery *d, const struct provider *p)
 		return str_of("");
 	if (p->set->rewrite.sender && is_rewritten(d, p))
 		return str_of(p->set->rewrite.sender);
+	if (d->dress && d->dress->sender)
+		return str_of(d->dress->sender);
 	return str_of(sender_by_route(d));
 }
 

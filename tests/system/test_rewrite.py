@@ -94,3 +94,17 @@ def test_a_header_too_large_goes_where_nothing_is_asked(sink, postern):
     assert bounce["sender"] == "" and bounce["recipients"][0].startswith("only@example.com")
     p.stop()
 
+
+
+def test_hosts_below_a_domain_are_hidden(sink, postern):
+    """In the envelope, in the header, and before identities are looked at."""
+    s = sink()
+    p = postern(harness.provider(s.port, identities=["example.com", "other@example.org"],
+                                 rewrite={"masquerade": ["example.com"]}))
+    for sender in ("root@web1.example.com", "other@example.org", ""):
+        harness.send_raw(p.port, b"From: Cron <root@web1.example.com>\r\nTo: a@web1.example.com\r\n\r\nx\r\n",
+                         sender=sender)
+    got = {m["sender"]: arrived(s, m)[1] for m in s.wait_messages(3)}
+    assert got == dict.fromkeys(("root@example.com", "other@example.org", ""),
+                                b"From: Cron <root@example.com>\r\nTo: a@web1.example.com\r\n\r\nx\r\n")
+    p.stop()

@@ -21,6 +21,8 @@ static const char *added[] = { "X-Sent-By: app", "Organization: Example" };
 static const struct rewrite from_only = { .from = NEW };
 static const struct rewrite remove_only = { .remove = removed, .nremove = 2 };
 static const struct rewrite add_only = { .add = added, .nadd = 2 };
+static const char *below[] = { "example.com", "example.org" };
+static const struct rewrite masked = { .masquerade = below, .nmasquerade = 2 };
 static const struct rewrite second = { .from = "two@example.org" };
 
 /* in: header and body; out: what it all becomes. */
@@ -184,6 +186,32 @@ static const struct {
 	{ "added to what has it", "a", "X-Sent-By: z\r\n\r\n",
 	    "X-Sent-By: z\r\nX-Sent-By: app\r\nOrganization: "
 	    "Example\r\n\r\n" },
+	{ "a host below a domain", "m",
+	    "From: root <root@web1.example.com> (Cron)\r\nTo: "
+	    "a@web1.example.com\r\n\r\nx\r\n",
+	    "From: root <root@example.com> (Cron)\r\nTo: "
+	    "a@web1.example.com\r\n\r\nx\r\n" },
+	{ "each address, folded, in any case", "m",
+	    "SENDER : a@B.C.Example.COM,\r\n\t\"b@x.example.org\" "
+	    "<c@x.example.org>\r\n\r\n",
+	    "SENDER : a@example.com,\r\n\t\"b@x.example.org\" "
+	    "<c@example.org>\r\n\r\n" },
+	{ "the domain itself, one beside it, a literal", "m",
+	    "From: a@example.com, b@notexample.com, c@[192.0.2.1], "
+	    "d@.example.com\r\n\r\n",
+	    "From: a@example.com, b@notexample.com, c@[192.0.2.1], "
+	    "d@.example.com\r\n\r\n" },
+	{ "fields of a forwarder, and of answers", "m",
+	    "Resent-From: a@w.example.com\r\nReply-To: b@w.example.com"
+	    "\r\nX-From: c@w.example.com\r\n\r\n",
+	    "Resent-From: a@example.com\r\nReply-To: b@example.com"
+	    "\r\nX-From: c@w.example.com\r\n\r\n" },
+	{ "what is not understood from there on", "m",
+	    "From: a@w.example.com (b, c@w.example.com\r\n\r\n",
+	    "From: a@example.com (b, c@w.example.com\r\n\r\n" },
+	{ "where answers go when From is another", "fm",
+	    "From: Ann <a@w.example.org>\r\n\r\n",
+	    "From: Ann <" NEW ">\r\nReply-To: Ann <a@example.org>\r\n\r\n" },
 	{ "everything", "fra",
 	    "Bcc: q@r\r\nFrom: Ann <a@web1>\r\nX-Internal: 1\r\nTo: b@c\r\n\r\n"
 	    "x\r\n",
@@ -201,6 +229,7 @@ with(const char *letters, const struct rewrite **w)
 		w[n++] = *letters == 'f'   ? &from_only
 		         : *letters == 'r' ? &remove_only
 		         : *letters == 'a' ? &add_only
+		         : *letters == 'm' ? &masked
 		                           : &second;
 	return n;
 }

@@ -7,6 +7,9 @@
  * stood there becomes Reply-To unless the message has one.  Sender, and any
  * further From, go.  A From that has the address already stays.  A line that is
  * no field ends the header, as the empty line does, which is then put there.
+ *
+ * Addresses of hosts below a domain become the domain's (masquerade): in From,
+ * Sender, Reply-To and the fields of the same names with Resent-.
  */
 #ifndef MAIL_REWRITE_H
 #define MAIL_REWRITE_H
@@ -26,6 +29,8 @@ struct rewrite {
 	const char **remove;
 	const char **add; /* "Name: value", behind what there is */
 	size_t nremove, nadd;
+	const char **masquerade; /* domains; the first one above counts */
+	size_t nmasquerade;
 };
 
 /* Does it change anything? */
@@ -36,6 +41,10 @@ bool rewrite_is_any(const struct rewrite *w);
  * header section does not end in content, or out would be full. */
 MUST_CHECK int rewrite_header(struct str content, bool is_whole,
     const struct rewrite *const *w, size_t n, struct buf *out, size_t *took);
+/* What the domain of an address becomes with all of them; itself where it is
+ * below none of theirs. */
+struct str rewrite_domain(
+    const struct rewrite *const *w, size_t n, struct str domain);
 /* Whose it is by the header that content begins with.  true: in *address, which
  * is empty where From has several or is not understood; false: it has none. */
 bool rewrite_author(struct str content, struct str *address);
