@@ -19,11 +19,13 @@
 #include "admin/control_act.h"
 #include "admin/control_call.h"
 #include "admin/control_mailq.h"
+#include "admin/control_message.h"
 #include "admin/control_provider.h"
 #include "admin/control_queue.h"
 #include "admin/control_reload.h"
 #include "admin/control_route.h"
 #include "admin/control_stats.h"
+#include "admin/control_why.h"
 #include "admin/events.h"
 #include "admin/walker.h"
 
@@ -39,6 +41,9 @@ static const struct control_request requests[] = {
 	{ "dead.list", CONTROL_ROLE_READ, control_queue_dead },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
 	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },
+	{ "message.body", CONTROL_ROLE_WRITE, control_message_body },
+	{ "message.headers", CONTROL_ROLE_READ, control_message_headers },
+	{ "message.show", CONTROL_ROLE_READ, control_message_show },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
@@ -52,6 +57,7 @@ static const struct control_request requests[] = {
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
 	{ "stats", CONTROL_ROLE_READ, control_stats_run },
+	{ "why", CONTROL_ROLE_READ, control_why_run },
 };
 
 /* Taken until the caller has read the answer's end. */

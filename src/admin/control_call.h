@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "postern/base/err.h"
 #include "postern/base/str.h"
 
 struct buf;

@@ -10,6 +10,7 @@
 #include "postern/base/mem.h"
 #include "postern/relay/relay_choice.h"
 
+#include "admin/choice_row.h"
 #include "admin/control_call.h"
 
 /* The recipients' rows, which get their candidates one after the other. */
@@ -39,19 +40,6 @@ on_row(void *arg, const struct explain_row *row)
 	    control_call_text(row->use));
 }
 
-static json_t *
-candidate(const struct relay_choice_candidate *c)
-{
-	json_t *j = json_pack("{so ss ss* ss* sb}", "name",
-	    control_call_text(c->name), "state", c->state, "why", c->why,
-	    "lacks", c->lacks, "pick", c->is_pick);
-
-	if (c->for_ms != UINT64_MAX)
-		json_object_set_new(
-		    j, "for_ms", json_integer((json_int_t)c->for_ms));
-	return j;
-}
-
 static void ask_next(struct answer *a);
 
 static void
@@ -59,13 +47,8 @@ on_choice(void *arg, const struct relay_choice *c)
 {
 	struct answer *a = arg;
 	json_t *row = a->row[a->next++];
-	json_t *all = json_array();
 
-	for (size_t i = 0; i < c->n; i++)
-		json_array_append_new(all, candidate(&c->candidates[i]));
-	json_object_set_new(row, "candidates", all);
-	if (c->balance != NULL)
-		json_object_set_new(row, "balance", json_string(c->balance));
+	choice_row_add(row, c);
 	control_call_row(a->call, row);
 	ask_next(a);
 }

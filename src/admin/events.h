@@ -13,7 +13,7 @@ enum admin_event {
 };
 
 static const struct log_event admin_events[] = {
-	/* an operator changes something: request, uid */
+	/* an operator changes something, or reads a body: request, uid */
 	[ADMIN_REQUEST] = { "control.request", LOG_LEVEL_INFO },
 };
 

@@ -79,7 +79,7 @@ on_row(void *arg, const struct spool_row *row)
 	const struct look *l = arg;
 	struct walk *walk = l->walk;
 	struct filter_subject s = { .row = row,
-		.route = route_name(walk->walker, row->key.route),
+		.route = route_name(walk->reading.walker, row->key.route),
 		.now_ms = l->now_ms };
 
 	if (walk->without_dead && row->state == SPOOL_ROW_DEAD)
@@ -90,9 +90,9 @@ on_row(void *arg, const struct spool_row *row)
 }
 
 static void
-run_page(struct helper_job *job)
+look_page(struct reading *g, struct spool_reader *r)
 {
-	struct walk *walk = (struct walk *)job;
+	struct walk *walk = (struct walk *)g; /* it lies first */
 	struct look look = { .walk = walk, .now_ms = clock_wall_ms() };
 	struct spool_walk w = { .where = walk->where,
 		.mid = walk->mid,
@@ -100,18 +100,33 @@ run_page(struct helper_job *job)
 		.fn = on_row,
 		.arg = &look };
 
-	learn_routes(walk->walker);
-	walk->has_failed =
-	    spool_walk(walk->walker->reader, &w, &walk->mark) != 0;
+	learn_routes(g->walker);
+	walk->has_failed = spool_walk(r, &w, &walk->mark) != 0;
 }
 
 static void
-deliver_page(struct mailbox_item *item, void *owner)
+on_page(struct reading *g)
 {
-	struct walk *walk = (struct walk *)item; /* both lie first */
+	struct walk *walk = (struct walk *)g;
+
+	walk->page(walk);
+}
+
+static void
+run_look(struct helper_job *job)
+{
+	struct reading *g = (struct reading *)job; /* it lies first */
+
+	g->look(g, g->walker->reader);
+}
+
+static void
+deliver_back(struct mailbox_item *item, void *owner)
+{
+	struct reading *g = (struct reading *)item; /* they lie first */
 
 	(void)owner;
-	walk->page(walk);
+	g->back(g);
 }
 
 /* --- life --------------------------------------------------------------------
@@ -143,13 +158,21 @@ walker_free(struct walker **wp)
 }
 
 int
-walker_next(struct walker *w, struct walk *walk)
+walker_read(struct walker *w, struct reading *g)
 {
 	if (w == NULL)
 		return -1;
-	walk->walker = w;
-	walk->job.reply_to = w->back;
-	walk->job.run = run_page;
-	walk->job.item.deliver = deliver_page;
-	return helper_submit(w->helper, &walk->job);
+	g->walker = w;
+	g->job.reply_to = w->back;
+	g->job.run = run_look;
+	g->job.item.deliver = deliver_back;
+	return helper_submit(w->helper, &g->job);
+}
+
+int
+walker_next(struct walker *w, struct walk *walk)
+{
+	walk->reading.look = look_page;
+	walk->reading.back = on_page;
+	return walker_read(w, &walk->reading);
 }

@@ -20,11 +20,20 @@ struct filter;
 struct filter_subject;
 struct walker;
 
+/* A read of any kind.  The caller's; between walker_read() and back() the
+ * walker's thread has it. */
+struct reading {
+	struct helper_job job; /* lies first; private */
+	struct walker *walker; /* private */
+	/* The walker's thread: one short transaction, or a few. */
+	void (*look)(struct reading *g, struct spool_reader *r);
+	void (*back)(struct reading *g); /* the main thread */
+};
+
 /* The caller's, from the first walker_next() until its page() says that it is
  * over; between walker_next() and page() the walker's thread has it. */
 struct walk {
-	struct helper_job job; /* lies first; private */
-	struct walker *walker; /* private */
+	struct reading reading; /* lies first; private */
 	struct spool_mark mark;
 	enum spool_walk_where where;
 	bool without_dead; /* of ALL: what is still to be done something with */
@@ -46,7 +55,9 @@ struct walker *walker_new(struct spool *sp, struct mailbox *back);
 /* Waits for the pages under way; their page() comes by the mailbox, as long as
  * that lives. */
 void walker_free(struct walker **w);
-/* 0: page() will come.  -1: it will not, the daemon ends (w: NULL). */
+/* 0: back() will come.  -1: it will not, the daemon ends (w: NULL). */
+MUST_CHECK int walker_read(struct walker *w, struct reading *g);
+/* The same with page(). */
 MUST_CHECK int walker_next(struct walker *w, struct walk *walk);
 
 #endif

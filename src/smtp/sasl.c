@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
+#include "postern/smtp/base64.h"
 #include "postern/smtp/digest.h"
 #include "postern/smtp/smtp_client.h"
-#include "smtp/base64.h"
 
 /* A command line with its CRLF (RFC 5321 4.5.3.1.4). */
 enum { COMMAND_MAX = 512 };

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
-
-#include "smtp/base64.h"
+#include "postern/smtp/base64.h"
 
 #define NO_ROOM "the lines of SCRAM are too long"
 #define WRONG "the server's line of SCRAM makes no sense"

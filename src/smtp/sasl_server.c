@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
+#include "postern/smtp/base64.h"
 
-#include "smtp/base64.h"
 #include "smtp/sasl_server_state.h"
 
 /* --- PLAIN: [authzid] NUL authcid NUL password ------------------------------

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "postern/base/mem.h"
+#include "postern/smtp/base64.h"
 
-#include "smtp/base64.h"
 #include "smtp/sasl_server_state.h"
 
 /* Attributes stand between commas, not behind the last one. */

@@ -8,8 +8,7 @@
 
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
-
-#include "smtp/base64.h"
+#include "postern/smtp/base64.h"
 
 static struct str
 bytes(const unsigned char *p, size_t n)

@@ -12,12 +12,14 @@
 #include "tools/classify_tool.h"
 #include "tools/dead_tool.h"
 #include "tools/dkim_tool.h"
+#include "tools/message_tool.h"
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
 #include "tools/queue_tool.h"
 #include "tools/reload_tool.h"
 #include "tools/route_tool.h"
 #include "tools/token_tool.h"
+#include "tools/why_tool.h"
 
 static const struct command {
 	const char *name;
@@ -27,12 +29,14 @@ static const struct command {
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "dead", dead_tool_run, DEAD_TOOL_USAGE },
 	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE },
+	{ "message", message_tool_run, MESSAGE_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
 	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },
 	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
 	{ "route", route_tool_run, ROUTE_TOOL_USAGE },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
+	{ "why", why_tool_run, WHY_TOOL_USAGE },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 

@@ -9,59 +9,18 @@
 #include "postern/admin/explain.h"
 #include "postern/io/addr.h"
 
+#include "tools/candidates.h"
 #include "tools/control_ask.h"
+#include "tools/control_row.h"
 
 enum { OPT_JSON = 'j' };
-
-static const char *
-word(const json_t *row, const char *key)
-{
-	const char *s = json_string_value(json_object_get(row, key));
-
-	return s != NULL ? s : "";
-}
-
-static void
-print_json(void *arg, const json_t *row)
-{
-	(void)arg;
-	(void)json_dumpf(row, stdout, JSON_COMPACT);
-	(void)putchar('\n');
-}
-
-/* "  -> main: ok" */
-static void
-print_candidate(const json_t *c)
-{
-	const json_t *wait = json_object_get(c, "for_ms");
-
-	(void)printf("  %s %s: %s",
-	    json_is_true(json_object_get(c, "pick")) ? "->" : "  ",
-	    word(c, "name"), word(c, "state"));
-	if (*word(c, "why"))
-		(void)printf(" (%s)", word(c, "why"));
-	if (json_integer_value(wait) > 0)
-		(void)printf(", for %" PRId64 " s",
-		    (int64_t)(json_integer_value(wait) + 999) / 1000);
-	if (*word(c, "lacks"))
-		(void)printf(", not for this message (%s)", word(c, "lacks"));
-	(void)putchar('\n');
-}
 
 static void
 print_pick(const json_t *row)
 {
-	const json_t *all = json_object_get(row, "candidates"), *c;
-	const char *balance = word(row, "balance");
-	bool has_pick = false;
-	size_t i;
+	const char *balance = control_row_text(row, "balance");
 
-	json_array_foreach(all, i, c)
-	{
-		print_candidate(c);
-		has_pick |= json_is_true(json_object_get(c, "pick"));
-	}
-	if (!has_pick)
+	if (!candidates_print(row))
 		(void)puts("  it waits: none can be used now");
 	else if (*balance)
 		(void)printf("  picked by: %s\n", balance);
@@ -72,11 +31,11 @@ print_pick(const json_t *row)
 static void
 print_row(void *arg, const json_t *row)
 {
-	struct explain_row r = { .to = word(row, "to"),
-		.route = word(row, "route"),
-		.rule = word(row, "rule"),
-		.why = word(row, "why"),
-		.use = word(row, "use") };
+	struct explain_row r = { .to = control_row_text(row, "to"),
+		.route = control_row_text(row, "route"),
+		.rule = control_row_text(row, "rule"),
+		.why = control_row_text(row, "why"),
+		.use = control_row_text(row, "use") };
 
 	(void)arg;
 	explain_print(stdout, &r);
@@ -144,5 +103,5 @@ route_tool_run(int argc, char **argv)
 	if (optind < argc || e.from == NULL || e.nto == 0)
 		return usage();
 	return control_ask_run(
-	    &a, request_of(&e), is_json ? print_json : print_row, NULL);
+	    &a, request_of(&e), is_json ? control_row_print : print_row, NULL);
 }

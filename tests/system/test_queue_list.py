@@ -203,3 +203,73 @@ def test_others_see_their_own_mail_alone(postern):
         p.stop()
     finally:
         shutil.rmtree(home)
+
+
+def test_one_message(sink, postern):
+    """postern message and why, of a delivery in each state."""
+    s = sink(script=SLOW)
+    p = postern(harness.provider(s.port, name="a"), harness.provider(
+        harness.free_port(), name="b", breaker={"failures": 1, "open": "1h", "open_max": "1h"}),
+        bounce={"to": "none"},
+        routes=[{"name": "off", "match": {"sender": ["*@off.example"]}, "use": ["b"]},
+                {"name": "default", "use": ["a"]}],
+        listeners=[{"name": "local", "address": ["127.0.0.1:0"]},
+                   {"name": "held", "address": ["127.0.0.1:0"], "hold": True}])
+    held = int(p.wait_event("listening", listener="held")["address"].rsplit(":", 1)[1])
+    body = bytes(range(1, 256)).replace(b"\r", b"").replace(b"\n", b"") + b"\r\n\r\n" + mails.lines_of(100000)
+    mail = mails.mail("all", body)
+    two = id_of(harness.send_raw(p.port, mail, recipients=["wait%d@example.net" % i for i in range(40)]))
+    off = id_of(harness.send_raw(p.port, mails.plain(), sender="x@off.example"))
+    kept = id_of(harness.send_raw(held, mails.plain()))
+    gone = id_of(harness.send_raw(p.port, mails.plain()))
+    p.wait_event("deferred")
+    p.wait_event("provider.down", provider="b")
+    p.wait_event("delivered", msg=gone)
+    harness.wait_until(lambda: tool(p, "message", "show", gone)[0] == 65, what="the end of what was delivered")
+
+    # show
+    row = rows(p, "message", "show", two)[0]
+    assert row["nrcpts"] == len(row["rcpts"]) == 40 and row["state"] == "deferred"
+    out = tool(p, "message", "show", two)[1].splitlines()
+    assert out[0] == "message     " + two and "state       deferred" in out
+    assert "recipient   wait39@example.net: 450 4.2.2 mailbox full" in out
+    assert any(x.startswith("due         20") and " (in " in x for x in out)
+    rc, out, err = tool(p, "message", "show", gone)
+    assert (rc, out) == (65, "") and "no such message" in err
+    for verb in ("show", "headers", "body"):
+        rc, out, err = tool(p, "message", verb, "x")
+        assert rc == 64 and "no message's id" in err
+        assert tool(p, "message", verb, gone)[0] == 65
+        assert tool(p, "message", verb)[0] == 64
+
+    # headers and body are what was accepted, octet by octet
+    parts = [subprocess.run([POSTERN, "message", part, two, "-c", str(p.conf)], capture_output=True,
+                            timeout=harness.LONG).stdout for part in ("headers", "body")]
+    assert parts[1] == body and parts[0].endswith(b"\r\n\r\n")
+    assert harness.without_received(parts[0])[1] + parts[1] == mail
+    p.wait_event("control.request", request="message.body", uid=os.getuid())
+    short = subprocess.run([POSTERN, "message", "headers", kept, "-c", str(p.conf)], capture_output=True,
+                           timeout=harness.LONG).stdout
+    trace = len(harness.without_received(short)[0])
+    for short in (1, 2, 3):  # the header's end lies across the slices that it is read in
+        head = b"Subject: s\r\nX-Pad: "
+        head += b" a" * ((32768 - short - trace - len(head)) // 2)
+        head += b"a" * (32768 - short - trace - len(head)) + b"\r\n\r\n"
+        long = id_of(harness.send_raw(held, head + b"body\r\n"))
+        parts = [subprocess.run([POSTERN, "message", part, long, "-c", str(p.conf)], capture_output=True,
+                                timeout=harness.LONG).stdout for part in ("headers", "body")]
+        assert len(parts[0]) == 32768 - short + 4 and parts[1] == b"body\r\n"
+
+    # why
+    why = rows(p, "why", two)[0]
+    assert why["text"].startswith("it is tried again in ") and why["id"] == two
+    assert "  last reply, of a: 450 4.2.2 mailbox full" in tool(p, "why", two)[1]
+    why = rows(p, "why", off)[0]
+    assert "no provider of its route can be used now" in why["text"]
+    assert [(c["name"], c["state"], c["pick"]) for c in why["candidates"]] == [("b", "open", False)]
+    out = tool(p, "why", off)[1]
+    assert out.startswith(off + " (queued; route off)\n") and "     b: open (net), for " in out
+    assert rows(p, "why", kept)[0]["hint"] == "postern queue release brings it back"
+    assert tool(p, "why", gone)[0] == 65
+    assert tool(p, "why", "x")[0] == tool(p, "why")[0] == 64
+    p.stop()

@@ -9,7 +9,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
-#include "smtp/base64.h"
+#include "postern/smtp/base64.h"
 
 /* RFC 4648 section 10. */
 static const struct {

@@ -13,9 +13,9 @@
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
+#include "postern/smtp/base64.h"
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
-#include "smtp/base64.h"
 #include "smtp/capability.h"
 #include "smtp/reply.h"
 

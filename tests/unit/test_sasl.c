@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "postern/base/buf.h"
+#include "postern/smtp/base64.h"
 #include "postern/smtp/smtp_client.h"
 
-#include "smtp/base64.h"
 #include "smtp/sasl.h"
 
 #define P SMTP_CAP_AUTH_PLAIN

@@ -11,9 +11,9 @@
 
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
+#include "postern/smtp/base64.h"
 #include "postern/smtp/sasl_server.h"
 #include "postern/smtp/scram.h"
-#include "smtp/base64.h"
 
 /* Each row is an AUTH: the client's lines, separated by '|', in clear ("~" is
  * NUL) where "b:" stands in front: the test makes base64 of what follows.  The

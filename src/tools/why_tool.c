@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/why_tool.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "tools/candidates.h"
+#include "tools/control_ask.h"
+#include "tools/control_row.h"
+
+/* What the last try has brought, of the first recipient that was answered. */
+static void
+print_reply(const json_t *row)
+{
+	const json_t *all = json_object_get(row, "rcpts"), *r;
+	const char *provider = control_row_text(row, "provider");
+	size_t i;
+
+	json_array_foreach(all, i, r)
+	{
+		int64_t code = control_row_number(r, "code");
+
+		if (code == 0)
+			continue;
+		(void)printf("  last reply, of %s: %" PRId64 " %s ",
+		    *provider != '\0' ? provider : "a provider", code,
+		    control_row_text(r, "enhanced"));
+		control_row_column(control_row_text(r, "text"), 0);
+		(void)putchar('\n');
+		return;
+	}
+}
+
+static void
+print_delivery(void *arg, const json_t *row)
+{
+	const char *hint = control_row_text(row, "hint");
+	const char *cause = control_row_text(row, "cause");
+
+	(void)arg;
+	(void)printf("%s", control_row_text(row, "id"));
+	if (control_row_number(row, "n") > 0)
+		(void)printf("/%" PRId64, control_row_number(row, "n"));
+	(void)printf(" (%s", control_row_text(row, "state"));
+	(void)printf("%s%s", *cause != '\0' ? ": " : "", cause);
+	(void)printf("; route %s)\n  ", control_row_text(row, "route"));
+	control_row_column(control_row_text(row, "text"), 0);
+	(void)putchar('\n');
+	(void)candidates_print(row);
+	print_reply(row);
+	if (*hint != '\0')
+		(void)printf("  %s\n", hint);
+}
+
+static int
+usage(void)
+{
+	(void)fputs("usage: " WHY_TOOL_USAGE, stderr);
+	return EX_USAGE;
+}
+
+int
+why_tool_run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
+	bool is_json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
+		if (c == 'c')
+			a.file = optarg;
+		else if (c == 's')
+			a.socket = optarg;
+		else if (c == 'j')
+			is_json = true;
+		else
+			return usage();
+	}
+	if (argc - optind != 1)
+		return usage();
+	return control_ask_run(&a,
+	    json_pack("{ss ss}", "request", "why", "id", argv[optind]),
+	    is_json ? control_row_print : print_delivery, NULL);
+}
