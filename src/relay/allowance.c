@@ -54,15 +54,17 @@ struct allowance {
 struct allowance_book {
 	struct relay *relay;
 	struct list all;
-	int64_t ahead_ms; /* throttles' clock: the relay's, and so much */
+	int64_t ahead_ms; /* throttles' clock: the monotonic, and so much */
 	int64_t last_key_ms;
 	bool is_closed;
 };
 
+/* This very moment: a reply that is read late in a turn of the loop may have
+ * been sent after it began. */
 static uint64_t
 now_of(const struct allowance_book *b)
 {
-	return (uint64_t)((int64_t)relay_now_ms(b->relay) + b->ahead_ms);
+	return (uint64_t)((int64_t)clock_mono_ms() + b->ahead_ms);
 }
 
 uint64_t
@@ -293,6 +295,7 @@ count_entry(struct allowance *a, size_t i, const struct spool_quota *q)
 	}
 }
 
+/* All of it: what is reserved may have begun long ago. */
 static void
 load_window(struct allowance *a, size_t i)
 {
@@ -305,7 +308,6 @@ load_window(struct allowance *a, size_t i)
 	snprintf(owner, sizeof owner, "%s/%s", a->name,
 	    r->of == RATE_MESSAGES ? "msg" : "rcpt");
 	after.window_s = window_s;
-	after.start_ms = clock_wall_ms() - 2 * (int64_t)r->period_ms;
 	do {
 		n = spool_quotas(
 		    a->book->relay->reader, owner, &after, page, PAGE);
@@ -522,7 +524,7 @@ allowance_book_new(struct relay *r)
 
 	b->relay = r;
 	list_init(&b->all);
-	b->ahead_ms = clock_wall_ms() - (int64_t)relay_now_ms(r);
+	b->ahead_ms = clock_wall_ms() - (int64_t)clock_mono_ms();
 	return b;
 }
 

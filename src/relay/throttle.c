@@ -22,6 +22,7 @@
 #define FEW_SAMPLES 20    /* fewer say nothing yet */
 #define FEW_GUARD_MS 250  /* then this is the guard */
 #define GUARD_MIN_MS 5    /* clocks of ms, and the ways of two programs */
+#define CLOCK_MS 1        /* what is less of a time is lost in it */
 #define GUARD_SHARE 5     /* at most this part of the window */
 #define FASTER_SHARE 200  /* so much of the window it may become faster by */
 #define REFRESH 64        /* replies after which the guard is made anew */
@@ -262,7 +263,7 @@ due_after(const struct throttle *t)
 		if (max < g)
 			g = max;
 	}
-	return t->least_ms + g;
+	return t->least_ms + g + CLOCK_MS;
 }
 
 uint64_t

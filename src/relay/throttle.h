@@ -23,7 +23,8 @@
  * that is less.  So where m is no more than that (each window of 40 s or more,
  * with replies after 200 ms) nothing is presumed but r >= c >= s; in a shorter
  * one that a provider does not become faster by more from one message to the
- * next.
+ * next: what is sent until the first reply has told of it, a quarter of the
+ * window's at most, may then be over.
  */
 #ifndef RELAY_THROTTLE_H
 #define RELAY_THROTTLE_H

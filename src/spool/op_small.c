@@ -29,6 +29,20 @@ quota_read(struct batch *b, struct keys *k, struct spool_reserve *r)
 	return 0;
 }
 
+/* What is reserved is in use, however long ago that began. */
+static int
+quota_drop(struct store_cursor *c, struct batch *b)
+{
+	int64_t reserved, spent;
+	int rc = 0;
+
+	if (record_read_quota(c->v, &reserved, &spent))
+		return store_damaged(&b->x);
+	if (reserved <= 0)
+		rc = store_cursor_del(c);
+	return rc ? rc : store_next(c);
+}
+
 /* Entries of the same owner and length that began long before. */
 static int
 quota_prune(struct batch *b, const struct spool_reserve *r)
@@ -47,9 +61,7 @@ quota_prune(struct batch *b, const struct spool_reserve *r)
 	for (int i = 0; rc == 0 && i < WINDOW_DROPS; i++) {
 		if (c.k.len != to.n || memcmp(c.k.p, to.b, to.n) >= 0)
 			break;
-		rc = store_cursor_del(&c);
-		if (rc == 0)
-			rc = store_next(&c);
+		rc = quota_drop(&c, b);
 	}
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;

@@ -166,6 +166,15 @@ def test_neither_a_reload_nor_a_stop_nor_a_crash_forgets(start):
 
 
 @pytest.mark.clock
+def test_nor_does_a_crash_after_many_windows(start):
+    """What is reserved of a short one was so at the first message, long ago."""
+    rate = ["30 msg/min"]
+    run = on_the_way(start, rate, 110, (75,), kill, clock=60)
+    run.wait(110)
+    run.check("30 msg/min")
+
+
+@pytest.mark.clock
 def test_nor_do_they_of_windows_that_are_reserved_in_blocks(start):
     rate = ["60 msg/2min"]
     steady = Run(start, 120, (20, dict(rate=["30 msg/min"])), clock=30)

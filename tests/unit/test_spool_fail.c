@@ -207,7 +207,7 @@ move(struct kit *k, uint64_t mid, enum spool_hold hold, bool remove)
 }
 
 static void
-reserve(struct kit *k, int64_t hour)
+spend(struct kit *k, int64_t hour)
 {
 	struct spool_reserve *r = mem_new(sizeof *r);
 
@@ -215,7 +215,7 @@ reserve(struct kit *k, int64_t hour)
 	strcpy(r->owner, "ses");
 	r->window_s = 3600;
 	r->start_ms = hour * 3600000;
-	r->reserve = 1;
+	r->spent = 1;
 	spool_reserve(k->sp, r);
 	kit_wait(k);
 	assert_int_equal(k->last, SPOOL_DONE);
@@ -290,11 +290,11 @@ do_everything(struct kit *k, long round)
 	kit_stage(k, staged.mid, staged.bytes, 100000);
 	kit_wait(k);
 	spool_abort_staged(k->sp, staged.mid);
-	reserve(k, 100 * round);
+	spend(k, 100 * round);
 	snprintf(name, sizeof name, "route%ld", round);
 	assert_int_equal(spool_route(k->sp, name, &id, &err), 0);
 	spool_health_put(k->sp, "ses", name, 8);
-	reserve(k, 100 * round + 80); /* drops the window before */
+	spend(k, 100 * round + 80); /* drops the window before */
 }
 
 static void

@@ -395,6 +395,20 @@ on_reserved(struct spool_op *op, void *owner)
 	free(op);
 }
 
+static void
+spend(struct kit *k, int64_t start_ms, int64_t spent)
+{
+	struct spool_reserve *r = mem_new(sizeof *r);
+
+	kit_op(k, &r->op);
+	strcpy(r->owner, "ses");
+	r->window_s = 3600;
+	r->start_ms = start_ms;
+	r->spent = spent;
+	spool_reserve(k->sp, r);
+	kit_wait(k);
+}
+
 static int64_t
 reserved_now(struct kit *k, int64_t start_ms, int64_t reserved)
 {
@@ -415,6 +429,7 @@ static void
 allowances_add_up_and_old_windows_go(void **state)
 {
 	struct kit *k = *state;
+	struct spool_quota q[8], none = { 0 };
 	int64_t hour = 3600000;
 
 	kit_open(k);
@@ -424,10 +439,14 @@ allowances_add_up_and_old_windows_go(void **state)
 	kit_reopen(k);
 	assert_int_equal(reserved_now(k, 0, 0), 11);
 	for (int64_t i = 1; i < 100; i++)
-		assert_int_equal(reserved_now(k, i * hour, i), i);
-	assert_int_equal(reserved_now(k, 0, 0), 0); /* long gone */
-	assert_int_equal(reserved_now(k, 96 * hour, 0), 0);
-	assert_int_equal(reserved_now(k, 97 * hour, 0), 97);
+		spend(k, i * hour, i);
+	assert_int_equal(spool_quotas(k->r, "ses", &none, q, 8), 4);
+	assert_int_equal(q[0].reserved, 11); /* in use: it stays */
+	assert_int_equal(q[1].start_ms, 97 * hour);
+	assert_int_equal(q[1].spent, 97);
+	assert_int_equal(q[3].spent, 99);
+	assert_int_equal(reserved_now(k, 0, -11), 0);
+	assert_int_equal(spool_quotas(k->r, "ses", &none, q, 8), 3);
 	kit_audit(k);
 }
 

@@ -111,7 +111,8 @@ struct spool_move {
 void spool_move(struct spool *sp, struct spool_move *m);
 
 /* Reserves part of a window's allowance (quota), or returns some of it.  An
- * entry of nothing goes; so do those that began two windows before. */
+ * entry of nothing goes; so do those that began two windows before, of which
+ * nothing is reserved. */
 #define SPOOL_OWNER_MAX 80
 struct spool_reserve {
 	struct spool_op op;
