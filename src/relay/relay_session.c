@@ -30,6 +30,7 @@
 #include "relay/fetch.h"
 #include "relay/login.h"
 #include "relay/outflow.h"
+#include "relay/patience.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
@@ -259,44 +260,6 @@ relay_session_abort(struct relay_session *s, const char *why)
 /* --- waiting ---------------------------------------------------------------
  */
 
-/* After a connection's timeout nothing is read from it any more: where some are
- * kept warm it is the pool that looks for the time (relay_session_idled()). */
-static uint64_t
-idle_timeout(const struct relay_session *s)
-{
-	const struct relay_provider *set = s->provider->set;
-
-	return set->warm > 0 ? 0 : set->idle_timeout_ms;
-}
-
-static uint64_t
-patience(const struct relay_session *s, enum outcome_stage stage)
-{
-	const struct relay_timeouts *t = &s->provider->set->timeouts;
-
-	switch (stage) {
-	case OUTCOME_BANNER:
-		return t->banner;
-	case OUTCOME_STARTTLS:
-	case OUTCOME_TLS:
-		return t->starttls;
-	case OUTCOME_AUTH:
-		return t->auth;
-	case OUTCOME_DATA:
-		return t->data;
-	case OUTCOME_BODY:
-		return t->block;
-	case OUTCOME_DOT:
-		return t->dot;
-	case OUTCOME_QUIT:
-		return t->quit;
-	case OUTCOME_IDLE:
-		return idle_timeout(s);
-	default:
-		return t->command;
-	}
-}
-
 /* After anything that may have changed what is awaited. */
 static void
 arm(struct relay_session *s)
@@ -314,7 +277,7 @@ arm(struct relay_session *s)
 	s->waits_ms = relay_now_ms(s->relay);
 	s->unacked = SIZE_MAX;
 	stall_watch(s->provider);
-	conn_timeout(s->conn, patience(s, stage));
+	conn_timeout(s->conn, patience_for(s, stage));
 }
 
 static void
@@ -322,7 +285,7 @@ become_idle(struct relay_session *s)
 {
 	pool_move(s, POOL_IDLE);
 	s->idle_ms = relay_now_ms(s->relay);
-	conn_timeout(s->conn, idle_timeout(s));
+	conn_timeout(s->conn, patience_for(s, OUTCOME_IDLE));
 	pool_watch_idle(s->provider);
 }
 
