@@ -141,14 +141,18 @@ static void
 put_spool(struct out *o)
 {
 	struct spool_stats st;
+	double oldest;
 
 	spool_stats(o->src->spool, &st);
+	oldest = stats_oldest_s(o->src, st.queued);
 	head(o, METRIC_QUEUE);
 	labelled(o, METRIC_QUEUE, "state", "queued", (double)st.queued);
 	labelled(o, METRIC_QUEUE, "state", "held", (double)st.held);
 	labelled(o, METRIC_QUEUE, "state", "dead", (double)st.dead);
 	labelled(o, METRIC_QUEUE, "state", "doubt", (double)st.doubt);
 	one(o, METRIC_QUEUE_BYTES, (double)st.queued_bytes);
+	if (oldest >= 0)
+		one(o, METRIC_QUEUE_OLDEST, oldest);
 	one(o, METRIC_SPOOL_BYTES, (double)st.map_used);
 	one(o, METRIC_DISK_FREE, (double)st.disk_free);
 	one(o, METRIC_SPOOL_FULL, st.full);

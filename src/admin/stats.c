@@ -53,6 +53,18 @@ stats_tick(struct stats_source *s)
 	    &s->out_minute);
 }
 
+double
+stats_oldest_s(const struct stats_source *s, uint64_t queued)
+{
+	int64_t at = (int64_t)stat_get(&s->oldest_ms), now = clock_wall_ms();
+
+	if (queued == 0)
+		return 0;
+	if (at == 0)
+		return -1;
+	return now > at ? (double)(now - at) / 1000 : 0;
+}
+
 /* --- the document ------------------------------------------------------------
  */
 
@@ -68,11 +80,14 @@ times(const struct stat_histogram *us)
 }
 
 static json_t *
-queue(const struct spool_stats *st)
+queue(const struct stats_source *s, const struct spool_stats *st)
 {
-	return json_pack("{sI sI sI sI sI}", "queued", (json_int_t)st->queued,
-	    "held", (json_int_t)st->held, "doubt", (json_int_t)st->doubt,
-	    "dead", (json_int_t)st->dead, "bytes",
+	double oldest = stats_oldest_s(s, st->queued);
+
+	return json_pack("{so* sI sI sI sI sI}", "oldest_s",
+	    oldest < 0 ? NULL : json_real(oldest), "queued",
+	    (json_int_t)st->queued, "held", (json_int_t)st->held, "doubt",
+	    (json_int_t)st->doubt, "dead", (json_int_t)st->dead, "bytes",
 	    (json_int_t)st->queued_bytes);
 }
 
@@ -186,7 +201,7 @@ stats_document(const struct stats_source *s, const struct relay_view *view)
 	    (int)getpid(), "started_ms", (json_int_t)s->started_ms, "uptime_s",
 	    (json_int_t)((clock_wall_ms() - s->started_ms) / 1000), "accepts",
 	    (int)accepts, "why", accepts ? NULL : control_call_text(why.text),
-	    "queue", queue(&st), "spool", store(s, &st), "in", inlets(s), "out",
-	    outlets(s, view), "providers", providers(view), "windows",
+	    "queue", queue(s, &st), "spool", store(s, &st), "in", inlets(s),
+	    "out", outlets(s, view), "providers", providers(view), "windows",
 	    windows(view), "log_dropped", (json_int_t)log_dropped());
 }

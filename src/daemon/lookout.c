@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "postern/admin/oldest.h"
 #include "postern/admin/stats.h"
 #include "postern/base/mem.h"
 #include "postern/io/loop.h"
@@ -20,6 +21,7 @@ struct lookout {
 	struct spool *spool;
 	struct timer *timer;
 	struct stats_source *figures;
+	struct oldest *oldest;
 	bool was_full;
 	unsigned looks;
 };
@@ -53,9 +55,12 @@ look(void *arg)
 {
 	struct lookout *o = arg;
 	struct spool_stats st;
+	int64_t oldest_ms;
 
 	stats_tick(o->figures);
 	spool_stats(o->spool, &st);
+	(void)oldest_look(o->oldest, &st, &oldest_ms);
+	stat_set(&o->figures->oldest_ms, (uint64_t)oldest_ms);
 	if (st.full != o->was_full)
 		tell_room(&st);
 	o->was_full = st.full;
@@ -71,6 +76,7 @@ lookout_new(struct loop *l, struct spool *sp, struct stats_source *figures)
 
 	o->spool = sp;
 	o->figures = figures;
+	o->oldest = oldest_new(sp);
 	o->timer = timer_new(l, look, o);
 	timer_set(o->timer, 0);
 	return o;
@@ -82,6 +88,7 @@ lookout_free(struct lookout **o)
 	if (*o == NULL)
 		return;
 	timer_free(&(*o)->timer);
+	oldest_free(&(*o)->oldest);
 	free(*o);
 	*o = NULL;
 }

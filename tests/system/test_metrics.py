@@ -54,6 +54,7 @@ def test_a_breaker_opens_and_closes(sink, postern):
     assert m['postern_breaker_state{provider="a"}'] in (1, 2)
     assert m['postern_provider_usable{provider="a"}'] == 0
     assert m['postern_queue_messages{state="queued"}'] == 1
+    harness.wait_until(lambda: 0 < scrape.metrics(p).get("postern_queue_oldest_seconds", 0) < 60)
     assert m['postern_upstream_failures_total{provider="a",class="net"}'] >= 1
     s = sink(port=port)
     s.wait_messages(1)

@@ -32,6 +32,7 @@ struct stats_source {
 	int64_t started_ms;              /* wall clock */
 	struct stat_counter beat_ms;     /* of main, monotonic */
 	struct stat_counter is_draining; /* 1: no new mail */
+	struct stat_counter oldest_ms;   /* as oldest_look() */
 	struct stat_counter in_minute;  /* messages accepted in the last 60 s */
 	struct stat_counter out_minute; /* recipients delivered to */
 	size_t ticks;                   /* main's, as what follows */
@@ -45,6 +46,10 @@ void stats_tick(struct stats_source *s);
  * changes its meaning or goes.  The caller's. */
 struct json_t *stats_document(
     const struct stats_source *s, const struct relay_view *view);
+
+/* How long the oldest mail is queued, in s; 0: nothing is; -1: that is still
+ * being looked for. */
+double stats_oldest_s(const struct stats_source *s, uint64_t queued);
 
 /* The sum of a counter over all inlets; at: of it in struct inlet_counters. */
 uint64_t stats_sum(const struct stats_source *s, size_t at);
