@@ -20,6 +20,7 @@
 #include "admin/control_call.h"
 #include "admin/control_mailq.h"
 #include "admin/control_message.h"
+#include "admin/control_probe.h"
 #include "admin/control_provider.h"
 #include "admin/control_queue.h"
 #include "admin/control_reload.h"
@@ -46,6 +47,7 @@ static const struct control_request requests[] = {
 	{ "message.show", CONTROL_ROLE_READ, control_message_show },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
+	{ "provider.probe", CONTROL_ROLE_WRITE, control_probe_run },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "queue.count", CONTROL_ROLE_READ, control_queue_count },

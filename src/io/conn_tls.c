@@ -232,6 +232,13 @@ conn_tls_cipher(const struct conn *c)
 	return c->secured ? SSL_get_cipher_name(c->ssl) : "";
 }
 
+bool
+conn_tls_server(const struct conn *c, struct tls_facts *f)
+{
+	*f = (struct tls_facts){ .names = "" };
+	return c->secured && tls_peer_facts(c->ssl, f);
+}
+
 /* One common name: of two, nobody knows which is meant. */
 static const ASN1_STRING *
 common_name(const X509 *certificate)

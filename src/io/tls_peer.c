@@ -326,6 +326,21 @@ tls_peer_verify(struct tls_context *t)
 	SSL_CTX_set_cert_verify_callback(t->ctx, verify, t);
 }
 
+bool
+tls_peer_facts(const struct ssl_st *ssl, struct tls_facts *f)
+{
+	const X509 *c = SSL_get0_peer_certificate(ssl);
+
+	*f = (struct tls_facts){ .names = "" };
+	if (c == NULL)
+		return false;
+	put_names(f->names, c);
+	put_issuer(f->issuer, c);
+	put_time(f->left, f->until, X509_get0_notAfter(c));
+	put_pin(f->pin, c);
+	return true;
+}
+
 /* --- the handshake ----------------------------------------------------------
  */
 

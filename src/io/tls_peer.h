@@ -28,4 +28,9 @@ void tls_peer_verify(struct tls_context *t);
 bool tls_peer_explain(const struct tls_context *t, const struct tls_peer *p,
     int reason, char out[TLS_TEXT]);
 
+struct ssl_st;
+struct tls_facts;
+/* false: it has shown none. */
+bool tls_peer_facts(const struct ssl_st *ssl, struct tls_facts *f);
+
 #endif

@@ -11,6 +11,7 @@
 #include "postern/io/dns.h"
 #include "postern/relay/relay.h"
 
+#include "relay/manner.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
@@ -22,28 +23,13 @@ dial_has_more(const struct relay_session *s)
 	       s->next_addr < s->addrs->n;
 }
 
-/* A source address goes with destinations of its family only. */
-static bool
-source(const struct relay_session *s, const struct addr *to, struct addr *from)
-{
-	const char *text = s->provider->set->source_address;
-	char full[ADDR_TEXT];
-
-	if (!text)
-		return false;
-	snprintf(
-	    full, sizeof full, strchr(text, ':') ? "[%s]:0" : "%s:0", text);
-	return addr_parse(from, full, NULL) == 0 &&
-	       from->ss.ss_family == to->ss.ss_family;
-}
-
 void
 dial_next(struct relay_session *s)
 {
 	struct conn_settings cs = { .fn = relay_session_on_conn, .arg = s };
 	const struct addr *a = &s->addrs->addr[s->next_addr++];
 	struct addr from;
-	bool bound = source(s, a, &from);
+	bool bound = manner_source(s->provider->set, a, &from);
 	char text[ADDR_TEXT];
 
 	addr_host_text(a, text);

@@ -2,10 +2,8 @@
 #include "relay/login.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "postern/base/rand.h"
 #include "postern/io/conn.h"
 #include "postern/relay/relay.h"
 #include "postern/smtp/outcome.h"
@@ -19,16 +17,6 @@
 #include "relay/relay_session.h"
 
 #define CLEAR_MS (10 * 60 * 1000) /* until TLS is tried again */
-
-void
-login_nonce(char out[LOGIN_NONCE])
-{
-	unsigned char raw[(LOGIN_NONCE - 1) / 2];
-
-	rand_bytes(raw, sizeof raw);
-	for (size_t i = 0; i < sizeof raw; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", raw[i]);
-}
 
 static void
 on_credential(void *arg)
@@ -72,12 +60,6 @@ falls_back(struct relay_session *s, const struct outcome *o)
 	p->clear_until_ms = relay_now_ms(s->relay) + CLEAR_MS;
 	relay_log_clear(s, o);
 	return true;
-}
-
-bool
-login_is_clear(const struct relay_session *s)
-{
-	return relay_now_ms(s->relay) < s->provider->clear_until_ms;
 }
 
 static bool

@@ -11,17 +11,11 @@
 struct outcome;
 struct relay_session;
 
-#define LOGIN_NONCE 33 /* bytes with the NUL */
-
-/* Of a login: never the same twice, and nobody knows it before. */
-void login_nonce(char out[LOGIN_NONCE]);
 /* Waits for the credential, without a connection; then dials. */
 void login_start(struct relay_session *s);
 /* true: the session's last words were a token's refusal, and it tries again
  * with another one; or TLS was a wish and failed, and it tries without.
  * Nothing is counted. */
 bool login_again(struct relay_session *s, const struct outcome *o);
-/* Has TLS failed a short while ago where it was a wish? */
-bool login_is_clear(const struct relay_session *s);
 
 #endif

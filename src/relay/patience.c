@@ -14,12 +14,14 @@ when_idle(const struct relay_provider *set)
 	return set->warm > 0 ? 0 : set->idle_timeout_ms;
 }
 
-static uint64_t
-at_stage(const struct relay_provider *set, enum outcome_stage stage)
+uint64_t
+patience_at(const struct relay_provider *set, enum outcome_stage stage)
 {
 	const struct relay_timeouts *t = &set->timeouts;
 
 	switch (stage) {
+	case OUTCOME_CONNECT:
+		return t->connect;
 	case OUTCOME_BANNER:
 		return t->banner;
 	case OUTCOME_STARTTLS:
@@ -48,7 +50,7 @@ uint64_t
 patience_for(const struct relay_session *s, enum outcome_stage stage)
 {
 	const struct relay_provider *set = s->provider->set;
-	uint64_t at = at_stage(set, stage);
+	uint64_t at = patience_at(set, stage);
 
 	return relay_session_after_dot(s) && at < set->timeouts.dot
 	           ? set->timeouts.dot

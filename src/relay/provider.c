@@ -61,6 +61,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	p->set = set;
 	p->tally = tally_book_of(r->tally, set->name);
 	list_init(&p->node);
+	list_init(&p->probers);
 	waiting_init(p);
 	breaker_init(&p->health);
 	pool_init(&p->pool, p);
@@ -81,6 +82,7 @@ provider_free(struct provider **pp)
 	if (!p)
 		return;
 	assert(p->nwaiting == 0 && pool_live(&p->pool) == 0);
+	assert(list_empty(&p->probers));
 	list_remove(&p->node);
 	pool_done(&p->pool);
 	stall_done(&p->stall);
@@ -132,6 +134,15 @@ tell_down(struct provider *p, uint64_t now_ms)
 		return;
 	p->told_down = p->was_down = true;
 	relay_log_provider_state(p);
+}
+
+void
+provider_login_refused(struct provider *p)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	bad_login(p, now_ms);
+	tell_down(p, now_ms);
 }
 
 /* The sessions that have sent a password and not heard the answer end without

@@ -43,8 +43,9 @@ struct provider {
 	struct relay_generation *gen;
 	const struct relay_provider *set; /* of gen */
 	struct tally *tally;              /* of its name */
-	bool retired;     /* of an older generation: takes no more */
-	struct list node; /* of relay.retired */
+	bool retired;        /* of an older generation: takes no more */
+	struct list node;    /* of relay.retired */
+	struct list probers; /* prober.h */
 	struct tls_context *tls;
 	uint64_t clear_until_ms; /* opportunistic, and the handshake failed */
 	struct token_account *account; /* NULL: no OAuth2 */
@@ -128,6 +129,8 @@ void provider_took(struct provider *p, uint64_t us);
 uint64_t provider_txn_us(const struct provider *p);
 uint32_t provider_conns(struct provider *p, uint64_t now_ms);
 uint32_t provider_logins(const struct provider *p, uint64_t now_ms);
+/* A session that is none of the pool's was refused. */
+void provider_login_refused(struct provider *p);
 /* So many were cut off before they were answered. */
 void provider_logins_cut(struct provider *p, size_t n);
 /* It takes no more recipients at once than these. */

@@ -27,6 +27,7 @@
 #include "relay/keyset.h"
 #include "relay/overdue.h"
 #include "relay/park.h"
+#include "relay/prober.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
@@ -210,6 +211,7 @@ retire(struct relay *r, struct provider *p)
 {
 	p->retired = true;
 	list_push(&r->retired, &p->node);
+	prober_end_all(p, "a reload came between; ask again");
 	pool_retire(p);
 }
 
@@ -310,6 +312,7 @@ static void
 end_provider(struct provider *p, bool also_after_dot)
 {
 	dispatch_evict(p);
+	prober_end_all(p, "the daemon is being stopped");
 	pool_quit_idle(p, "stop");
 	end_sessions(p, POOL_CONNECTING, true);
 	end_sessions(p, POOL_BUSY, also_after_dot);

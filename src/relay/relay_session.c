@@ -13,7 +13,6 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
-#include "postern/base/secret.h"
 #include "postern/io/conn.h"
 #include "postern/io/dns.h"
 #include "postern/io/loop.h"
@@ -29,6 +28,7 @@
 #include "relay/doubt.h"
 #include "relay/fetch.h"
 #include "relay/login.h"
+#include "relay/manner.h"
 #include "relay/outflow.h"
 #include "relay/patience.h"
 #include "relay/provider.h"
@@ -504,21 +504,12 @@ on_write(void *arg, const char *p, size_t n)
 }
 
 static void
-secure(struct relay_session *s)
-{
-	const struct relay_provider *set = s->provider->set;
-
-	conn_secure_client(s->conn, s->provider->tls,
-	    set->tls_name ? set->tls_name : set->host);
-}
-
-static void
 on_secure(void *arg)
 {
 	struct relay_session *s = arg;
 
 	assert(s->magic == RELAY_SESSION_MAGIC);
-	secure(s);
+	manner_secure(s->conn, s->provider);
 }
 
 static void
@@ -562,46 +553,22 @@ make_client(struct relay_session *s)
 		.content = outflow_want,
 		.lost = on_lost,
 		.hold = doubt_begin };
-	const struct relay_provider *set = s->provider->set;
-	bool verified = set->tls == RELAY_TLS_VERIFY;
-	char nonce[LOGIN_NONCE];
-	static const enum smtp_client_tls tls[] = { [RELAY_TLS_OFF] =
-		                                        SMTP_TLS_OFF,
-		[RELAY_TLS_OPPORTUNISTIC] = SMTP_TLS_OPPORTUNISTIC,
-		[RELAY_TLS_REQUIRED] = SMTP_TLS_STARTTLS,
-		[RELAY_TLS_VERIFY] = SMTP_TLS_STARTTLS };
-	struct smtp_client_settings settings = {
-		.helo = set->helo ? set->helo : s->provider->gen->set->hostname,
-		.user = set->user,
-		.auth_clear = set->allow_clear_auth,
-		.auth = set->auth,
-		.disable = set->disable,
-		.eight_bit_pass = set->eight_bit_pass
-	};
+	struct smtp_client_settings settings;
+	char nonce[MANNER_NONCE];
+	const char *why = manner_no_login(s->provider->set);
 
-	settings.password = secret_str(s->credential.secret);
-	login_nonce(nonce);
-	settings.nonce = nonce;
-	if (!set->user && strcmp(set->auth, "external") == 0)
-		settings.user = ""; /* as the certificate says */
-	if (s->credential.is_token && strcmp(set->auth, "auto") == 0)
-		settings.auth = "bearer";
-	settings.tls = set->implicit_tls   ? SMTP_TLS_IMPLICIT
-	               : login_is_clear(s) ? SMTP_TLS_OFF
-	                                   : tls[set->tls];
+	manner_client(&settings, s->provider, &s->credential, nonce);
 	s->client = smtp_client_new(&settings, &hooks, s);
-	if (set->user && set->tls != RELAY_TLS_OFF && !verified &&
-	    !set->allow_unverified_auth) {
+	if (why) {
 		struct outcome o = { .stage = OUTCOME_AUTH,
 			.io = OUTCOME_LOCAL };
 
-		snprintf(o.text, sizeof o.text,
-		    "no password is sent without a verified certificate");
+		snprintf(o.text, sizeof o.text, "%s", why);
 		lost(s, &o);
 		return;
 	}
 	if (settings.tls == SMTP_TLS_IMPLICIT)
-		secure(s);
+		manner_secure(s->conn, s->provider);
 }
 
 void

@@ -333,7 +333,10 @@ client_txn_send_rcpt(struct smtp_client *c, struct client_txn *t)
 	await(c, t, STEP_RCPT);
 	if (++t->rcpts_sent < t->txn->nrcpts)
 		return;
-	t->at = chunks(c) ? STEP_BDAT : STEP_DATA;
+	if (t->txn->no_content)
+		t->at = STEP_NONE;
+	else
+		t->at = chunks(c) ? STEP_BDAT : STEP_DATA;
 	if (t->at == STEP_BDAT)
 		ask_hold(c, t);
 }
@@ -598,8 +601,7 @@ client_txn_on_mail(struct smtp_client *c, const struct reply *r)
 
 /* All have been answered and nobody is to get it. */
 static void
-none_accepted(
-    struct smtp_client *c, struct client_txn *t, const struct reply *r)
+end_without(struct smtp_client *c, struct client_txn *t, const struct reply *r)
 {
 	decide(c, t, OUTCOME_RCPT, r);
 	stop(t);
@@ -624,8 +626,9 @@ client_txn_on_rcpt(struct smtp_client *c, const struct reply *r)
 	}
 	if (r->code < 300)
 		t->rcpts_accepted++;
-	if (t->rcpts_answered == t->txn->nrcpts && t->rcpts_accepted == 0)
-		none_accepted(c, t, r);
+	if (t->rcpts_answered == t->txn->nrcpts &&
+	    (t->rcpts_accepted == 0 || t->txn->no_content))
+		end_without(c, t, r);
 	smtp_client_outcome(c, &o, OUTCOME_RCPT, r);
 	c->hooks.rcpt(c->arg, t->txn, index, &o);
 	client_txn_settle(c);

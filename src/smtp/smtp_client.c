@@ -35,6 +35,19 @@ on_noop(struct smtp_client *c, const struct reply *r)
 	}
 }
 
+static void
+on_reset(struct smtp_client *c, const struct reply *r)
+{
+	struct outcome o;
+
+	if (r->code < 300) {
+		c->hooks.ready(c->arg);
+	} else {
+		smtp_client_outcome(c, &o, OUTCOME_RSET, r);
+		smtp_client_lose(c, &o);
+	}
+}
+
 /* clang-format off */
 static const struct client_step_row steps[] = {
 	[STEP_BANNER] = { "the connection", OUTCOME_BANNER, NULL, client_hello_on_banner },
@@ -51,6 +64,7 @@ static const struct client_step_row steps[] = {
 	[STEP_BDAT] = { "BDAT", OUTCOME_BODY, client_txn_send_bdat, client_txn_on_bdat },
 	[STEP_BDAT_LAST] = { "BDAT LAST", OUTCOME_DOT, NULL, client_txn_on_bdat_last },
 	[STEP_NOOP] = { "NOOP", OUTCOME_NOOP, NULL, on_noop },
+	[STEP_RESET] = { "RSET", OUTCOME_RSET, NULL, on_reset },
 	[STEP_QUIT] = { "QUIT", OUTCOME_QUIT, NULL, on_quit },
 };
 /* clang-format on */
@@ -478,15 +492,28 @@ smtp_client_quit(struct smtp_client *c)
 	leave(c);
 }
 
-void
-smtp_client_noop(struct smtp_client *c)
+static void
+say(struct smtp_client *c, struct str command, enum client_step s)
 {
 	assert(smtp_client_is_ready(c));
 	enter(c);
-	smtp_client_put(c, STR("NOOP\r\n"));
-	smtp_client_await(c, STEP_NOOP);
+	smtp_client_put(c, command);
+	smtp_client_await(c, s);
 	smtp_client_flush(c);
 	leave(c);
+}
+
+void
+smtp_client_noop(struct smtp_client *c)
+{
+	say(c, STR("NOOP\r\n"), STEP_NOOP);
+}
+
+void
+smtp_client_rset(struct smtp_client *c)
+{
+	c->need_rset = false;
+	say(c, STR("RSET\r\n"), STEP_RESET);
 }
 
 void

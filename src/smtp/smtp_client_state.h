@@ -55,6 +55,7 @@ enum client_step {
 	STEP_BDAT,
 	STEP_BDAT_LAST,
 	STEP_NOOP,
+	STEP_RESET, /* RSET by itself */
 	STEP_QUIT,
 	STEP_NONE, /* nothing more to send */
 };

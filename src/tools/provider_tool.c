@@ -15,10 +15,12 @@
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 
-enum { OPT_JSON = 256, OPT_FOR };
+enum { OPT_JSON = 256, OPT_FOR, OPT_FROM, OPT_TO };
 
 static const struct option options[] = {
 	{ "for", required_argument, NULL, OPT_FOR },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "to", required_argument, NULL, OPT_TO },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
@@ -139,25 +141,50 @@ usage(void)
 	return EX_USAGE;
 }
 
-/* -1: told. */
-static int
-take_length(json_t *ask, const char *text)
+/* "auth        102.3 ms  535 5.7.8 no such user" */
+static void
+print_stage(const json_t *s)
 {
-	struct err err;
-	uint64_t ms = 0;
-
-	if (conf_duration(text, &ms, &err) != 0) {
-		(void)fprintf(stderr, "postern: --for: %s\n", err.text);
-		return -1;
+	(void)printf("%-11s %9.1f ms ", control_row_text(s, "stage"),
+	    json_real_value(json_object_get(s, "ms")));
+	if (control_row_number(s, "code") > 0)
+		(void)printf(" %" PRId64, control_row_number(s, "code"));
+	if (*control_row_text(s, "enhanced"))
+		(void)printf(" %s", control_row_text(s, "enhanced"));
+	if (*control_row_text(s, "text")) {
+		(void)putchar(' ');
+		control_row_column(control_row_text(s, "text"), 0);
 	}
-	json_object_set_new(ask, "for_ms", json_integer((json_int_t)ms));
-	return 0;
+	if (!json_is_true(json_object_get(s, "good")))
+		(void)fputs(" (failed)", stdout);
+	(void)putchar('\n');
+}
+
+static void
+print_probe(void *arg, const json_t *row)
+{
+	const json_t *tls = json_object_get(row, "tls"), *s;
+	size_t i;
+
+	(void)arg;
+	json_array_foreach(json_object_get(row, "stages"), i, s) print_stage(s);
+	if (tls != NULL)
+		(void)printf("%-11s for %s, by %s, until %s (%s)\n%-11s %s\n",
+		    "certificate", control_row_text(tls, "names"),
+		    control_row_text(tls, "issuer"),
+		    control_row_text(tls, "until"),
+		    control_row_text(tls, "left"), "pin",
+		    control_row_text(tls, "pin"));
+	if (*control_row_text(row, "mend"))
+		(void)printf(
+		    "%-11s %s\n", "mend", control_row_text(row, "mend"));
 }
 
 struct options {
 	struct control_ask ask;
 	bool is_json;
-	const char *length; /* of a pause; NULL: without an end */
+	const char *length;    /* of a pause; NULL: without an end */
+	const char *from, *to; /* of a probe; or NULL */
 };
 
 static int
@@ -172,56 +199,99 @@ list(const struct options *o)
 
 static const struct verb {
 	const char *word, *request;
+	control_ask_fn *print;
+	bool has_length, has_addresses; /* takes these options */
 } verbs[] = {
-	{ "show", "provider.show" },
-	{ "pause", "provider.pause" },
-	{ "resume", "provider.resume" },
+	{ "show", "provider.show", print_page, false, false },
+	{ "pause", "provider.pause", print_page, true, false },
+	{ "resume", "provider.resume", print_page, false, false },
+	{ "probe", "provider.probe", print_probe, false, true },
 };
 
-static int
-act(const struct options *o, const char *word, const char *name)
+/* NULL: there is none that takes these options. */
+static const struct verb *
+verb_of(const struct options *o, const char *word)
 {
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-		json_t *ask;
+		const struct verb *v = &verbs[i];
 
-		if (strcmp(verbs[i].word, word) != 0)
-			continue;
-		ask = json_pack(
-		    "{ss ss}", "request", verbs[i].request, "name", name);
-		if (o->length != NULL && ask != NULL &&
-		    take_length(ask, o->length) != 0) {
-			json_decref(ask);
-			return EX_USAGE;
-		}
-		return control_ask_run(&o->ask, ask,
-		    o->is_json ? control_row_print : print_page, NULL);
+		if (strcmp(v->word, word) == 0)
+			return (o->length != NULL && !v->has_length) ||
+			               ((o->from != NULL || o->to != NULL) &&
+			                   !v->has_addresses)
+			           ? NULL
+			           : v;
 	}
-	return usage();
+	return NULL;
+}
+
+static int
+act(const struct options *o, const struct verb *v, const char *name)
+{
+	json_t *ask;
+	struct err err;
+	uint64_t ms = 0;
+
+	if (o->length != NULL && conf_duration(o->length, &ms, &err) != 0) {
+		(void)fprintf(stderr, "postern: --for: %s\n", err.text);
+		return EX_USAGE;
+	}
+	ask = json_pack("{ss ss ss* ss*}", "request", v->request, "name", name,
+	    "from", o->from, "to", o->to);
+	if (o->length != NULL && ask != NULL)
+		json_object_set_new(
+		    ask, "for_ms", json_integer((json_int_t)ms));
+	return control_ask_run(
+	    &o->ask, ask, o->is_json ? control_row_print : v->print, NULL);
+}
+
+/* false: told. */
+static bool
+take_options(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->ask.file = optarg;
+			break;
+		case 's':
+			o->ask.socket = optarg;
+			break;
+		case OPT_JSON:
+			o->is_json = true;
+			break;
+		case OPT_FOR:
+			o->length = optarg;
+			break;
+		case OPT_FROM:
+			o->from = optarg;
+			break;
+		case OPT_TO:
+			o->to = optarg;
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
 }
 
 int
 provider_tool_run(int argc, char **argv)
 {
 	struct options o = { .ask.file = SYSCONFDIR "/postern/postern.conf" };
+	const struct verb *v;
 	const char *word;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
-		if (c == 'c')
-			o.ask.file = optarg;
-		else if (c == 's')
-			o.ask.socket = optarg;
-		else if (c == OPT_JSON)
-			o.is_json = true;
-		else if (c == OPT_FOR)
-			o.length = optarg;
-		else
-			return usage();
-	}
-	word = optind < argc ? argv[optind] : "";
-	if (o.length != NULL && strcmp(word, "pause") != 0)
+	if (!take_options(&o, argc, argv))
 		return usage();
-	if (argc - optind == 1 && strcmp(word, "list") == 0)
+	word = optind < argc ? argv[optind] : "";
+	if (argc - optind == 1 && strcmp(word, "list") == 0 &&
+	    o.length == NULL && o.from == NULL && o.to == NULL)
 		return list(&o);
-	return argc - optind == 2 ? act(&o, word, argv[optind + 1]) : usage();
+	v = verb_of(&o, word);
+	return argc - optind == 2 && v != NULL ? act(&o, v, argv[optind + 1])
+	                                       : usage();
 }

@@ -11,6 +11,8 @@
 	"       postern provider show [-c file] [-s socket] [--json] name\n"   \
 	"       postern provider pause [-c file] [-s socket] [--for time] "    \
 	"name\n"                                                               \
+	"       postern provider probe [-c file] [-s socket] [--json]\n"       \
+	"           [--from address] [--to address] name\n"                    \
 	"       postern provider resume [-c file] [-s socket] name\n"
 
 int provider_tool_run(int argc, char **argv);

@@ -63,6 +63,11 @@ static struct smtp_txn txns[] = {
 	    .content = TEXT(".dot\r\nend") },
 	{ .arg = "null", .nrcpts = 1, .rcpts = two, .content = TEXT("") },
 	{ .arg = "stream", .sender = TEXT("s@x"), .nrcpts = 1, .rcpts = two },
+	{ .arg = "bare",
+	    .sender = TEXT("a@x"),
+	    .nrcpts = 2,
+	    .rcpts = two,
+	    .no_content = true },
 	{ .arg = "held",
 	    .sender = TEXT("a@x"),
 	    .nrcpts = 1,
@@ -410,6 +415,8 @@ act(struct world *w, const char *verb, const char *rest, int line)
 		smtp_client_release(c);
 	else if (strcmp(verb, "noop") == 0)
 		smtp_client_noop(c);
+	else if (strcmp(verb, "rset") == 0)
+		smtp_client_rset(c);
 	else if (strcmp(verb, "rested") == 0)
 		smtp_client_rested(c);
 	else if (strcmp(verb, "unchain") == 0)

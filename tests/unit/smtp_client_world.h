@@ -7,7 +7,7 @@
  *   C RCPT TO:<b@y>  the client has written this line (c: without its CRLF)
  *   E ready          the owner was told this
  *   send NAME, next NAME, content TEXT, last TEXT, unread, secured, quit,
- *   release, noop, rested, unchain (take_back), lost TEXT, late TEXT,
+ *   release, noop, rset, rested, unchain (take_back), lost TEXT, late TEXT,
  *   awaits STAGE, dot yes|no     the owner acts or asks
  *   (in content and last "~" is CRLF)
  *

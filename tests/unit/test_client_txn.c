@@ -57,6 +57,20 @@ static const struct world_scene one_at_a_time[] = {
 	    "S 550 no\nE rcpt one 0 rcpt 550 no\nE done one rcpt 550 no\n"
 	    "send one\nC RSET\nS 500 what\nE done one rset 500 what (idle)\n"
 	    "E lost rset 500 what (idle)\n" },
+	{ .why = "without content it ends with the recipients; RSET by itself",
+	    .script = BARE
+	    "send bare\nC MAIL FROM:<a@x>\nS 250 ok\nC RCPT TO:<b@y>\n"
+	    "S 250 ok\nE rcpt bare 0 rcpt 250 ok\nC RCPT TO:<c@y>\n"
+	    "S 550 no\nE rcpt bare 1 rcpt 550 no\nE done bare rcpt 550 no\n"
+	    "rset\nC RSET\nawaits rset\nS 250 ok\nE ready\n"
+	    "send one\nC MAIL FROM:<a@x>\n" },
+	{ .why = "the same in one flight, and RSET goes before the next",
+	    .script =
+	        PIPE "send bare\n" TWO OK2 "S 250 ok\n"
+	             "E rcpt bare 0 rcpt 250 ok\nE rcpt bare 1 rcpt 250 ok\n"
+	             "E done bare rcpt 250 ok\nsend one\nC RSET\n" ONE_PIPED },
+	{ .why = "RSET by itself, refused",
+	    .script = BARE "rset\nC RSET\nS 500 what\nE lost rset 500 what\n" },
 	{ .why = "DATA refused: the outcome is DATA's, RSET before the next",
 	    .script = BARE
 	    "send one\nC MAIL FROM:<a@x>\nS 250 ok\nC RCPT TO:<b@y>\n"

@@ -101,6 +101,9 @@ bool conn_is_secure(const struct conn *c);
 /* "TLSv1.3" and the cipher's name; "" in clear.  Borrowed. */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
+/* What the server has shown; false: nothing. */
+struct tls_facts;
+bool conn_tls_server(const struct conn *c, struct tls_facts *f);
 /* The common name in the certificate that a client has shown and that holds,
  * UTF-8 without control characters, NUL ended in out; false: there is none, or
  * not just one, or it is longer. */

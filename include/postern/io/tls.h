@@ -55,6 +55,13 @@ struct tls_server_settings {
 	bool old; /* TLS 1.0 and 1.1, and ciphers that are weak */
 };
 
+struct tls_facts {       /* of a server's certificate, for people */
+	char names[160]; /* "a, b, c and 4 more" */
+	char issuer[40];
+	char until[40], left[40]; /* "2027-01-31 12:00 UTC", "62 days" */
+	char pin[48];
+};
+
 MUST_CHECK int tls_client_new(struct tls_context **t,
     const struct tls_client_settings *s, struct err *err);
 MUST_CHECK int tls_server_new(struct tls_context **t,

@@ -88,13 +88,14 @@ struct smtp_txn {
 	const struct smtp_txn_rcpt *rcpts;
 	struct str content; /* whole, or p NULL: hook content() is asked */
 	bool hold_end;      /* the end waits for smtp_client_release() */
+	bool no_content;    /* ends with the last recipient's reply */
 };
 
 struct smtp_client_hooks {
 	void (*write)(void *arg, const char *p, size_t n);
 	void (*secure)(
 	    void *arg); /* do the handshake, then smtp_client_secured() */
-	void (*ready)(void *arg); /* logged in, or NOOP was answered:
+	void (*ready)(void *arg); /* logged in, or NOOP or RSET was answered:
 	                           * smtp_client_send() may be called */
 	/* The recipient's reply; indexes rise. */
 	void (*rcpt)(void *arg, struct smtp_txn *t, uint32_t index,
@@ -103,7 +104,8 @@ struct smtp_client_hooks {
 	 * of MAIL, of DATA, of the final dot (for the recipients that were
 	 * accepted), or of the loss of the session (for those without a reply
 	 * too; a 421 to RCPT is one, and no rcpt() is called for it); stage
-	 * RCPT with any other reply: none was accepted.  The session goes on
+	 * RCPT with any other reply: none was accepted (or no_content: that was
+	 * all).  The session goes on
 	 * unless lost() follows.  It goes on too after OUTCOME_LOCAL at stage
 	 * MAIL: nothing was sent (the peer lacks SMTPUTF8 or 8BITMIME, takes
 	 * no message of that size, or an address must not be sent).  Never
@@ -160,6 +162,7 @@ void smtp_client_fail(
 void smtp_client_send(struct smtp_client *c, struct smtp_txn *t);
 /* The same; ready() or lost() follows. */
 void smtp_client_noop(struct smtp_client *c);
+void smtp_client_rset(struct smtp_client *c);
 /* The same: the session was idle long enough for the peer to have forgotten it,
  * so its loss at the next command is that of a re-used session. */
 void smtp_client_rested(struct smtp_client *c);
