@@ -97,6 +97,13 @@ breaker_fail(struct breaker *b, const struct breaker_settings *s,
 	return true;
 }
 
+void
+breaker_hasten(struct breaker *b, uint64_t now_ms)
+{
+	if (b->state == BREAKER_OPEN)
+		b->until_ms = now_ms;
+}
+
 bool
 breaker_allows(const struct breaker *b)
 {

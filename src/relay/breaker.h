@@ -50,6 +50,8 @@ void breaker_trip(struct breaker *b, const struct breaker_settings *s,
  * length_ms.  Neither is more than such an opening may have. */
 void breaker_restore(struct breaker *b, const struct breaker_settings *s,
     uint64_t now_ms, uint64_t left_ms, uint64_t length_ms);
+/* What it was opened for may be mended: an open one's time is over. */
+void breaker_hasten(struct breaker *b, uint64_t now_ms);
 /* May mail go there? */
 bool breaker_allows(const struct breaker *b);
 /* An open one whose time is over becomes half-open; true: it is. */

@@ -7,6 +7,7 @@
 #include "postern/relay/relay.h"
 
 #include "relay/provider.h"
+#include "relay/reread.h"
 #include "relay/tokens.h"
 
 enum credential_state
@@ -18,7 +19,7 @@ credential_get(
 
 	*c = (struct credential){ .is_token = p->account != NULL };
 	if (!p->account) {
-		c->secret = secret_ref(p->set->password);
+		c->secret = secret_ref(p->password);
 		return CREDENTIAL_READY;
 	}
 	w = tokens_get(p->account, &got, fn, arg);
@@ -54,7 +55,8 @@ credential_forget(struct provider *p, const void *arg)
 bool
 credential_refused(struct provider *p, const struct credential *c)
 {
-	return c->is_token && tokens_refused(p->account, c->serial);
+	return c->is_token ? tokens_refused(p->account, c->serial)
+	                   : reread_refused(p, c->secret);
 }
 
 void

@@ -32,6 +32,7 @@
 #include "relay/relay_core.h"
 #include "relay/relay_log.h"
 #include "relay/relay_session.h"
+#include "relay/reread.h"
 #include "relay/review.h"
 #include "relay/settle.h"
 #include "relay/sign.h"
@@ -650,6 +651,9 @@ set_wake(struct relay *r)
 
 		if (at > now_ms)
 			wait = sooner(wait, at - now_ms);
+		at = reread_wake_ms(r->providers[i], now_ms);
+		if (at > now_ms)
+			wait = sooner(wait, at - now_ms);
 	}
 	if (spool_is_stuck(r->spool))
 		wait = sooner(wait, STUCK_MS);
@@ -666,6 +670,7 @@ look_at_providers(struct relay *r)
 	for (size_t i = 0; i < r->nproviders; i++) {
 		flow_look(r->providers[i]);
 		tempo_look(r->providers[i]);
+		reread_look(r->providers[i], now_ms);
 		if (r->providers[i]->told_down)
 			(void)provider_is_usable(r->providers[i], now_ms);
 		if (provider_forgets(r->providers[i], now_ms))

@@ -53,6 +53,8 @@ static const struct log_event event_provider_stalled =
 	{ "provider.stalled", LOG_LEVEL_WARN };
 static const struct log_event event_provider_clear =
 	{ "provider.clear", LOG_LEVEL_WARN };
+static const struct log_event event_provider_password =
+	{ "provider.password", LOG_LEVEL_INFO };
 static const struct log_event event_provider_alert =
 	{ "provider.alert", LOG_LEVEL_ERROR };
 static const struct log_event event_provider_down =

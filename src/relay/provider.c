@@ -59,6 +59,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	p->relay = r;
 	p->gen = relay_generation_ref(gen);
 	p->set = set;
+	p->password = secret_ref(set->password);
 	p->tally = tally_book_of(r->tally, set->name);
 	list_init(&p->node);
 	list_init(&p->probers);
@@ -87,6 +88,7 @@ provider_free(struct provider **pp)
 	pool_done(&p->pool);
 	stall_done(&p->stall);
 	tls_free(&p->tls);
+	secret_free(&p->password);
 	tokens_leave(&p->account);
 	tempo_done(p);
 	relay_generation_free(&p->gen);
@@ -187,7 +189,7 @@ provider_inherit(struct provider *p, struct provider *old)
 	p->txn_us = old->txn_us;
 	p->txn_at_ms = old->txn_at_ms;
 	if (same(p->set->user, old->set->user) &&
-	    same_password(p->set->password, old->set->password))
+	    same_password(p->password, old->password))
 		inherit_logins(p, old);
 	remember_put(p, false);
 	tell_down(p, relay_now_ms(p->relay));

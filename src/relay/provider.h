@@ -28,6 +28,7 @@
 struct outcome;
 struct relay;
 struct relay_generation;
+struct secret;
 struct relay_provider;
 struct tally;
 struct tls_context;
@@ -47,6 +48,8 @@ struct provider {
 	struct list node;    /* of relay.retired */
 	struct list probers; /* prober.h */
 	struct tls_context *tls;
+	struct secret *password; /* a reference: the newest that was read */
+	uint64_t reread_ms;      /* next look whether it has changed */
 	uint64_t clear_until_ms; /* opportunistic, and the handshake failed */
 	struct token_account *account; /* NULL: no OAuth2 */
 	char tls_error[256];           /* why tls is missing, "" it is not */

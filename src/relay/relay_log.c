@@ -306,6 +306,16 @@ relay_log_stalled(const struct provider *p)
 }
 
 void
+relay_log_password(const struct provider *p)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_provider_password, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_end(&l);
+}
+
+void
 relay_log_clear(const struct relay_session *s, const struct outcome *o)
 {
 	struct log_line l;

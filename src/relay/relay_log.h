@@ -39,6 +39,8 @@ void relay_log_connected(const struct relay_session *s);
 /* why: one word; text: the provider's, or "". */
 void relay_log_session_end(
     const struct relay_session *s, const char *why, const char *text);
+/* The one that was refused has been changed. */
+void relay_log_password(const struct provider *p);
 /* TLS was a wish, and failed so. */
 void relay_log_clear(const struct relay_session *s, const struct outcome *o);
 void relay_log_stalled(const struct provider *p);

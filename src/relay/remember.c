@@ -80,9 +80,9 @@ account(const struct provider *p, uint8_t out[2])
 	unsigned char digest[DIGEST_LEN];
 
 	digest_sha256(digest, str_of(text));
-	if (set->password)
+	if (p->password)
 		digest_hmac(digest, (struct str){ (char *)digest, DIGEST_LEN },
-		    secret_str(set->password));
+		    secret_str(p->password));
 	memcpy(out, digest, 2);
 	free(tls);
 	free(text);

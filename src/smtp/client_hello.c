@@ -9,6 +9,10 @@
 
 #include "smtp/smtp_client_state.h"
 
+/* Octets of a secret in a reply that make it one: fewer come by chance; and how
+ * many are looked for, since a reply may be cut. */
+enum { SHOWN_MIN = 4, SHOWN_MAX = 32 };
+
 /* The server has said no: good bye, and the owner learns why. */
 static void
 refused(struct smtp_client *c, enum outcome_stage stage, const struct reply *r)
@@ -70,6 +74,7 @@ static void
 become_ready(struct smtp_client *c)
 {
 	c->password = (struct str){ 0 };
+	buf_wipe(&c->said);
 	c->sasl = (struct sasl){ 0 };
 	smtp_client_set_phase(c, CLIENT_READY);
 	c->hooks.ready(c->arg);
@@ -80,20 +85,51 @@ become_ready(struct smtp_client *c)
 static void
 say_auth(struct smtp_client *c, struct str challenge)
 {
-	struct buf b;
+	struct str line;
 
-	buf_init(&b, SASL_LINE_MAX);
-	if (buf_room(&b, SASL_LINE_MAX) != NULL &&
-	    sasl_next(&c->sasl, challenge, &b) == 0) {
-		struct str line = buf_str(&b);
-
-		smtp_client_await(c, STEP_AUTH);
-		c->hooks.write(c->arg, line.p, line.len);
-		buf_wipe(&b);
+	buf_wipe(&c->said);
+	if (buf_room(&c->said, SASL_LINE_MAX) == NULL ||
+	    sasl_next(&c->sasl, challenge, &c->said) != 0) {
+		buf_wipe(&c->said);
+		smtp_client_lose_text(
+		    c, OUTCOME_AUTH, OUTCOME_NONSENSE, c->sasl.fault);
 		return;
 	}
-	buf_wipe(&b);
-	smtp_client_lose_text(c, OUTCOME_AUTH, OUTCOME_NONSENSE, c->sasl.fault);
+	line = buf_str(&c->said);
+	smtp_client_await(c, STEP_AUTH);
+	c->hooks.write(c->arg, line.p, line.len);
+}
+
+/* Of a line of the login: its response, as far as a reply would show it. */
+static struct str
+response_in(struct str line)
+{
+	struct str word = line;
+
+	while (line.len > 0)
+		word = str_cut(&line, ' ');
+	word = str_cut(&word, '\r');
+	if (word.len > SHOWN_MAX)
+		word.len = SHOWN_MAX;
+	return word;
+}
+
+void
+client_hello_hide(const struct smtp_client *c, struct reply *r)
+{
+	static const char hidden[] =
+	    "(the reply repeats what was sent to log in; it is not shown)";
+	struct str text = { r->text, r->text_len };
+	struct str said = response_in(buf_str(&c->said));
+	struct str password = c->password;
+
+	if (r->code == 334)
+		return;
+	if ((said.len < SHOWN_MIN || !str_has_case(text, said)) &&
+	    (password.len < SHOWN_MIN || !str_has_case(text, password)))
+		return;
+	memcpy(r->text, hidden, sizeof hidden);
+	r->text_len = sizeof hidden - 1;
 }
 
 static void

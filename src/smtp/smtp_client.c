@@ -106,6 +106,7 @@ destroy(struct smtp_client *c)
 	free(c->auth);
 	free(c->nonce);
 	buf_done(&c->out);
+	buf_wipe(&c->said);
 	free(c);
 }
 
@@ -144,6 +145,7 @@ smtp_client_new(const struct smtp_client_settings *s,
 	c->eight_bit_pass = s->eight_bit_pass;
 	c->disable = s->disable;
 	buf_init(&c->out, CLIENT_OUT_MAX);
+	buf_init(&c->said, SASL_LINE_MAX);
 	reply_init(&c->reply, NULL, NULL);
 	c->phase = CLIENT_HELLO;
 	if (s->tls == SMTP_TLS_IMPLICIT)
@@ -341,7 +343,7 @@ unasked(struct smtp_client *c, const struct reply *r)
 }
 
 static void
-on_reply(struct smtp_client *c, const struct reply *r)
+on_reply(struct smtp_client *c, struct reply *r)
 {
 	enum client_step s = first_awaited(c);
 	struct outcome o;
@@ -351,6 +353,8 @@ on_reply(struct smtp_client *c, const struct reply *r)
 		return;
 	}
 	answered(c);
+	if (s == STEP_AUTH)
+		client_hello_hide(c, r);
 	if (r->code < 200) {
 		smtp_client_nonsense(c, s, r);
 	} else if (r->code == 421) {

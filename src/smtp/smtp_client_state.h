@@ -115,6 +115,7 @@ struct smtp_client {
 	size_t left; /* bytes that came behind the reply at hand */
 	struct capability caps;
 	struct sasl sasl;
+	struct buf said; /* the last line of the login; wiped */
 	size_t nawaited, nin_hand;
 	struct client_awaited awaited[CLIENT_AWAITED_MAX];
 	struct client_txn in_hand[CLIENT_IN_HAND_MAX];
@@ -155,6 +156,8 @@ void client_hello_on_banner(struct smtp_client *c, const struct reply *r);
 void client_hello_on_ehlo(struct smtp_client *c, const struct reply *r);
 void client_hello_on_helo(struct smtp_client *c, const struct reply *r);
 void client_hello_on_starttls(struct smtp_client *c, const struct reply *r);
+/* A refusal that repeats what was sent to log in is not shown. */
+void client_hello_hide(const struct smtp_client *c, struct reply *r);
 void client_hello_on_auth(struct smtp_client *c, const struct reply *r);
 
 /* client_txn.c */

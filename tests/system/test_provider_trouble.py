@@ -111,6 +111,43 @@ def test_a_refused_login_bounces_nothing(sink, postern, tmp_path):
     assert s.stop()["messages"] == 1
 
 
+def test_a_password_changed_meanwhile_is_taken_at_the_refusal(sink, postern, tmp_path):
+    """Without a reload, without an alert, and with one bad login."""
+    secret = tmp_path / "secret"
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
+    s = sink("--auth", "me:right")
+    p = postern(harness.provider(s.port, user="me", password_file=str(secret), allow_clear_auth=True, **SHORT))
+    secret.write_text("right\n")
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    p.wait_event("delivered")
+    assert p.events("provider.password") and not p.events("provider.alert")
+    p.stop()
+    assert s.stop()["connections"] == 2
+
+
+@pytest.mark.clock
+def test_a_password_mended_later_needs_no_reload(sink, postern, tmp_path):
+    """Three bad logins, and nothing more for ten minutes; but the file is
+    looked at."""
+    secret = tmp_path / "secret"
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
+    s = sink("--auth", "me:right")
+    p = postern(harness.provider(s.port, user="me", password_file=str(secret), allow_clear_auth=True, **SHORT),
+                start=False, **QUICK)
+    p.start(env=harness.shared_clock(20))
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("provider.alert")
+    secret.write_text("right\n")
+    p.wait_event("provider.password")
+    e = p.wait_event("delivered")
+    assert int(e["delay_ms"]) < 60000, "the breaker was waited for"
+    p.stop()
+    assert s.stop()["messages"] == 1
+
+
 def test_a_refused_login_goes_another_way(sink, postern, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("wrong\n")

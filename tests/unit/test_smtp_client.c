@@ -183,6 +183,7 @@ static const struct world_scene tls[] = {
 	    .settings = { .tls = SMTP_TLS_IMPLICIT } },
 };
 
+#define HIDDEN "(the reply repeats what was sent to log in; it is not shown)\n"
 #define PLAIN "C AUTH PLAIN AGpvZQBzZWNyZXQ=\n"
 /* With TLS there already, so that a password may go. */
 #define IN_TLS .tls = SMTP_TLS_IMPLICIT, USER
@@ -317,6 +318,22 @@ static const struct world_scene auths[] = {
 	    .script =
 	        TLS_HI "S 250 AUTH PLAIN\n" PLAIN "S 535 5.7.8 bad\nC QUIT\n"
 	               "E lost auth 535 5.7.8 bad\n",
+	    .settings = { IN_TLS } },
+	{ .why = "a refusal that repeats the login is not shown",
+	    .script = TLS_HI "S 250 AUTH PLAIN\n" PLAIN
+	                     "S 535 bad command: AUTH PLAIN AGpvZQBzZWNyZXQ=\n"
+	                     "C QUIT\nE lost auth 535 " HIDDEN,
+	    .settings = { IN_TLS } },
+	{ .why = "nor one with the password in it",
+	    .script = TLS_HI "S 250 AUTH PLAIN\n" PLAIN
+	                     "S 421 4.7.0 joe:secret is wrong\n"
+	                     "E lost auth 421 4.7.0 " HIDDEN,
+	    .settings = { IN_TLS } },
+	{ .why = "nor nonsense of that kind",
+	    .script = TLS_HI "S 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 x\n"
+	                     "C am9l\nS 334 x\nC c2VjcmV0\n"
+	                     "S 250 c2VjcmV0?\nE lost auth nonsense 250 in "
+	                     "reply to AUTH: " HIDDEN,
 	    .settings = { IN_TLS } },
 	{ .why = "refused in the middle",
 	    .script = TLS_HI "S 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 x\n"
