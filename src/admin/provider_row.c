@@ -70,7 +70,7 @@ json_t *
 provider_row(const struct relay_view_provider *p)
 {
 	return json_pack(
-	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so so* so*}",
+	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so so* so* ss*}",
 	    "name", control_call_text(p->name), "host",
 	    control_call_text(p->host), "port", (int)p->port, "state", p->state,
 	    "why", p->why, "for_ms", for_ms(p), "paused", paused(p), "level",
@@ -79,5 +79,5 @@ provider_row(const struct relay_view_provider *p)
 	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
 	    "learned", learned(p), "delivery_ms",
 	    latency(&p->tally->delivery_ms), "wait_ms",
-	    latency(&p->tally->wait_ms));
+	    latency(&p->tally->wait_ms), "mend", p->mend);
 }

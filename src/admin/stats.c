@@ -10,6 +10,7 @@
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
+#include "admin/alerts.h"
 #include "admin/control_call.h"
 #include "admin/provider_row.h"
 #include "admin/pulse.h"
@@ -196,12 +197,14 @@ stats_document(const struct stats_source *s, const struct relay_view *view)
 	bool accepts = pulse_ready(s, &why) == 0;
 
 	spool_stats(s->spool, &st);
-	return json_pack("{si ss ss si sI sI sb so* so so so so so so sI}", "v",
-	    STATS_VERSION, "version", s->version, "modules", s->modules, "pid",
-	    (int)getpid(), "started_ms", (json_int_t)s->started_ms, "uptime_s",
-	    (json_int_t)((clock_wall_ms() - s->started_ms) / 1000), "accepts",
-	    (int)accepts, "why", accepts ? NULL : control_call_text(why.text),
-	    "queue", queue(s, &st), "spool", store(s, &st), "in", inlets(s),
-	    "out", outlets(s, view), "providers", providers(view), "windows",
-	    windows(view), "log_dropped", (json_int_t)log_dropped());
+	return json_pack("{si ss ss si sI sI sb so* so so so so so so sI so}",
+	    "v", STATS_VERSION, "version", s->version, "modules", s->modules,
+	    "pid", (int)getpid(), "started_ms", (json_int_t)s->started_ms,
+	    "uptime_s", (json_int_t)((clock_wall_ms() - s->started_ms) / 1000),
+	    "accepts", (int)accepts, "why",
+	    accepts ? NULL : control_call_text(why.text), "queue",
+	    queue(s, &st), "spool", store(s, &st), "in", inlets(s), "out",
+	    outlets(s, view), "providers", providers(view), "windows",
+	    windows(view), "log_dropped", (json_int_t)log_dropped(), "alerts",
+	    alerts_of(view, &st, accepts ? NULL : why.text));
 }

@@ -38,6 +38,12 @@ credential_wake_ms(const struct provider *p)
 	return p->account ? tokens_wake_ms(p->account) : 0;
 }
 
+bool
+credential_is_dead(const struct provider *p)
+{
+	return p->account && tokens_is_dead(p->account);
+}
+
 void
 credential_renew(struct provider *p)
 {

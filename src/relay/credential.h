@@ -29,6 +29,7 @@ enum credential_state credential_get(
 uint64_t credential_wake_ms(const struct provider *p);
 /* Whatever was in the way of a token may be gone. */
 void credential_renew(struct provider *p);
+bool credential_is_dead(const struct provider *p); /* until it is mended */
 void credential_forget(struct provider *p, const void *arg);
 /* The provider refused it.  true: another one is worth a try. */
 bool credential_refused(struct provider *p, const struct credential *c);

@@ -327,8 +327,7 @@ relay_log_clear(const struct relay_session *s, const struct outcome *o)
 	log_end(&l);
 }
 
-/* What the person who reads it can do. */
-static const char *advice(enum verdict_class class)
+const char *relay_log_advice(enum verdict_class class)
 {
 	if (class == VERDICT_AUTH)
 		return "check this provider's user and password, mend them in "
@@ -362,7 +361,7 @@ relay_log_trouble(const struct relay_session *s, const struct delivery *d,
 	log_cstr(&l, "class", verdict_row(v->class)->name);
 	put_reply(&l, o->code, o->enhanced, o->text);
 	if (alert)
-		log_cstr(&l, "advice", advice(v->class));
+		log_cstr(&l, "advice", relay_log_advice(v->class));
 	log_end(&l);
 }
 

@@ -11,6 +11,7 @@
 #include "postern/spool/spool.h"
 
 #include "relay/level.h"
+#include "relay/verdict.h"
 
 struct delivery;
 struct envelope;
@@ -19,7 +20,6 @@ struct provider;
 struct relay_act;
 struct relay_acted;
 struct relay_session;
-struct verdict;
 
 /* One line for each recipient that this attempt decided. */
 void relay_log_results(const struct delivery *d, int64_t due_ms);
@@ -47,6 +47,8 @@ void relay_log_stalled(const struct provider *p);
 /* d: the delivery that met it, or NULL. */
 void relay_log_trouble(const struct relay_session *s, const struct delivery *d,
     const struct verdict *v, const struct outcome *o);
+/* Of a class that is an alert: what the person who reads it can do. */
+const char *relay_log_advice(enum verdict_class class);
 /* It cannot be used any more, or again. */
 void relay_log_provider_state(const struct provider *p);
 /* An operator has paused it; resumed it, who. */

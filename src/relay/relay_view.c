@@ -12,9 +12,11 @@
 
 #include "relay/allowance.h"
 #include "relay/breaker.h"
+#include "relay/credential.h"
 #include "relay/level.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/relay_log.h"
 #include "relay/tally_book.h"
 #include "relay/verdict.h"
 
@@ -54,6 +56,18 @@ pace_of(const struct provider *p)
 	return set;
 }
 
+/* NULL: nobody has to do anything. */
+static const char *
+mend(const struct provider *p)
+{
+	if (credential_is_dead(p))
+		return "the OAuth2 login has ended: see postern token status, "
+		       "and log in with postern token login";
+	if (!breaker_allows(&p->health) && verdict_row(p->why)->is_alert)
+		return relay_log_advice(p->why);
+	return NULL;
+}
+
 static void
 look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 {
@@ -72,6 +86,7 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	}
 	v->level = level_word(t->level.state);
 	v->level_why = t->level.why;
+	v->mend = mend(p);
 	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)
 		v->sessions[i] = p->pool.n[i];
 	for (size_t i = 0; i < SPOOL_PRIORITIES; i++)

@@ -437,6 +437,12 @@ begin_anew(struct token_account *a)
 		take_seed(a);
 }
 
+bool
+tokens_is_dead(const struct token_account *a)
+{
+	return a->state.parked;
+}
+
 void
 tokens_renew(struct token_account *a)
 {

@@ -18,6 +18,7 @@
 #include "tools/queue_tool.h"
 #include "tools/reload_tool.h"
 #include "tools/route_tool.h"
+#include "tools/status_tool.h"
 #include "tools/token_tool.h"
 #include "tools/why_tool.h"
 
@@ -35,6 +36,7 @@ static const struct command {
 	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },
 	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
 	{ "route", route_tool_run, ROUTE_TOOL_USAGE },
+	{ "status", status_tool_run, STATUS_TOOL_USAGE },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
 	{ "why", why_tool_run, WHY_TOOL_USAGE },
 };

@@ -14,6 +14,7 @@
 
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
+#include "tools/provider_line.h"
 
 enum { OPT_JSON = 256, OPT_FOR, OPT_FROM, OPT_TO };
 
@@ -25,46 +26,15 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int64_t
-sum(const json_t *row, const char *key)
-{
-	json_t *of = json_object_get(row, key), *value;
-	const char *name;
-	int64_t n = 0;
-
-	json_object_foreach(of, name, value) n += json_integer_value(value);
-	return n;
-}
-
-/* Whole seconds; "-": it has no end. */
-static void
-write_wait(const json_t *row, char out[32])
-{
-	if (json_object_get(row, "for_ms") == NULL)
-		(void)snprintf(out, 32, "-");
-	else
-		(void)snprintf(out, 32, "%" PRId64 "s",
-		    (control_row_number(row, "for_ms") + 999) / 1000);
-}
-
-/* 80 columns; a longer name moves the rest of its line. */
 static void
 print_line(void *arg, const json_t *row)
 {
 	bool *is_first = arg;
-	char wait[32];
 
 	if (*is_first)
-		(void)printf("%-20s %-9s %-11s %6s %8s %8s %10s\n", "PROVIDER",
-		    "STATE", "LEVEL", "FOR", "SESSIONS", "WAITING",
-		    "DELIVERED");
+		provider_line_head();
 	*is_first = false;
-	write_wait(row, wait);
-	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64
-	             "\n",
-	    control_row_text(row, "name"), control_row_text(row, "state"),
-	    control_row_text(row, "level"), wait, sum(row, "sessions"),
-	    sum(row, "waiting"), control_row_number(row, "delivered"));
+	provider_line_print(row);
 }
 
 static void
@@ -114,6 +84,9 @@ print_page(void *arg, const json_t *row)
 	print_state("state", control_row_text(row, "state"),
 	    control_row_text(row, "why"));
 	print_pause(json_object_get(row, "paused"));
+	if (*control_row_text(row, "mend"))
+		(void)printf(
+		    "%-11s %s\n", "mend", control_row_text(row, "mend"));
 	if (control_row_number(row, "for_ms") > 0)
 		(void)printf("%-11s %" PRId64 " s\n", "usable in",
 		    (control_row_number(row, "for_ms") + 999) / 1000);

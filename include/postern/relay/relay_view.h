@@ -27,7 +27,8 @@ struct relay_view_provider {
 	 * half-open. */
 	const char *state, *level;
 	const char *why, *level_why; /* NULL: nothing to say */
-	uint64_t for_ms; /* until it may be used; 0: now; UINT64_MAX: no end */
+	const char *mend; /* what a person has to do; NULL: nothing */
+	uint64_t for_ms;  /* until it may be used; 0: now; UINT64_MAX: no end */
 	uint32_t paused_uid;     /* whose pause it is */
 	int64_t paused_since_ms; /* wall clock; 0: there is none */
 	size_t sessions[RELAY_VIEW_PHASES];

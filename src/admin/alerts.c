@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/alerts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "postern/base/log.h"
+#include "postern/relay/relay_view.h"
+#include "postern/spool/spool.h"
+
+#include "admin/control_call.h"
+
+static void
+add(json_t *all, const char *about, const char *text, const char *mend)
+{
+	json_array_append_new(all,
+	    json_pack("{so so so}", "about", control_call_text(about), "text",
+	        control_call_text(text), "mend", control_call_text(mend)));
+}
+
+static void
+add_number(json_t *all, const char *about, uint64_t n, const char *text,
+    const char *mend)
+{
+	char line[128];
+
+	if (n == 0)
+		return;
+	(void)snprintf(line, sizeof line, "%" PRIu64 " %s", n, text);
+	add(all, about, line, mend);
+}
+
+static void
+add_provider(json_t *all, const struct relay_view_provider *p)
+{
+	char about[80], text[80];
+
+	if (p->mend == NULL)
+		return;
+	(void)snprintf(about, sizeof about, "provider %s", p->name);
+	(void)snprintf(text, sizeof text, "not used: %s",
+	    p->why != NULL ? p->why : p->state);
+	add(all, about, text, p->mend);
+}
+
+json_t *
+alerts_of(const struct relay_view *view, const struct spool_stats *st,
+    const char *why)
+{
+	json_t *all = json_array();
+
+	if (st->full)
+		add(all, "spool", "full: new mail is refused for now",
+		    "make room on its file system, or raise spool.max_size");
+	else if (why != NULL)
+		add(all, "postern", why, "its log tells more");
+	if (view->n == 0)
+		add(all, "postern", "no provider is configured: mail waits",
+		    "write providers, then postern reload");
+	for (size_t i = 0; i < view->n; i++)
+		add_provider(all, &view->providers[i]);
+	add_number(all, "queue", st->doubt, "may have been delivered",
+	    "see postern queue list --where state=doubt; release or delete "
+	    "them");
+	add_number(all, "log", log_dropped(), "lines are lost",
+	    "what takes the log is too slow, or gone");
+	return all;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/provider_line.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/control_row.h"
+
+static int64_t
+sum(const json_t *row, const char *key)
+{
+	json_t *of = json_object_get(row, key), *value;
+	const char *name;
+	int64_t n = 0;
+
+	json_object_foreach(of, name, value) n += json_integer_value(value);
+	return n;
+}
+
+/* Whole seconds; "-": it has no end. */
+static void
+write_wait(const json_t *row, char out[32])
+{
+	if (json_object_get(row, "for_ms") == NULL)
+		(void)snprintf(out, 32, "-");
+	else
+		(void)snprintf(out, 32, "%" PRId64 "s",
+		    (control_row_number(row, "for_ms") + 999) / 1000);
+}
+
+void
+provider_line_head(void)
+{
+	(void)printf("%-20s %-9s %-11s %6s %8s %8s %10s\n", "PROVIDER", "STATE",
+	    "LEVEL", "FOR", "SESSIONS", "WAITING", "DELIVERED");
+}
+
+void
+provider_line_print(const json_t *row)
+{
+	char wait[32];
+
+	write_wait(row, wait);
+	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64
+	             "\n",
+	    control_row_text(row, "name"), control_row_text(row, "state"),
+	    control_row_text(row, "level"), wait, sum(row, "sessions"),
+	    sum(row, "waiting"), control_row_number(row, "delivered"));
+}
