@@ -29,6 +29,8 @@ def test_one_page_tells_how_it_is(sink, postern, tmp_path):
     harness.send_raw(p.port, mails.plain(), recipients=["a@example.net", "b@example.net"])
     p.wait_event("delivered")
     p.wait_event("provider.alert", provider="b")
+    # what is delivered goes with the next commit
+    harness.wait_until(lambda: "\nqueue   1 queued" in status(p)[1], what="one queued")
     rc, out, err = status(p)
     lines = out.splitlines()
     assert all(len(x) <= 80 for x in lines), out
