@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""contrib/import-postfix: ten main.cf as they stand on hosts, and a queue that
+moves.  tests/import/NAME has main.cf with its maps, and what is made of it; "@"
+stands for the directory.  POSTERN_ACCEPT=1 writes that anew, to be read."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+import mails
+import peers
+
+TOP = pathlib.Path(__file__).parents[2]
+SCRIPT = TOP / "contrib/import-postfix"
+CASES = sorted(d.name for d in (TOP / "tests/import").iterdir())
+MASTER = "smtp unix - - n - - smtp\nrelay unix - - n - - smtp\n"
+
+
+@pytest.fixture(scope="module")
+def postfix(tmp_path_factory):
+    """A directory with postconf and the like, as POSTFIX_PATH wants it."""
+    r, d = peers.unpacked("postfix"), tmp_path_factory.mktemp("postfix")
+    peers.check_libraries(r / "usr/sbin/postconf", str(r / "usr/lib/postfix"))
+    for name in ("postconf", "postcat", "postsuper"):
+        (d / name).write_text("#!/bin/sh\nLD_LIBRARY_PATH='%s' exec '%s' \"$@\"\n"
+                              % (r / "usr/lib/postfix", r / "usr/sbin" / name))
+        (d / name).chmod(0o755)
+    return d
+
+
+def run(postfix, *argv, **env):
+    r = subprocess.run([SCRIPT, *map(str, argv)], capture_output=True, text=True, timeout=harness.LONG,
+                       env={**os.environ, "POSTFIX_PATH": str(postfix), **env})
+    return r.returncode, r.stdout, r.stderr
+
+
+def prepared(name, tmp_path):
+    etc, out = tmp_path / "etc", tmp_path / "out"
+    shutil.copytree(TOP / "tests/import" / name, etc)
+    out.mkdir()
+    main = (etc / "main.cf").read_text()
+    (etc / "main.cf").write_text(main.replace("@/", "%s/" % etc))
+    (etc / "master.cf").write_text(MASTER)
+    (etc / "dynamicmaps.cf").write_text("")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=x",
+                    "-keyout", etc / "key.pem", "-out", etc / "cert.pem"], check=True, capture_output=True)
+    (etc / "both.pem").write_text((etc / "cert.pem").read_text() + (etc / "key.pem").read_text())
+    for f in ("key.pem", "both.pem"):
+        (etc / f).chmod(0o640)
+    return etc, out
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_becomes_of_it(name, postfix, tmp_path):
+    etc, out = prepared(name, tmp_path)
+    code, said, complaint = run(postfix, "-c", etc, "-o", out)
+    assert (code, complaint) == (0, "")
+    for made, kept in (("postern.conf", "expected.conf"), ("import-postfix.notes", "expected.notes")):
+        text = (out / made).read_text().replace(str(etc), "@").replace(str(out), "@out")
+        path = TOP / "tests/import" / name / kept
+        if os.environ.get("POSTERN_ACCEPT"):
+            path.write_text(text)
+        assert text == path.read_text()
+    for f in out.glob("*.pass"):
+        assert f.stat().st_mode & 0o777 == 0o640
+    (out / "postern.conf").write_text((out / "postern.conf").read_text() + 'user = "root";\n')
+    r = subprocess.run([harness.POSTERND, "-t", "-c", out / "postern.conf"], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_passwords_are_taken_whole(postfix, tmp_path):
+    etc, out = prepared("two-accounts", tmp_path)
+    assert run(postfix, "-c", etc, "-o", out)[0] == 0
+    assert {f.name: f.read_text() for f in out.glob("*.pass")} == {
+        "smtp-example-net.pass": "five\n", "ann-example-com.pass": "one:two\n", "example-org.pass": "two\n",
+        "bob-example-com.pass": "three\n", "carol-example-com.pass": "four\n"}
+
+
+def test_what_is_there_is_not_overwritten(postfix, tmp_path):
+    etc, out = prepared("gmail", tmp_path)
+    (out / "postern.conf").write_text("mine")
+    code, _, complaint = run(postfix, "-c", etc, "-o", out)
+    assert code == 1 and "is there already" in complaint
+    assert (out / "postern.conf").read_text() == "mine" and not list(out.glob("*.pass"))
+    assert run(postfix, "-c", etc)[0] == 64
+    assert run(postfix, "-c", etc, "-o", tmp_path / "none")[0] == 1
+
+
+# --- the queue -----------------------------------------------------------------------------
+
+@pytest.mark.skipif(os.getuid() != 0, reason="Postfix needs root")
+def test_a_queue_moves(sink, postern, postfix, tmp_path):
+    """What Postfix could not deliver, deferred and on hold, binary-safe; what
+    Postern does not take stays there."""
+    peer = peers.Postfix(tmp_path / "peer", harness.free_port())
+    try:
+        contents = {"a@example.com": mails.plain(), "": mails.dots(), "b@example.com": mails.long_lines(),
+                    "c@example.com": mails.eight_bit()}
+        for sender, content in contents.items():
+            harness.send_raw(peer.port, content, sender=sender, recipients=("x@example.net", "y@example.net"))
+        inside = ["nsenter", "-t", str(peer.main_pid()), "-m"]
+
+        def ids(*queues):
+            return sorted(f.name for q in queues for f in (peer.queue / q).rglob("*") if f.is_file())
+        harness.wait_until(lambda: len(ids("deferred")) == 4, what="four deferred messages")
+        held = ids("deferred")[0]
+        subprocess.run([*inside, postfix / "postsuper", "-c", peer.conf, "-h", held], check=True)
+
+        def move(*argv):
+            return subprocess.run([*inside, SCRIPT, "-c", peer.conf, "--move-queue", *argv], capture_output=True,
+                                  text=True, env={**os.environ, "POSTFIX_PATH": str(postfix)}, timeout=harness.LONG)
+        r = move("--sendmail", "/bin/false")
+        assert r.returncode == 75 and "0 messages moved, 3 stay" in r.stdout, r.stderr
+        assert len(ids("deferred", "hold", "incoming", "active")) == 4 and ids("hold") == [held]
+        s = sink()
+        p = postern(s.port, submission={"socket": str(tmp_path / "submission")})
+        wrapper = tmp_path / "sendmail"
+        wrapper.write_text("#!/bin/sh\nPOSTERN_SUBMISSION='%s/submission' exec '%s' \"$@\"\n"
+                           % (tmp_path, harness.BUILD / "postern-sendmail"))
+        wrapper.chmod(0o755)
+        r = move("--sendmail", wrapper)
+        assert r.returncode == 0 and "3 messages moved, 0 stay" in r.stdout, r.stderr
+        s.wait_messages(3)
+        assert ids("deferred", "hold", "incoming", "active") == [held]
+        r = move("--sendmail", wrapper, "--with-held")
+        assert r.returncode == 0 and "1 messages moved" in r.stdout, r.stderr
+        got = s.wait_messages(4)
+        assert {m["sender"] for m in got} == set(contents)
+        for m in got:
+            assert sorted(x.split()[0] for x in m["recipients"]) == ["x@example.net", "y@example.net"]
+            content = open(s.maildir + "/" + m["file"], "rb").read()
+            assert content.endswith(contents[m["sender"]].split(b"\r\n\r\n", 1)[1])
+        assert ids("deferred", "hold", "incoming", "active") == []
+        p.stop()
+    finally:
+        peer.stop()
