@@ -118,9 +118,10 @@ class Peer:
 
 
 class Postfix(Peer):
-    """Relays everything to the sink; limits raised."""
+    """Relays everything to the sink; limits raised.  sasl: Cyrus SASL's
+    configuration; more: of main.cf."""
 
-    def __init__(self, directory, sink_port):
+    def __init__(self, directory, sink_port, sasl="", **more):
         r = unpacked("postfix")
         account("postfix", "postdrop")
         check_libraries(r / "usr/lib/postfix/sbin/smtpd", str(r / "usr/lib/postfix"))
@@ -142,6 +143,7 @@ class Postfix(Peer):
             relayhost="[127.0.0.1]:%d" % sink_port, mynetworks="127.0.0.0/8", biff="no",
             smtpd_relay_restrictions="permit_mynetworks, reject", in_flow_delay="0",
             message_size_limit=100 << 20, smtpd_recipient_limit=2000)
+        main.update(more)
         (self.conf / "main.cf").write_text("".join("%s = %s\n" % x for x in main.items()))
         services = ["127.0.0.1:%d inet n - n - - smtpd" % self.port, "pickup unix n - n 60 1 pickup",
                     "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
@@ -154,6 +156,8 @@ class Postfix(Peer):
                     "postlog unix-dgram n - n - 1 postlogd"]
         (self.conf / "master.cf").write_text("\n".join(services) + "\n")
         (self.conf / "dynamicmaps.cf").write_text("")
+        (self.conf / "sasl").mkdir(exist_ok=True)
+        (self.conf / "sasl/smtpd.conf").write_text(sasl)
         self.run(r / "usr/lib/postfix", "/usr/lib/postfix",
                  "'%s' -c '%s' start-fg" % (r / "usr/sbin/postfix", self.conf))
 
@@ -164,9 +168,11 @@ class Postfix(Peer):
 
 
 class Exim(Peer):
-    """Relays everything to the sink; limits raised."""
+    """Relays everything to the sink; limits raised.  main, acl, authenticators: of
+    its configuration."""
 
-    def __init__(self, directory, sink_port):
+    def __init__(self, directory, sink_port, main="acl_smtp_rcpt = accept\ntls_advertise_hosts =\n",
+                 acl="", authenticators=""):
         r = unpacked("exim4-daemon-light")
         account("Debian-exim")
         binary = r / "usr/sbin/exim4"
@@ -191,13 +197,13 @@ never_users = root
 daemon_smtp_ports = %(port)d
 local_interfaces = 127.0.0.1
 notifier_socket =
-acl_smtp_rcpt = accept
 qualify_domain = upstream.test
-tls_advertise_hosts =
 message_size_limit = 100M
 recipients_max = 2000
 smtp_accept_max = 100
+%(main)s
 begin acl
+%(acl)s
 begin routers
 smarthost:
   driver = manualroute
@@ -211,5 +217,7 @@ remote:
   allow_localhost
 begin retry
 * * F,2h,1m
-""" % dict(binary=binary, spool=spool, log=log, port=self.port, sink=sink_port))
+begin authenticators
+%(authenticators)s
+""" % dict(main=main, acl=acl, authenticators=authenticators, binary=binary, spool=spool, log=log, port=self.port, sink=sink_port))
         self.run(etc, "/etc/exim4", "'%s' -bdf -q1m" % binary)
