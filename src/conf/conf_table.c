@@ -38,6 +38,7 @@ const struct conf_key conf_table[] = {
 { "control.admin_group", CONF_UNIX_GROUP, ROOT(control_admin_group), .told = "none", .restart = true },
 { "submission", CONF_GROUP, ROOT(s), .def = NULL },
 { "submission.socket", CONF_PATH, ROOT(submission_socket), .def = "\"/run/postern/submission.sock\"" },
+{ "submission.drop_directory", CONF_PATH, ROOT(s.drop_directory), .def = "\"/var/spool/postern-drop\"", .restart = true },
 { "submission.users", CONF_USERS, ROOT(submission.users), COUNTED(conf_root, submission.nusers), .told = "everybody on this host" },
 { "submission.groups", CONF_GROUPS, ROOT(submission.groups), COUNTED(conf_root, submission.ngroups), .told = "everybody on this host" },
 { "submission.senders", CONF_PATTERNS, ROOT(submission.senders), COUNTED(conf_root, submission.nsenders), .told = "every sender" },

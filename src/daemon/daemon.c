@@ -15,6 +15,7 @@
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
 #include "postern/inlet/inlet.h"
+#include "postern/inlet/maildrop.h"
 #include "postern/io/loop.h"
 #include "postern/io/mailbox.h"
 #include "postern/relay/relay.h"
@@ -118,6 +119,7 @@ begin_stop(struct daemon *d)
 	log_end(&l);
 	notify_stopping();
 	acceptor_close(&d->acceptors);
+	maildrop_free(&d->maildrop);
 	d->undrained = d->ninlets + 1;
 	for (size_t i = 0; i < d->ninlets; i++)
 		inlet_drain(d->inlet[i], grace, on_drained, d);
@@ -172,18 +174,49 @@ watch_signals(struct daemon *d)
  * --------------------------------------------------------------
  */
 
-/* To the inlet with the fewest sessions. */
-static void
-on_connection(void *arg, size_t listener, int fd, const struct addr *peer)
+/* The one with the fewest sessions. */
+static struct inlet *
+best_inlet(const struct daemon *d)
 {
-	struct daemon *d = arg;
 	struct inlet *best = d->inlet[0];
 
 	for (size_t i = 1; i < d->ninlets; i++) {
 		if (inlet_load(d->inlet[i]) < inlet_load(best))
 			best = d->inlet[i];
 	}
-	inlet_accept(best, listener, fd, peer);
+	return best;
+}
+
+static void
+on_connection(void *arg, size_t listener, int fd, const struct addr *peer)
+{
+	inlet_accept(best_inlet(arg), listener, fd, peer);
+}
+
+/* By sendmail's door, the last one. */
+static void
+on_drop(void *arg, int fd, const struct addr *peer, const char *name)
+{
+	struct daemon *d = arg;
+
+	inlet_accept_drop(
+	    best_inlet(d), d->settings->inlet.nlisteners - 1, fd, peer, name);
+}
+
+struct maildrop_settings
+daemon_maildrop(const struct settings *s)
+{
+	return (struct maildrop_settings){ .directory = s->drop_directory,
+		.door = &s->inlet.listeners[s->inlet.nlisteners - 1] };
+}
+
+static void
+start_maildrop(struct daemon *d)
+{
+	struct maildrop_settings s = daemon_maildrop(d->settings);
+
+	d->maildrop =
+	    maildrop_new(d->loop, &s, spool_last_drop(d->spool), on_drop, d);
 }
 
 /* --- the start
@@ -460,6 +493,7 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	d->lookout = lookout_new(d->loop, d->spool, &d->figures);
 	acceptor_start(&d->acceptors, d->loop, on_connection, d);
 	control_start(d->control);
+	start_maildrop(d);
 	start_http(d);
 	set_phase(d, DAEMON_PHASE_RUNNING);
 	tell_ms(DAEMON_STARTED, d->began_ms);

@@ -25,6 +25,8 @@ struct lookout;
 struct loop;
 struct loop_signal;
 struct mailbox;
+struct maildrop;
+struct maildrop_settings;
 struct relay;
 struct settings;
 struct spool;
@@ -52,6 +54,7 @@ struct daemon {
 	struct spool *spool;
 	struct lookout *lookout;
 	struct control *control;
+	struct maildrop *maildrop;
 	struct relay *relay;
 	size_t ninlets;
 	struct inlet **inlet; /* owned array */
@@ -71,6 +74,8 @@ void daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg);
 /* Each route gets its durable id. */
 MUST_CHECK int daemon_name_routes(
     const struct daemon *d, struct settings *s, struct err *err);
+/* Borrowed from s. */
+struct maildrop_settings daemon_maildrop(const struct settings *s);
 /* The lines about providers, for the start and a reload. */
 void daemon_tell_providers(const struct settings *s);
 

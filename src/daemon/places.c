@@ -19,6 +19,18 @@ make(const char *path, mode_t mode, const struct privileges *p)
 		(void)rmdir(path);
 }
 
+/* Everybody may leave a file, nobody look for another's; files get the group.
+ */
+static void
+make_drop(const char *path, const struct privileges *p)
+{
+	if (mkdir(path, 0700) != 0)
+		return;
+	if ((p->change && chown(path, p->uid, p->gid) != 0) ||
+	    chmod(path, 03733) != 0)
+		(void)rmdir(path);
+}
+
 static void
 make_parent(const struct addr *a, const struct privileges *p)
 {
@@ -39,6 +51,9 @@ places_make(const struct settings *s, const struct privileges *p)
 	const struct inlet_listener *door =
 	    &s->inlet.listeners[s->inlet.nlisteners - 1];
 
-	if (getuid() == 0 && door->naddresses > 0)
+	if (getuid() != 0)
+		return;
+	if (door->naddresses > 0)
 		make_parent(&door->addresses[0], p);
+	make_drop(s->drop_directory, p);
 }

@@ -2,7 +2,7 @@
 /*
  * daemon/places - what a daemon that is started as root makes where it is
  * missing: the directory of the submission socket, since /run is empty after
- * each boot.  Before privileges are dropped.
+ * each boot, and the drop directory.  Before privileges are dropped.
  */
 #ifndef DAEMON_PLACES_H
 #define DAEMON_PLACES_H

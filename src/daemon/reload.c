@@ -3,6 +3,7 @@
 
 #include "postern/conf/conf.h"
 #include "postern/inlet/inlet.h"
+#include "postern/inlet/maildrop.h"
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
@@ -79,6 +80,7 @@ prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 static void
 use(struct daemon *d, struct settings *s)
 {
+	struct maildrop_settings drop = daemon_maildrop(s);
 	struct settings *old = d->settings;
 
 	conf_needs_restart(old, s, needs_restart, NULL);
@@ -87,6 +89,7 @@ use(struct daemon *d, struct settings *s)
 		inlet_change(d->inlet[i], &conf_ref(s)->inlet, on_old, old);
 	relay_change(d->relay, &conf_ref(s)->relay, on_old, old);
 	acceptor_use(&d->acceptors);
+	maildrop_change(d->maildrop, &drop);
 	d->settings = s;
 	conf_free(&old);
 }

@@ -2,11 +2,15 @@
 #include "inlet/callers.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "postern/base/mem.h"
 #include "postern/inlet/inlet.h"
+
+#define GROUPS_MAX 1024 /* of a user that are looked at */
 
 static bool
 is_unix(int fd)
@@ -72,4 +76,33 @@ callers_admit(const struct inlet_listener *l, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
 		return false;
 	return has(l->users, l->nusers, who.uid) || is_in_group(l, fd, who.gid);
+}
+
+/* Asks the system's tables, which may take its time. */
+static bool
+is_member(const struct inlet_listener *l, uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+	int n = GROUPS_MAX;
+	gid_t *gids;
+	bool is_in = false;
+
+	if (pw == NULL)
+		return false;
+	gids = mem_array(GROUPS_MAX, sizeof *gids);
+	if (getgrouplist(pw->pw_name, pw->pw_gid, gids, &n) < 0)
+		n = GROUPS_MAX; /* those that had room */
+	for (int i = 0; i < n && !is_in; i++)
+		is_in = has(l->groups, l->ngroups, gids[i]);
+	free(gids);
+	return is_in;
+}
+
+bool
+callers_admit_user(const struct inlet_listener *l, uid_t uid)
+{
+	if (l->users == NULL && l->groups == NULL)
+		return true;
+	return has(l->users, l->nusers, uid) ||
+	       (l->ngroups > 0 && is_member(l, uid));
 }

@@ -27,6 +27,11 @@ enum inlet_event {
 	INLET_LOGIN_LIMIT,
 	INLET_CHANGE,
 	INLET_DRAIN,
+	INLET_DROP_TAKEN,
+	INLET_DROP_REFUSED,
+	INLET_DROP_LATER,
+	INLET_DROP_REMOVED,
+	INLET_DROP_TROUBLE,
 };
 
 static const struct log_event inlet_events[] = {
@@ -79,6 +84,18 @@ static const struct log_event inlet_events[] = {
 	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
 	/* no new transactions: sessions, grace_ms */
 	[INLET_DRAIN] = { "inlet.drain", LOG_LEVEL_DEBUG },
+	/* mail that sendmail had left in the drop directory is in the spool:
+	 * file, uid, age_ms */
+	[INLET_DROP_TAKEN] = { "drop.taken", LOG_LEVEL_INFO },
+	/* it, or some of its recipients, are refused; the file stays there as
+	 * bad.FILE: file, uid, text */
+	[INLET_DROP_REFUSED] = { "drop.refused", LOG_LEVEL_ERROR },
+	/* it is not taken now and stays: file, uid, text */
+	[INLET_DROP_LATER] = { "drop.later", LOG_LEVEL_WARN },
+	/* what nobody can use is gone: file, uid, text */
+	[INLET_DROP_REMOVED] = { "drop.removed", LOG_LEVEL_WARN },
+	/* the drop directory cannot be used: text */
+	[INLET_DROP_TROUBLE] = { "drop.trouble", LOG_LEVEL_WARN },
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "postern/base/thread.h"
 #include "postern/io/loop.h"
 #include "postern/io/mailbox.h"
+#include "postern/spool/spool_ops.h"
 
 #include "inlet/events.h"
 #include "inlet/generation.h"
@@ -39,6 +40,7 @@ struct arrival {
 	size_t listener;
 	int fd;
 	struct addr peer;
+	char drop[SPOOL_DROP_MAX]; /* or "" */
 };
 
 struct change {
@@ -65,12 +67,19 @@ take_arrival(struct mailbox_item *item, void *owner)
 	if (generation_listener(in->generation, a->listener) == NULL)
 		close(a->fd); /* the listener went away meanwhile */
 	else
-		inlet_session_open(in, a->listener, a->fd, &a->peer);
+		inlet_session_open(in, a->listener, a->fd, &a->peer, a->drop);
 	free(a);
 }
 
 void
 inlet_accept(struct inlet *in, size_t listener, int fd, const struct addr *peer)
+{
+	inlet_accept_drop(in, listener, fd, peer, "");
+}
+
+void
+inlet_accept_drop(struct inlet *in, size_t listener, int fd,
+    const struct addr *peer, const char *name)
 {
 	struct arrival *a = mem_new(sizeof *a);
 
@@ -78,6 +87,7 @@ inlet_accept(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	a->listener = listener;
 	a->fd = fd;
 	a->peer = *peer;
+	(void)snprintf(a->drop, sizeof a->drop, "%s", name);
 	stat_add(&in->coming, 1);
 	mailbox_put(in->mailbox, &a->item);
 }

@@ -96,6 +96,7 @@ session_free(struct inlet_session *s)
 	free(s->client);
 	free(s->claimed_helo);
 	free(s->via);
+	free(s->drop);
 	free(s->lenient_uses);
 	session_auth_reset(s);
 	s->magic = 0;
@@ -468,6 +469,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		.tls = session_tls_text(s, tls) ? tls : NULL,
 		.may_raise = s->user != NULL || addr_is_loopback(&s->peer),
 		.session = s->id,
+		.drop = s->drop,
 		.policy = s->policy,
 		.user_policy = s->user_policy,
 	};
@@ -730,11 +732,13 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 }
 
 void
-inlet_session_open(
-    struct inlet *in, size_t listener, int fd, const struct addr *peer)
+inlet_session_open(struct inlet *in, size_t listener, int fd,
+    const struct addr *peer, const char *drop)
 {
 	struct inlet_session *s = session_new(in, listener, fd, peer);
 
+	if (drop[0] != '\0')
+		s->drop = mem_str(drop);
 	if (generation_has(s->generation, s->door, GENERATION_PROXIES, peer))
 		await_proxy(s);
 	else

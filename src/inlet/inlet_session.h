@@ -17,9 +17,10 @@
 struct addr;
 struct inlet;
 
-/* Takes the descriptor.  A client over a limit gets its 421 and is gone. */
-void inlet_session_open(
-    struct inlet *in, size_t listener, int fd, const struct addr *peer);
+/* Takes the descriptor.  A client over a limit gets its 421 and is gone.  drop:
+ * the drop file that it hands on, or "". */
+void inlet_session_open(struct inlet *in, size_t listener, int fd,
+    const struct addr *peer, const char *drop);
 /* Shutting down: 421 to all but those whose content is arriving (is_over:
  * those too) and those whose message is with the spool. */
 void inlet_session_drain_all(struct inlet *in, bool is_over);

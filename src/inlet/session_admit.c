@@ -78,7 +78,7 @@ session_admit(struct inlet_session *s, struct smtp_reply *r)
 		inlet_session_log(s, INLET_NETWORK, NULL);
 		return false;
 	}
-	if (!callers_admit(s->listener, conn_fd(s->conn))) {
+	if (s->drop == NULL && !callers_admit(s->listener, conn_fd(s->conn))) {
 		smtp_reply_set(r, 554, "5.7.1",
 		    "The user with %.64s may not send here", s->client);
 		inlet_session_log(s, INLET_CALLER, NULL);

@@ -66,6 +66,7 @@ struct inlet_session {
 	char *client; /* owned: "192.0.2.1", "uid=33" */
 	char
 	    *claimed_helo; /* owned: XCLIENT's, counts before EHLO's; or NULL */
+	char *drop;        /* owned: the drop file that is handed on; or NULL */
 	char *via;         /* owned: the balancer's address, or NULL */
 	struct addr peer;  /* the client, as PROXY or XCLIENT tell */
 	uint32_t *lenient_uses; /* owned: INLET_LENIENTS; NULL: none */

@@ -2,7 +2,9 @@
 #include "postern/intake/intake.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/crc32c.h"
@@ -234,6 +236,7 @@ message_commit(struct intake_message *m)
 	a->op.done = accept_answered;
 	a->op.arg = m;
 	a->env = make_envelope(m, now_ms);
+	memcpy(a->drop, m->drop, sizeof a->drop);
 	put_deliveries(m, a, now_ms);
 	quota_keep(
 	    &m->in->quotas, &m->quota, draft_word(&m->draft, DRAFT_USER));
@@ -430,6 +433,8 @@ message_new(struct intake *i, const struct intake_from *from,
 	m->in = i;
 	m->rules = rules_ref(i->rules);
 	m->session = from->session;
+	if (from->drop != NULL)
+		(void)snprintf(m->drop, sizeof m->drop, "%s", from->drop);
 	m->flags = flags_of(mail);
 	m->is_binary = mail->binary;
 	wishes_take(&m->wishes, mail, from, clock_wall_ms());

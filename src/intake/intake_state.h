@@ -14,6 +14,7 @@
 #include "postern/intake/policy.h"
 #include "postern/mail/header.h"
 #include "postern/mail/message.h"
+#include "postern/spool/spool_ops.h"
 
 #include "intake/content.h"
 #include "intake/draft.h"
@@ -49,7 +50,8 @@ struct intake_message {
 	const struct intake_hooks *hooks; /* NULL: forgotten */
 	void *arg;
 	uint64_t session;
-	struct policy policy; /* its parts are borrowed until the end */
+	char drop[SPOOL_DROP_MAX]; /* or "" */
+	struct policy policy;      /* its parts are borrowed until the end */
 	const struct policy *user_policy; /* or NULL; the same */
 	uint64_t wait_ms;                 /* before the last reply is given */
 	struct draft draft;

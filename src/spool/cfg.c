@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/cfg.h"
 
+#include <string.h>
+
 #include "postern/base/rand.h"
+#include "postern/spool/spool_ops.h"
 
 #include "spool/record.h"
 #include "spool/store.h"
@@ -100,5 +103,34 @@ cfg_get_stop(struct store_txn *x, bool *clean, uint64_t *last_mid)
 	*last_mid = record_get_fixed(&in, 8);
 	if (record_end(&in))
 		*clean = false, *last_mid = 0;
+	return 0;
+}
+
+int
+cfg_put_drop(struct store_txn *x, const char *drop)
+{
+	unsigned char mem[2 * SPOOL_DROP_MAX];
+	struct record_out o;
+
+	record_begin(&o, mem, sizeof mem);
+	record_u8(&o, RECORD_VERSION);
+	record_raw(&o, str_of(drop));
+	return store_put(
+	    x, STORE_CFG, STR("drop"), (struct str){ (char *)mem, o.n });
+}
+
+int
+cfg_get_drop(struct store_txn *x, char *drop)
+{
+	struct str v;
+	int rc = store_get(x, STORE_CFG, STR("drop"), &v);
+
+	drop[0] = '\0';
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (v.len < 1 || v.len > SPOOL_DROP_MAX || v.p[0] != RECORD_VERSION)
+		return 0; /* nothing is known of it */
+	memcpy(drop, v.p + 1, v.len - 1);
+	drop[v.len - 1] = '\0';
 	return 0;
 }

@@ -22,5 +22,8 @@ MUST_CHECK int cfg_check(
 MUST_CHECK int cfg_put_stop(struct store_txn *x, bool clean, uint64_t last_mid);
 MUST_CHECK int cfg_get_stop(
     struct store_txn *x, bool *clean, uint64_t *last_mid);
+/* The drop file that was taken last; SPOOL_DROP_MAX bytes. */
+MUST_CHECK int cfg_put_drop(struct store_txn *x, const char *drop);
+MUST_CHECK int cfg_get_drop(struct store_txn *x, char *drop);
 
 #endif

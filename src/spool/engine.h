@@ -14,6 +14,7 @@
 
 #include "postern/base/stat.h"
 #include "postern/spool/spool.h"
+#include "postern/spool/spool_ops.h"
 
 #include "spool/counts.h"
 #include "spool/journal.h"
@@ -46,6 +47,7 @@ struct spool {
 	void (*fatal_fn)(void *arg, const struct err *err);
 	void *fatal_arg;
 	uint64_t flush_us, poisoned, doubted;
+	char drop[SPOOL_DROP_MAX]; /* as it was at the start */
 	_Atomic uint64_t last_mid;
 	_Atomic size_t memory;
 	struct stat_counter commits, operations;

@@ -6,6 +6,7 @@
 #include "postern/spool/body.h"
 
 #include "spool/batch.h"
+#include "spool/cfg.h"
 #include "spool/deadline.h"
 #include "spool/engine.h"
 #include "spool/keys.h"
@@ -250,10 +251,13 @@ int
 op_accept(struct batch *b, struct spool_op *op)
 {
 	struct spool_accept *a = (struct spool_accept *)op;
+	struct op_new new = { .env = a->env,
+		.ndeliveries = a->ndeliveries,
+		.first = &a->first,
+		.more = a->more,
+		.err = &op->err };
 
-	return op_accept_new(b, &(struct op_new){ .env = a->env,
-	                            .ndeliveries = a->ndeliveries,
-	                            .first = &a->first,
-	                            .more = a->more,
-	                            .err = &op->err });
+	if (op_accept_new(b, &new))
+		return -1;
+	return a->drop[0] != '\0' ? cfg_put_drop(&b->x, a->drop) : 0;
 }

@@ -123,7 +123,8 @@ first_batch(struct batch *b, struct poison_check *c)
 	struct spool *sp = b->sp;
 	uint64_t stopped_at;
 
-	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) || load_counts(b) ||
+	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) ||
+	    cfg_get_drop(&b->x, sp->drop) || load_counts(b) ||
 	    journal_load(&sp->journal, &b->x) || last_mid(b, stopped_at) ||
 	    sweep_stage(b) || op_doubt_left(b, &sp->doubted) ||
 	    poison_check(b, c))
@@ -284,6 +285,12 @@ spool_on_ready(struct spool *sp, struct mailbox *to, spool_ready_fn *fn)
 {
 	sp->ready_to = to;
 	sp->ready_fn = fn;
+}
+
+const char *
+spool_last_drop(const struct spool *sp)
+{
+	return sp->drop;
 }
 
 uint64_t

@@ -11,6 +11,7 @@
  * cfg      "spool"          u32 format, u32 page, u32 chunk, 16 bytes uuid,
  *                           sig created ms
  *          "stop"           u8 clean, u64 last mid drawn
+ *          "drop"           the file of the drop directory taken last
  *          "flight" u64 mid num unclean stops in a row in flight, num 0
  * msg      u64 mid          u8 inlined, num queued, num dead, num deliveries,
  *                           num recipients, num flags, num size, u32 crc32c,

@@ -11,6 +11,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "postern/mail/drop.h"
+
+#include "tools/sendmail_drop.h"
 #include "tools/sendmail_letter.h"
 #include "tools/sendmail_options.h"
 #include "tools/sendmail_pipe.h"
@@ -66,6 +69,22 @@ not_now(const struct err *err)
 }
 
 static int
+leave(const struct sendmail_mail *m, size_t first, size_t n,
+    const struct err *down)
+{
+	struct err err;
+
+	if (sendmail_drop_write(
+	        m, place("POSTERN_DROP", DROP_DIRECTORY), first, n, &err) == 0)
+		return 0;
+	(void)fprintf(stderr,
+	    "sendmail: not sent, try again later: %s; and it cannot be kept: "
+	    "%s\n",
+	    down->text, err.text);
+	return EX_TEMPFAIL;
+}
+
+static int
 hand_over(const struct sendmail_mail *m)
 {
 	int worst = 0;
@@ -78,7 +97,7 @@ hand_over(const struct sendmail_mail *m)
 		if (n > SENDMAIL_SUBMIT_RCPTS)
 			n = SENDMAIL_SUBMIT_RCPTS;
 		if (sendmail_submit(m, i, n, &code, &err) != 0)
-			code = not_now(&err);
+			code = leave(m, i, n, &err);
 		if (code != 0)
 			worst = code;
 	}

@@ -252,13 +252,16 @@ class Postern:
         self.dir.mkdir(parents=True, exist_ok=True)
         self.spool = pathlib.Path(settings.pop("spool_directory", self.dir / "spool"))
         self.spool.mkdir(mode=0o700, exist_ok=True)
+        self.drop = self.dir / "drop"
+        self.drop.mkdir(exist_ok=True)
+        self.drop.chmod(0o3733)
         self.port = None
         self.settings = {
             "hostname": "postern.test",
             "listeners": [{"name": "local", "address": ["127.0.0.1:0"]}],
             "providers": list(providers),
             "spool": {"directory": str(self.spool)},
-            "submission": {"socket": str(self.dir / "submission.sock")},
+            "submission": {"socket": str(self.dir / "submission.sock"), "drop_directory": str(self.dir / "drop")},
             "log": {"to": "stderr", "level": "info"},
         }
         if os.getuid() == 0:

@@ -146,7 +146,7 @@ def as_nobody(postern):
     """A posternd that root starts and that becomes nobody."""
     def make(port, **kw):
         p = postern(port, start=False, user="nobody", group="nogroup", **kw)
-        for d in (p.dir, p.spool):
+        for d in (p.dir, p.spool, p.drop):
             os.chown(d, 65534, 65534)
         p.conf.parent.chmod(0o755)
         return p

@@ -220,6 +220,8 @@ kit_send(struct kit *k, const struct kit_message *m)
 	uint64_t mid;
 
 	kit_op(k, &a->op);
+	if (m->drop != NULL)
+		(void)snprintf(a->drop, sizeof a->drop, "%s", m->drop);
 	a->env = kit_envelope(k, m);
 	mid = a->env->mid;
 	a->ndeliveries = m->ndeliveries ? m->ndeliveries : 1;

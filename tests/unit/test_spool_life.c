@@ -223,6 +223,28 @@ another_format_is_refused_and_not_touched(void **state)
 }
 
 static void
+the_drop_file_taken_last_is_known(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 100, .nrcpts = 1 };
+
+	kit_open(k);
+	assert_string_equal(spool_last_drop(k->sp), "");
+	m.drop = "00112233445566778899aabbccddeeff";
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	m.drop = NULL; /* mail from elsewhere changes nothing */
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	kit_reopen(k);
+	assert_string_equal(
+	    spool_last_drop(k->sp), "00112233445566778899aabbccddeeff");
+	m.drop = "ff";
+	assert_int_equal(kit_accept(k, &m, NULL), SPOOL_DONE);
+	kit_reopen(k);
+	assert_string_equal(spool_last_drop(k->sp), "ff");
+	kit_audit(k);
+}
+
+static void
 modes_are_for_the_owner_alone(void **state)
 {
 	struct kit *k = *state;
@@ -771,6 +793,7 @@ main(void)
 		T(what_a_first_start_left_half_made_is_made),
 		T(a_spool_in_use_is_refused),
 		T(another_format_is_refused_and_not_touched),
+		T(the_drop_file_taken_last_is_known),
 		T(modes_are_for_the_owner_alone),
 		T(network_file_systems_have_names),
 		T(the_map_shrinks_until_it_fits),

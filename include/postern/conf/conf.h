@@ -32,7 +32,8 @@ struct settings {
 	/* The last of inlet.listeners is the door of postern-sendmail; where it
 	 * is was not written. */
 	bool submission_by_default;
-	const char **routes_at; /* of relay.routes: "FILE:LINE", or "" */
+	const char *drop_directory; /* where it leaves mail meanwhile */
+	const char **routes_at;     /* of relay.routes: "FILE:LINE", or "" */
 	struct inlet_settings inlet;
 	struct relay_settings relay;
 	struct spool_settings spool;

@@ -136,6 +136,10 @@ void inlet_start(struct inlet *in, const char *thread_name);
 /* A connection that main accepted on listener number index.  Any thread. */
 void inlet_accept(
     struct inlet *in, size_t listener, int fd, const struct addr *peer);
+/* The same for who hands on a drop file: peer is the file's owner, who may (by
+ * its reader); the file is the one of name. */
+void inlet_accept_drop(struct inlet *in, size_t listener, int fd,
+    const struct addr *peer, const char *name);
 void inlet_change(struct inlet *in, const struct inlet_settings *s,
     void (*on_old)(void *arg), void *arg);
 /* Open sessions, and connections on their way to it.  Any thread. */

@@ -51,6 +51,7 @@ struct intake_from {
 	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
 	bool may_raise;   /* ask for more than the usual priority */
 	uint64_t session; /* for the log */
+	const char *drop; /* the drop file that it comes from; or NULL */
 	const char *rate_client; /* whom rates count: an address, a /64 ...;
 	                            NULL: nobody */
 	/* The listener's, and what the user's puts in its place; NULL: none.

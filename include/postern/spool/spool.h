@@ -117,6 +117,9 @@ void spool_change(struct spool *sp, const struct spool_settings *s);
  * (EIO with room on the disk, MDB_PANIC): the daemon ends with the text. */
 void spool_on_fatal(
     struct spool *sp, void (*fn)(void *arg, const struct err *err), void *arg);
+/* The last drop file whose message was committed when the spool was opened; it
+ * may still be there.  "": there was none. */
+const char *spool_last_drop(const struct spool *sp);
 /* Median of 16 flushes of 4 KiB in the directory, us: measured at open. */
 uint64_t spool_flush_us(const struct spool *sp);
 /* The daemon's lines at start: "spool.open" and so on are logged by daemon. */

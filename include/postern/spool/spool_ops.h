@@ -17,8 +17,12 @@ struct spool_delivery {
 };
 
 /* The whole content is env->body, or was staged before (env->body NULL). */
+#define SPOOL_DROP_MAX 33
 struct spool_accept {
 	struct spool_op op;
+	/* The file of the drop directory that it came from, or "": the last one
+	 * is remembered (spool_last_drop()). */
+	char drop[SPOOL_DROP_MAX];
 	struct envelope *env; /* a reference, handed over */
 	uint16_t ndeliveries; /* at least 1 */
 	struct spool_delivery first;
