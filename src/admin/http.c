@@ -24,7 +24,7 @@
 #include "postern/io/mailbox.h"
 #include "postern/relay/relay_view.h"
 
-#include "admin/pulse.h"
+#include "postern/admin/pulse.h"
 #include "admin/metrics.h"
 
 /* A request's line and header fields; beyond it is answered with 431. */

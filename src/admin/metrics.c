@@ -19,7 +19,7 @@
 #include "postern/spool/spool.h"
 
 #include "admin/filter.h"
-#include "admin/pulse.h"
+#include "postern/admin/pulse.h"
 #include "admin/metrics_table.h"
 
 #define LABELS_MAX 256

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "admin/pulse.h"
+#include "postern/admin/pulse.h"
 
 #include <stdio.h>
 

@@ -13,7 +13,7 @@
 #include "admin/alerts.h"
 #include "admin/control_call.h"
 #include "admin/provider_row.h"
-#include "admin/pulse.h"
+#include "postern/admin/pulse.h"
 
 /* --- counters ----------------------------------------------------------------
  */

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 #include "postern/admin/oldest.h"
+#include "postern/admin/pulse.h"
 #include "postern/admin/stats.h"
 #include "postern/base/mem.h"
 #include "postern/io/loop.h"
 #include "postern/spool/spool.h"
 
 #include "daemon/events.h"
+#include "daemon/notify.h"
 
 #define LOOK_MS 1000
 #define TRIM_LOOKS 2
@@ -55,9 +57,12 @@ look(void *arg)
 {
 	struct lookout *o = arg;
 	struct spool_stats st;
+	struct err err;
 	int64_t oldest_ms;
 
 	stats_tick(o->figures);
+	if (pulse_alive(o->figures, &err) == 0)
+		notify_alive();
 	spool_stats(o->spool, &st);
 	(void)oldest_look(o->oldest, &st, &oldest_ms);
 	stat_set(&o->figures->oldest_ms, (uint64_t)oldest_ms);

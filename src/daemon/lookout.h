@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * daemon/lookout - looks at the spool once a second and logs what an operator
- * has to know: that it is full, and that it takes mail again; gives memory that
- * a burst has left free back to the system.  Main thread.
+ * daemon/lookout - looks around once a second: logs what an operator has to
+ * know of the spool (that it is full, and that it takes mail again), gives
+ * memory that a burst has left free back to the system, and tells the service
+ * manager that all threads live.  Main thread.
  */
 #ifndef DAEMON_LOOKOUT_H
 #define DAEMON_LOOKOUT_H

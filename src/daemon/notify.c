@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "postern/base/clock.h"
+#include "postern/base/str.h"
 
 /* Who listens may be gone: that is not our trouble. */
 static void
@@ -55,6 +56,19 @@ notify_reloading(void)
 	(void)snprintf(text, sizeof text,
 	    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_mono_us());
 	tell(text);
+}
+
+void
+notify_alive(void)
+{
+	const char *pid = getenv("WATCHDOG_PID");
+	uint64_t v;
+
+	if (getenv("WATCHDOG_USEC") == NULL)
+		return;
+	if (pid == NULL ||
+	    (str_u64(str_of(pid), &v) && v == (uint64_t)getpid()))
+		tell("WATCHDOG=1");
 }
 
 void

@@ -9,5 +9,8 @@
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
+/* A sign of life, if the manager wants such of this process
+ * (sd_watchdog_enabled(3)). */
+void notify_alive(void);
 
 #endif

@@ -139,6 +139,23 @@ def test_what_the_service_manager_hears(kind, sink, postern, tmp_path):
         assert s.recv(1000) == b"STOPPING=1"
 
 
+def test_signs_of_life(sink, postern, tmp_path):
+    """Where the manager wants them, of this process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(tmp_path / "notify"))
+        s.settimeout(harness.LONG)
+        p = postern(sink().port, start=False)
+        p.start(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "5000000"})
+        heard = [s.recv(1000) for _ in range(3)]
+        assert heard[0].startswith(b"READY=1") and heard[1:] == [b"WATCHDOG=1"] * 2
+        p.stop()
+        while s.recv(1000) != b"STOPPING=1":
+            pass
+        p.start(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "5000000", "WATCHDOG_PID": "1"})
+        p.stop()
+        assert [s.recv(1000)[:8] for _ in range(2)] == [b"READY=1\n", b"STOPPING"]
+
+
 # --- rights ------------------------------------------------------------------------
 
 @pytest.fixture

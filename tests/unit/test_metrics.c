@@ -13,7 +13,7 @@
 #include "postern/relay/relay_view.h"
 
 #include "admin/metrics.h"
-#include "admin/pulse.h"
+#include "postern/admin/pulse.h"
 
 #include "relay_world.h"
 
