@@ -366,6 +366,7 @@ open_all(struct daemon *d, struct err *err)
 static void
 let_all_go(struct daemon *d)
 {
+	d->figures.is_over = true;
 	for (size_t i = 0; i < d->ninlets; i++) {
 		struct settings *s = d->settings;
 

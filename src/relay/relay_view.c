@@ -34,6 +34,7 @@ struct ask {
 	relay_view_fn *fn;
 	void *arg;
 	struct relay_view view;
+	struct tally_book *tallies; /* a reference: the relay may go first */
 };
 
 static enum tally_breaker
@@ -163,6 +164,7 @@ deliver_answer(struct mailbox_item *item, void *owner)
 	}
 	free(a->view.providers);
 	free(a->view.windows);
+	tally_book_free(&a->tallies);
 	free(a);
 }
 
@@ -181,6 +183,7 @@ deliver_ask(struct mailbox_item *item, void *owner)
 		look(&a->view.providers[i], r->providers[i], now_ms);
 	allowance_each(r->book, put_window, &a->view);
 	a->view.inhand = r->nheld + r->nsending + r->nsettling;
+	a->tallies = tally_book_ref(r->tally);
 	a->view.nobody = tally_book_of(r->tally, NULL);
 	a->view.others = tally_book_others(r->tally);
 	a->item.deliver = deliver_answer;

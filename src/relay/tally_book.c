@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/tally_book.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "postern/base/mem.h"
 
 struct tally_book {
+	atomic_uint refs;
 	size_t n;
 	struct tally *all[TALLY_MAX]; /* the first: nobody's */
 	struct tally *others;         /* NULL: there was room */
@@ -28,7 +30,15 @@ tally_book_new(void)
 {
 	struct tally_book *b = mem_new(sizeof *b);
 
+	atomic_init(&b->refs, 1);
 	b->all[b->n++] = tally_new("none");
+	return b;
+}
+
+struct tally_book *
+tally_book_ref(struct tally_book *b)
+{
+	atomic_fetch_add(&b->refs, 1);
 	return b;
 }
 
@@ -38,7 +48,7 @@ tally_book_free(struct tally_book **bp)
 	struct tally_book *b = *bp;
 
 	*bp = NULL;
-	if (b == NULL)
+	if (b == NULL || atomic_fetch_sub(&b->refs, 1) > 1)
 		return;
 	for (size_t i = 0; i < b->n; i++)
 		free(b->all[i]);

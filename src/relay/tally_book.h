@@ -12,7 +12,9 @@
 struct tally_book;
 
 struct tally_book *tally_book_new(void);
-void tally_book_free(struct tally_book **b);
+/* A view that is on its way to another thread keeps the tallies. */
+struct tally_book *tally_book_ref(struct tally_book *b);
+void tally_book_free(struct tally_book **b); /* a reference */
 /* The one of that name; NULL: of what no provider was asked for. */
 struct tally *tally_book_of(struct tally_book *b, const char *name);
 const struct tally *tally_book_others(const struct tally_book *b); /* or NULL */

@@ -4,7 +4,7 @@ what it allows is used.  The runs of a test are under way together."""
 import datetime
 import json
 import os
-import subprocess
+import socket
 
 import pytest
 
@@ -226,10 +226,12 @@ def note(levels, level):
 
 
 def level_in_list(p):
-    tool = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
-    row = subprocess.run([tool, "provider", "list", "--json", "-c", str(p.conf)], capture_output=True,
-                         check=True, timeout=harness.LONG)
-    return json.loads(row.stdout)["level"]
+    """What `postern provider list` asks for."""
+    with socket.socket(socket.AF_UNIX) as c:
+        c.settimeout(harness.LONG)
+        c.connect(str(p.spool / "control.sock"))
+        c.sendall(b'{"v":1,"request":"provider.list"}\n')
+        return json.loads(c.makefile().readline())["row"]["level"]
 
 
 def level_in_metrics(p):
@@ -249,11 +251,11 @@ def test_levels_are_climbed_and_left(start):
         rules = ( { stage = "dot"; action = "%s"; from = "15s"; until = "30s"; },
           { stage = "dot"; action = "550:5.4.5:Daily quota exceeded, try again in 20 seconds";
             from = "30s"; until = "45s"; } );""" % (SLOWER, SLOWER)
-    env = harness.shared_clock(20)
+    env = harness.shared_clock(15)
     s = sink(script=script, env=env)
     p = postern(harness.provider(s.port), start=False, http=scrape.settings())
     p.start(env=env)
-    load(p.port, 400, 4).wait()
+    mail = load(p.port, 400, 4)
     listed, measured = [], []
 
     def is_over():
@@ -270,6 +272,7 @@ def test_levels_are_climbed_and_left(start):
     m = scrape.metrics(p)
     for level in LEVELS:
         assert m['postern_provider_level_changes_total{provider="sink",level="%s"}' % level] >= 1
+    assert mail.wait() == 0
     s.wait_messages(400)
 
 

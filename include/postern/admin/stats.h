@@ -8,6 +8,7 @@
 #ifndef ADMIN_STATS_H
 #define ADMIN_STATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +36,8 @@ struct stats_source {
 	struct stat_counter oldest_ms;   /* as oldest_look() */
 	struct stat_counter in_minute;  /* messages accepted in the last 60 s */
 	struct stat_counter out_minute; /* recipients delivered to */
-	size_t ticks;                   /* main's, as what follows */
+	bool is_over; /* main's, as what follows: the rest is being freed */
+	size_t ticks;
 	uint64_t in[STATS_MINUTE_S], out[STATS_MINUTE_S]; /* at each second */
 };
 

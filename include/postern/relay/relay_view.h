@@ -42,7 +42,7 @@ struct relay_view_provider {
 	enum tally_breaker breaker;
 	uint32_t sessions_max; /* so many may be open now */
 	double per_second;     /* messages; by settings or pace; 0: no bound */
-	const struct tally *tally; /* borrowed, as long as the relay is */
+	const struct tally *tally; /* ends with the view */
 };
 
 /* Of a rate, of a provider or a limit that several share. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay/tally - what the relay counts, by the name of a provider.  A tally is
- * there as long as the relay is, whatever becomes of the provider: only the
- * relay's thread writes, any thread reads.  Names beyond TALLY_MAX share one
- * tally, so that there is a bound.
+ * there as long as the relay is, or a view of it, whatever becomes of the
+ * provider: only the relay's thread writes, any thread reads.  Names beyond
+ * TALLY_MAX share one tally, so that there is a bound.
  */
 #ifndef RELAY_TALLY_H
 #define RELAY_TALLY_H
