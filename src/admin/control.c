@@ -18,6 +18,7 @@
 
 #include "admin/control_act.h"
 #include "admin/control_call.h"
+#include "admin/control_log.h"
 #include "admin/control_mailq.h"
 #include "admin/control_message.h"
 #include "admin/control_probe.h"
@@ -38,9 +39,12 @@
 #define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
 
 static const struct control_request requests[] = {
+	{ "check", CONTROL_ROLE_READ, control_reload_check },
 	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
 	{ "dead.list", CONTROL_ROLE_READ, control_queue_dead },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
+	{ "log.level", CONTROL_ROLE_READ, control_log_level },
+	{ "log.set", CONTROL_ROLE_WRITE, control_log_set },
 	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },
 	{ "message.body", CONTROL_ROLE_WRITE, control_message_body },
 	{ "message.headers", CONTROL_ROLE_READ, control_message_headers },

@@ -15,6 +15,18 @@ on_mistake(void *arg, const char *text)
 	    arg, json_pack("{so}", "mistake", control_call_text(text)));
 }
 
+void
+control_reload_check(struct control_call *call)
+{
+	const struct control_hooks *h = control_call_hooks(call);
+
+	if (h->check(h->arg, on_mistake, call) != 0)
+		control_call_fail(
+		    call, EX_CONFIG, "a reload would change nothing");
+	else
+		control_call_done(call);
+}
+
 /* It has come after the settings, by the same mailbox. */
 static void
 on_relay(void *arg, const struct relay_view *view)

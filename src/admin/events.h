@@ -10,11 +10,14 @@
 
 enum admin_event {
 	ADMIN_REQUEST,
+	ADMIN_LOG_LEVEL,
 };
 
 static const struct log_event admin_events[] = {
 	/* an operator changes something, or reads a body: request, uid */
 	[ADMIN_REQUEST] = { "control.request", LOG_LEVEL_INFO },
+	/* more, or less, is logged from here on: level */
+	[ADMIN_LOG_LEVEL] = { "log.level", LOG_LEVEL_INFO },
 };
 
 #endif

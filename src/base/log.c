@@ -96,6 +96,18 @@ log_wants(enum log_level level)
 	       atomic_load_explicit(&level_now, memory_order_relaxed);
 }
 
+void
+log_level_set(enum log_level level)
+{
+	atomic_store(&level_now, (int)level);
+}
+
+enum log_level
+log_level_now(void)
+{
+	return (enum log_level)atomic_load(&level_now);
+}
+
 uint64_t
 log_dropped(void)
 {

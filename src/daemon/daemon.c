@@ -315,6 +315,12 @@ reload_for_operator(void *arg, control_tell_fn *tell, void *tell_arg)
 	return -1;
 }
 
+static int
+check_for_operator(void *arg, control_tell_fn *tell, void *tell_arg)
+{
+	return reload_check(arg, tell, tell_arg);
+}
+
 static void
 settings_for_operator(void *arg, struct explain_by *by)
 {
@@ -334,6 +340,7 @@ open_control(struct daemon *d, struct err *err)
 		.figures = &d->figures,
 		.spool = d->spool,
 		.reload = reload_for_operator,
+		.check = check_for_operator,
 		.settings = settings_for_operator };
 
 	return control_new(

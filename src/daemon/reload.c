@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/reload.h"
 
+#include <stdlib.h>
+
+#include "postern/base/mem.h"
 #include "postern/conf/conf.h"
 #include "postern/inlet/inlet.h"
 #include "postern/inlet/maildrop.h"
@@ -47,12 +50,13 @@ needs_restart(void *arg, const char *key)
 }
 
 static int
-change_log(const struct daemon *d, const struct settings *s, struct err *err)
+change_log(
+    const struct daemon *d, const struct log_settings *log, struct err *err)
 {
-	if (log_change(&s->log, err) != 0)
+	if (log_change(log, err) != 0)
 		return -1;
-	if (d->is_detached && !str_is(str_of(s->log.to), "stderr"))
-		detach_stderr(s->log.to);
+	if (d->is_detached && !str_is(str_of(log->to), "stderr"))
+		detach_stderr(log->to);
 	return 0;
 }
 
@@ -67,7 +71,7 @@ prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 		return -1;
 	}
 	if (daemon_name_routes(d, s, &err) != 0 ||
-	    change_log(d, s, &err) != 0) {
+	    change_log(d, &s->log, &err) != 0) {
 		acceptor_forget(&d->acceptors);
 		failed(ear, err.text);
 		return -1;
@@ -138,11 +142,44 @@ reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 	return s != NULL ? 0 : -1;
 }
 
+static void
+tell_restart(void *arg, const char *key)
+{
+	const struct ear *ear = arg;
+	char *text = mem_printf("%s: needs a restart", key);
+
+	ear->tell(ear->arg, text);
+	free(text);
+}
+
+int
+reload_check(struct daemon *d, control_tell_fn *tell, void *arg)
+{
+	struct ear ear = { tell, arg };
+	struct settings *s = NULL;
+	struct conf_report r;
+	int rc = conf_load(&s, d->settings->file, false, &r);
+
+	for (size_t i = 0; i < r.nmistakes; i++)
+		tell(arg, r.mistakes[i]);
+	for (size_t i = 0; i < r.nwarnings && rc == 0; i++)
+		tell(arg, r.warnings[i]);
+	for (size_t i = 0; i < r.nhints && rc == 0; i++)
+		tell(arg, r.hints[i]);
+	if (rc == 0)
+		conf_needs_restart(d->settings, s, tell_restart, &ear);
+	conf_report_done(&r);
+	conf_free(&s);
+	return rc;
+}
+
 void
 reload_log(const struct daemon *d, const struct settings *s)
 {
+	struct log_settings same = s->log;
 	struct err err;
 
-	if (change_log(d, s, &err) != 0)
+	same.level = log_level_now(); /* an operator's, perhaps */
+	if (change_log(d, &same, &err) != 0)
 		failed(&(struct ear){ NULL, NULL }, err.text);
 }

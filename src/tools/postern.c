@@ -12,6 +12,7 @@
 #include "tools/classify_tool.h"
 #include "tools/dead_tool.h"
 #include "tools/dkim_tool.h"
+#include "tools/log_tool.h"
 #include "tools/message_tool.h"
 #include "tools/passwd.h"
 #include "tools/provider_tool.h"
@@ -27,9 +28,11 @@ static const struct command {
 	int (*run)(int argc, char **argv); /* argv[0]: the name */
 	const char *usage;
 } commands[] = {
+	{ "check", reload_tool_check, RELOAD_TOOL_CHECK_USAGE },
 	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
 	{ "dead", dead_tool_run, DEAD_TOOL_USAGE },
 	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE },
+	{ "log", log_tool_run, LOG_TOOL_USAGE },
 	{ "message", message_tool_run, MESSAGE_TOOL_USAGE },
 	{ "passwd", passwd_run, PASSWD_USAGE },
 	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },

@@ -17,8 +17,8 @@ on_mistake(void *arg, const json_t *row)
 		(void)fprintf(stderr, "%s\n", text);
 }
 
-int
-reload_tool_run(int argc, char **argv)
+static int
+ask(int argc, char **argv, const char *request, const char *usage)
 {
 	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
 	int c;
@@ -32,9 +32,21 @@ reload_tool_run(int argc, char **argv)
 			optind = argc + 1;
 	}
 	if (optind != argc) {
-		(void)fputs("usage: " RELOAD_TOOL_USAGE, stderr);
+		(void)fprintf(stderr, "usage: %s", usage);
 		return EX_USAGE;
 	}
 	return control_ask_run(
-	    &a, json_pack("{ss}", "request", "reload"), on_mistake, NULL);
+	    &a, json_pack("{ss}", "request", request), on_mistake, NULL);
+}
+
+int
+reload_tool_run(int argc, char **argv)
+{
+	return ask(argc, argv, "reload", RELOAD_TOOL_USAGE);
+}
+
+int
+reload_tool_check(int argc, char **argv)
+{
+	return ask(argc, argv, "check", RELOAD_TOOL_CHECK_USAGE);
 }

@@ -2,6 +2,7 @@
 """What an operator wants of a running daemon: providers paused and resumed."""
 import json
 import os
+import signal
 import subprocess
 
 import harness
@@ -99,4 +100,32 @@ def test_resume_asks_at_once(sink, postern, tmp_path):
     assert tool(p, "provider", "resume", "login") == (0, "", "")
     p.wait_event("delivered", n=2)
     assert show(p, "login")["state"] == show(p, "account")["state"] == "ok"
+    p.stop()
+
+
+def test_the_level_of_the_log_and_a_check(sink, postern):
+    p = postern(sink().port)
+    assert tool(p, "log", "level") == (0, "info\n", "")
+    assert tool(p, "log", "level", "debug") == (0, "", "")
+    assert tool(p, "log", "level") == (0, "debug\n", "")
+    p.wait_event("log.level", level="debug")
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("provider.connected")  # of debug
+    p.proc.signal(signal.SIGUSR1)  # as logrotate does
+    p.wait_event("log.reopened")
+    assert tool(p, "log", "level") == (0, "debug\n", "")
+    assert tool(p, "reload")[0] == 0 and tool(p, "log", "level") == (0, "info\n", "")
+    rc, _, err = tool(p, "log", "level", "loud")
+    assert rc == 64 and "error, warn, info or debug" in err
+    assert tool(p, "log")[0] == 64
+    # a check changes nothing
+    assert tool(p, "check") == (0, "", "")
+    p.settings["inlet_threads"] = 2
+    p.write_conf()
+    rc, _, err = tool(p, "check")
+    assert (rc, err) == (0, "inlet_threads: needs a restart\n")
+    p.conf.write_text(p.conf.read_text() + 'hostnme = "x";\n')
+    r = subprocess.run([POSTERN, "check", "-s", str(p.spool / "control.sock")], capture_output=True, text=True)
+    assert r.returncode == 78 and "hostnme" in r.stderr and "would change nothing" in r.stderr
+    assert not p.events("reloaded")[1:] and "hostnme" not in p.log.text()
     p.stop()

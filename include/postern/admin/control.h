@@ -44,6 +44,9 @@ struct control_hooks {
 	/* Reads the configuration again; -1: it stays as it was, and each
 	 * mistake was told. */
 	int (*reload)(void *arg, control_tell_fn *tell, void *tell_arg);
+	/* Would it take it up?  Tells of each mistake, -1; or of what is worth
+	 * knowing.  Nothing is changed. */
+	int (*check)(void *arg, control_tell_fn *tell, void *tell_arg);
 	/* The settings in force; borrowed until the main thread's loop turns
 	 * again. */
 	void (*settings)(void *arg, struct explain_by *by);

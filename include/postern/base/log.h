@@ -58,6 +58,9 @@ void log_abandon(void);
  * The ring is freed by log_stop(). */
 void log_thread(const char *name);
 bool log_wants(enum log_level level);
+/* Until log_change(); any thread. */
+void log_level_set(enum log_level level);
+enum log_level log_level_now(void);
 uint64_t log_dropped(void);
 
 /* One line: begin, fields, end.  msg or sess 0: left out. */

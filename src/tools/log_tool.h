@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools/log_tool - postern log level: how much the running daemon logs.
+ */
+#ifndef TOOLS_LOG_TOOL_H
+#define TOOLS_LOG_TOOL_H
+
+#define LOG_TOOL_USAGE                                                         \
+	"postern log level [-c file] [-s socket] [error | warn | info | "      \
+	"debug]\n"
+
+int log_tool_run(int argc, char **argv);
+
+#endif
