@@ -17,6 +17,7 @@
 #include "tools/sendmail_letter.h"
 #include "tools/sendmail_options.h"
 #include "tools/sendmail_pipe.h"
+#include "tools/sendmail_queue.h"
 #include "tools/sendmail_rcpts.h"
 #include "tools/sendmail_sender.h"
 #include "tools/sendmail_submit.h"
@@ -233,8 +234,9 @@ main(int argc, char **argv)
 	case SENDMAIL_ALIASES: /* the daemon has no table to be made */
 		return 0;
 	case SENDMAIL_LIST:
+		return sendmail_queue_list();
 	case SENDMAIL_RETRY:
-		return complain(EX_UNAVAILABLE, "ask postern(8) for that");
+		return sendmail_queue_retry(o.retry);
 	case SENDMAIL_DELIVER:
 	case SENDMAIL_VERIFY:
 		break;

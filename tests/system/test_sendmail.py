@@ -225,6 +225,33 @@ def test_modes(door):
     assert mails.none()
 
 
+def test_the_queue(sink, postern):
+    """mailq, -bp and -q: postern does it."""
+    s = sink()
+    p = postern(harness.provider(s.port, breaker={"failures": 1, "open": "1h", "open_max": "1h"}), start=False)
+    env = {"POSTERN_TOOL": str(harness.BUILD / "postern"), "POSTERN_CONTROL": str(p.spool / "control.sock")}
+    mailq = p.dir / "mailq"
+    mailq.symlink_to(SENDMAIL)
+    p.start()
+    assert sendmail(p, name=mailq, env=env).stdout == b"Mail queue is empty\n"
+    s.stop()
+    for rcpt in (ANN, 'quo"ted@example.net', "bob@example.net"):
+        assert sendmail(p, "--", rcpt.replace('quo"ted', '"quo\\"ted"')).returncode == 0
+    for words in ((), ("-v",)):
+        r = sendmail(p, *words, name=mailq, env=env)
+        assert r.returncode == 0 and r.stdout == sendmail(p, "-bp", env=env).stdout
+        assert b"ann@example.net" in r.stdout and b"in 3 Requests." in r.stdout
+    for words in (("-q",), ("-q30m",), ("-qRann",), ("-qR@example.net",), ("-qS@",), ('-qR\\"ted',), ("-qI1",)):
+        r = sendmail(p, *words, env=env)
+        assert r.returncode == 0, (words, r.text)
+        p.wait_event("control.request", uid=os.getuid())
+    r = sendmail(p, "-qR" + "x" * 5000, env=env)
+    assert r.returncode == 64
+    r = sendmail(p, "-bp", env={**env, "POSTERN_TOOL": "/nowhere/postern"})
+    assert r.returncode == 69 and "/nowhere/postern" in r.text
+    p.stop()
+
+
 def test_who_may_send(sink, postern):
     s = sink()
     home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
