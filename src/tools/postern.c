@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -12,6 +13,7 @@
 #include "tools/classify_tool.h"
 #include "tools/dead_tool.h"
 #include "tools/dkim_tool.h"
+#include "tools/help_key.h"
 #include "tools/log_tool.h"
 #include "tools/message_tool.h"
 #include "tools/passwd.h"
@@ -27,21 +29,37 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv); /* argv[0]: the name */
 	const char *usage;
+	bool is_daily;
+	const char *what; /* a line of at most 68 columns */
 } commands[] = {
-	{ "check", reload_tool_check, RELOAD_TOOL_CHECK_USAGE },
-	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE },
-	{ "dead", dead_tool_run, DEAD_TOOL_USAGE },
-	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE },
-	{ "log", log_tool_run, LOG_TOOL_USAGE },
-	{ "message", message_tool_run, MESSAGE_TOOL_USAGE },
-	{ "passwd", passwd_run, PASSWD_USAGE },
-	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE },
-	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE },
-	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE },
-	{ "route", route_tool_run, ROUTE_TOOL_USAGE },
-	{ "status", status_tool_run, STATUS_TOOL_USAGE },
-	{ "token", token_tool_run, TOKEN_TOOL_USAGE },
-	{ "why", why_tool_run, WHY_TOOL_USAGE },
+	{ "check", reload_tool_check, RELOAD_TOOL_CHECK_USAGE, true,
+	    "would the daemon take its configuration up?" },
+	{ "classify", classify_tool_run, CLASSIFY_TOOL_USAGE, false,
+	    "what a provider's reply would mean" },
+	{ "dead", dead_tool_run, DEAD_TOOL_USAGE, true,
+	    "dead letters: look at them, send them again, delete them" },
+	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE, false,
+	    "a key for DKIM signatures" },
+	{ "log", log_tool_run, LOG_TOOL_USAGE, false,
+	    "how much the daemon logs" },
+	{ "message", message_tool_run, MESSAGE_TOOL_USAGE, true,
+	    "one message: how it stands, its header, its body" },
+	{ "passwd", passwd_run, PASSWD_USAGE, false,
+	    "who may log in at listeners" },
+	{ "provider", provider_tool_run, PROVIDER_TOOL_USAGE, true,
+	    "providers: how they are, pause, resume, probe them" },
+	{ "queue", queue_tool_run, QUEUE_TOOL_USAGE, true,
+	    "the queue: list and count; hold, release, retry, delete" },
+	{ "reload", reload_tool_run, RELOAD_TOOL_USAGE, true,
+	    "have the daemon take its configuration up" },
+	{ "route", route_tool_run, ROUTE_TOOL_USAGE, true,
+	    "which way a message would take now" },
+	{ "status", status_tool_run, STATUS_TOOL_USAGE, true,
+	    "how the daemon is, and what is to be mended" },
+	{ "token", token_tool_run, TOKEN_TOOL_USAGE, false,
+	    "OAuth2 tokens of providers" },
+	{ "why", why_tool_run, WHY_TOOL_USAGE, true,
+	    "what a message in the queue waits for" },
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 
@@ -51,8 +69,53 @@ usage(void)
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		(void)fprintf(stderr, "%s%s", i == 0 ? "usage: " : "       ",
 		    commands[i].usage);
-	(void)fputs("       postern -V\n", stderr);
+	(void)fputs("       postern help [all | command | key]\n"
+	            "       postern -V\n",
+	    stderr);
 	return EX_USAGE;
+}
+
+/* A line each. */
+static void
+list_commands(bool all)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		if (all || commands[i].is_daily)
+			(void)printf(
+			    "  %-9s %s\n", commands[i].name, commands[i].what);
+	}
+}
+
+/* Of a command its usage; of a key what it takes. */
+static int
+help_about(const char *word)
+{
+	for (size_t i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(commands[i].name, word) != 0)
+			continue;
+		(void)printf(
+		    "%s\nusage: %s", commands[i].what, commands[i].usage);
+		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	}
+	return help_key_run(word);
+}
+
+static int
+help(int argc, char **argv)
+{
+	bool all = argc == 2 && strcmp(argv[1], "all") == 0;
+
+	if (argc > 2)
+		return usage();
+	if (argc == 2 && !all)
+		return help_about(argv[1]);
+	(void)printf("postern COMMAND ..., of which %s:\n",
+	    all ? "there are" : "these are for every day");
+	list_commands(all);
+	(void)puts("postern help all: all of them; help COMMAND: its usage; "
+	           "help KEY: what a key of\nthe configuration takes.  "
+	           "postern(8) tells the rest.");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
 int
@@ -62,6 +125,8 @@ main(int argc, char **argv)
 		(void)printf("postern %s\n", PACKAGE_VERSION);
 		return fflush(stdout) == 0 ? 0 : EX_IOERR;
 	}
+	if (argc > 1 && strcmp(argv[1], "help") == 0)
+		return help(argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

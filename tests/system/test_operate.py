@@ -129,3 +129,20 @@ def test_the_level_of_the_log_and_a_check(sink, postern):
     assert r.returncode == 78 and "hostnme" in r.stderr and "would change nothing" in r.stderr
     assert not p.events("reloaded")[1:] and "hostnme" not in p.log.text()
     p.stop()
+
+
+def test_help():
+    def ask(*words):
+        r = subprocess.run([POSTERN, "help", *words], capture_output=True, text=True, timeout=harness.LONG)
+        return r.returncode, r.stdout, r.stderr
+
+    rc, out, err = ask()
+    assert (rc, err) == (0, "") and "  status " in out and "  passwd " not in out
+    everything = ask("all")[1]
+    assert "  passwd " in everything and all(len(x) <= 80 for x in everything.splitlines())
+    assert "usage: postern status [-c file]" in ask("status")[1]
+    rc, out, _ = ask("providers.max_connections")
+    assert rc == 0 and out.startswith("providers.max_connections\n  type      number\n  default   ")
+    assert "listeners.client_rate\n" in ask("_rate")[1]
+    rc, out, err = ask("nonsense")
+    assert rc == 65 and out == "" and "postern.conf(5)" in err

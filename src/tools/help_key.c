@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/help_key.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "postern/base/str.h"
+#include "postern/conf/conf.h"
+
+static void
+print_part(const char *label, struct str value)
+{
+	if (!str_is(value, "-"))
+		(void)printf("  %-9s %.*s\n", label, (int)value.len, value.p);
+}
+
+/* A line of conf_keys(). */
+static void
+print_key(struct str line)
+{
+	struct str path = str_cut(&line, '\t');
+
+	(void)printf("%.*s\n", (int)path.len, path.p);
+	print_part("type", str_cut(&line, '\t'));
+	print_part("default", str_cut(&line, '\t'));
+	print_part("range", str_cut(&line, '\t'));
+	print_part("unit", str_cut(&line, '\t'));
+	(void)printf("  %-9s by a %.*s\n", "taken up", (int)line.len, line.p);
+}
+
+static bool
+fits(struct str line, const char *key, bool exactly)
+{
+	struct str path = str_cut(&line, '\t');
+
+	return exactly ? str_is(path, key) : str_has_case(path, str_of(key));
+}
+
+/* How many there were. */
+static size_t
+print_all(struct str all, const char *key, bool exactly)
+{
+	size_t n = 0;
+
+	while (all.len > 0) {
+		struct str line = str_cut(&all, '\n');
+
+		if (!fits(line, key, exactly))
+			continue;
+		print_key(line);
+		n++;
+	}
+	return n;
+}
+
+int
+help_key_run(const char *key)
+{
+	char *text = NULL;
+	size_t len = 0, n;
+	FILE *out = open_memstream(&text, &len);
+
+	assert(out != NULL); /* as out of memory */
+	conf_keys(out);
+	(void)fclose(out);
+	assert(text != NULL);
+	n = print_all((struct str){ text, len }, key, true);
+	if (n == 0)
+		n = print_all((struct str){ text, len }, key, false);
+	free(text);
+	if (n == 0) {
+		(void)fprintf(stderr,
+		    "postern: there is neither a command nor a key %s; see "
+		    "postern help all, postern.conf(5)\n",
+		    key);
+		return EX_DATAERR;
+	}
+	(void)puts("postern.conf(5) tells what they are for.");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
