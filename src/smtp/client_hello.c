@@ -243,9 +243,9 @@ refused_login(struct smtp_client *c, const struct reply *r)
 	struct reply told = *r;
 	size_t n = told.text_len;
 
-	if (c->sasl.status > 0)
+	if (c->sasl.status[0] != '\0')
 		(void)snprintf(told.text + n, sizeof told.text - n,
-		    " (status %u for the token)", c->sasl.status);
+		    " (status %s for the token)", c->sasl.status);
 	told.text_len = (uint16_t)strlen(told.text);
 	refused(c, OUTCOME_AUTH, &told);
 }

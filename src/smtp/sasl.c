@@ -164,14 +164,20 @@ external(struct sasl *s, unsigned turn, struct str said, struct buf *out)
 	                                                         : NO_ROOM;
 }
 
-/* {"status":"401",...}: a number, in quotes or not. */
-static unsigned
-status_of(struct str said)
+static bool
+is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+/* {"status":"401",...} or "invalid_token": a word, in quotes or not. */
+static void
+take_status(struct sasl *s, struct str said)
 {
 	char text[512];
 	const char *at;
 	struct buf b;
-	unsigned n = 0;
+	size_t n = 0;
 
 	buf_init(&b, sizeof text - 1);
 	if (base64_take(&b, said) != 0)
@@ -181,12 +187,12 @@ status_of(struct str said)
 	buf_done(&b);
 	at = strstr(text, "\"status\"");
 	if (at == NULL)
-		return 0;
+		return;
 	for (at += 8; *at != '\0' && strchr(" :\"", *at) != NULL; at++)
 		;
-	for (; *at >= '0' && *at <= '9' && n < 100; at++)
-		n = n * 10 + (unsigned)(*at - '0');
-	return n;
+	for (; is_word(*at) && n + 1 < sizeof s->status; at++)
+		s->status[n++] = *at;
+	s->status[n] = '\0';
 }
 
 /* The token; a 334 behind it tells what was wrong, and wants a last word before
@@ -200,7 +206,7 @@ bearer(struct sasl *s, unsigned turn, struct str said, struct buf *out)
 	if (turn > 1)
 		return NO_MORE;
 	if (turn == 1) {
-		s->status = status_of(said);
+		take_status(s, said);
 		return google || buf_adds(out, "\001") == 0 ? NULL : NO_ROOM;
 	}
 	if (buf_adds(out, google ? "user=" : "n,a=") != 0 ||

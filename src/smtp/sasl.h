@@ -32,6 +32,7 @@ enum sasl_mechanism {
 enum {
 	SASL_CREDENTIAL_MAX = 4096, /* octets of user or password */
 	SASL_LINE_MAX = 12288,      /* RFC 4954 section 4, CRLF included */
+	SASL_STATUS = 32,
 };
 
 struct sasl_settings {
@@ -44,10 +45,10 @@ struct sasl {
 	struct sasl_settings set;
 	struct sasl_scram scram;
 	bool begun;
-	bool two_steps;    /* no initial response */
-	unsigned turn;     /* responses given */
-	const char *fault; /* why sasl_next() has none */
-	unsigned status;   /* that a token was refused with; 0: none said */
+	bool two_steps;           /* no initial response */
+	unsigned turn;            /* responses given */
+	const char *fault;        /* why sasl_next() has none */
+	char status[SASL_STATUS]; /* that a token was refused with, or "" */
 };
 
 /* What is wanted and offered (enum smtp_capability).  Wanted: "auto", the

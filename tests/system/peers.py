@@ -167,6 +167,73 @@ class Postfix(Peer):
         return int((self.queue / "pid/master.pid").read_text())
 
 
+class Dovecot(Peer):
+    """Submission, which relays everything to the sink.  users: of a
+    passwd-file; tokeninfo: the URL that tells whose a token is."""
+
+    def __init__(self, directory, sink_port, users, tokeninfo):
+        core, submission = unpacked("dovecot-core"), unpacked("dovecot-submissiond")
+        account("dovecot")
+        account("dovenull")
+        lib = directory / "lib"
+        shutil.copytree(core / "usr/lib/dovecot", lib, symlinks=True)
+        shutil.copytree(submission / "usr/lib/dovecot", lib, symlinks=True, dirs_exist_ok=True)
+        check_libraries(lib / "auth", "%s:%s" % (lib, lib / "modules/old-stats"))
+        self.port = harness.free_port()
+        for d in ("run", "state", "home"):
+            (directory / d).mkdir()
+        shutil.chown(directory / "home", "dovecot")
+        for d in [directory] + list(directory.parents)[:-2]:
+            d.chmod(d.stat().st_mode | 0o111)
+        (directory / "users").write_text(users)
+        (directory / "oauth2").write_text("tokeninfo_url = %s\n" % tokeninfo)
+        conf = directory / "dovecot.conf"
+        conf.write_text("""
+protocols = submission
+base_dir = %(d)s/run
+state_dir = %(d)s/state
+log_path = %(d)s/log
+hostname = upstream.test
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer
+auth_verbose = yes
+auth_failure_delay = 0
+first_valid_uid = 1
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%%u %(d)s/users
+  mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+}
+passdb {
+  driver = oauth2
+  args = %(d)s/oauth2
+  mechanisms = xoauth2 oauthbearer
+}
+userdb {
+  driver = static
+  args = uid=dovecot gid=dovecot home=%(d)s/home
+}
+mail_location = maildir:%(d)s/home/mail
+service submission-login {
+  inet_listener submission {
+    address = 127.0.0.1
+    port = %(port)d
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+submission_relay_host = 127.0.0.1
+submission_relay_port = %(sink)d
+""" % dict(d=directory, port=self.port, sink=sink_port))
+        # dovecot would look for doveconf in /usr/bin
+        self.run(lib, "/usr/lib/dovecot", "'%s' -f service=master -c '%s' -m master -e '%s' -F -c '%s'" % (
+            core / "usr/bin/doveconf", conf, core / "usr/sbin/dovecot", conf))
+
+
 class Exim(Peer):
     """Relays everything to the sink; limits raised.  main, acl, authenticators: of
     its configuration."""

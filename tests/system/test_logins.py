@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each mechanism against servers that others wrote: who logs in as whom is told
 by the log of each."""
+import http.server
+import json
 import pathlib
 import subprocess
+import threading
+import urllib.parse
 
 import pytest
 
@@ -30,18 +34,21 @@ def account(peer, mechanism, directory, **more):
     return row
 
 
-def deliver(postern, sink, accounts):
+def deliver(postern, sink, accounts, *wrong, **more):
     """A message by each; that it arrives says that the login was right, for
-    nobody else may relay."""
+    nobody else may relay.  What is told of those that are wrong."""
     names = [a["name"] for a in accounts]
-    p = postern(*accounts, retry={"quick": []},
+    p = postern(*accounts, *wrong, retry={"quick": []},
                 routes=[{"name": n, "match": {"recipient": [n + "@example.net"]}, "use": [n]} for n in names] +
-                       [{"name": "default", "use": [names[0]]}])
-    harness.send_raw(p.port, mails.plain(), recipients=[n + "@example.net" for n in names])
-    p.wait_event("delivered", n=len(names))
+                       [{"name": "default", "use": [w["name"] for w in wrong] + names[:1]}], **more)
+    to = [n + "@example.net" for n in names] + (["any@example.net"] if wrong else [])
+    harness.send_raw(p.port, mails.plain(), recipients=to)
+    p.wait_event("delivered", n=len(to))
     assert {e["provider"] for e in p.events("delivered")} == set(names)
-    sink.wait_messages(len(names))
+    sink.wait_messages(len(to))
+    told = {e["provider"]: e["text"] for e in p.events("provider.alert")}
     p.stop()
+    return told
 
 
 def test_postfix_with_cyrus_sasl(made, sink, postern, tmp_path):
@@ -122,3 +129,65 @@ def test_exim(made, sink, postern, tmp_path):
     for m in ("cram:" + USER, "plain:" + USER, "login:" + USER, "external:our_relay"):
         assert "A=" + m in log, log
     assert log.count("A=cram:") == 2, "the strongest is not the first"
+
+
+class Tokens:
+    """Gives tokens out (POST), and tells a mail server whose one is (GET)."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                self.say(200, {"access_token": "token-of-" + form["client_id"], "expires_in": 3600})
+
+            def do_GET(self):
+                good = self.path == "/?token=token-of-good"
+                self.say(200 if good else 401, {"email": USER} if good else {"error": "invalid_token"})
+
+            def say(self, status, body):
+                text = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *a):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d/" % self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def test_dovecot(made, sink, postern, tmp_path):
+    """And both that take a token, with what it says of a wrong one."""
+    s, tokens = sink(), Tokens()
+    made.append(tokens)
+    directory = tmp_path / "peer"
+    directory.mkdir()
+    store = tmp_path / "tokens"
+    store.mkdir(mode=0o700)
+    peer = peers.Dovecot(directory, s.port, "%s:{PLAIN}%s\n" % (USER, PASSWORD), tokens.url + "?token=")
+    made.append(peer)
+
+    def bearer(name, mechanism, client):
+        oauth = dict(client_id=client, client_secret_file=secret(tmp_path, "client", "x"), token_url=tokens.url)
+        return dict(harness.provider(peer.port, name=name), auth=mechanism, user=USER, allow_clear_auth=True,
+                    oauth=oauth)
+    accounts = [account(peer, m, tmp_path)
+                for m in ("auto", "scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login")]
+    accounts += [bearer(m, m, "good") for m in ("xoauth2", "oauthbearer")]
+    wrong = [bearer("wrong-" + m, m, "bad") for m in ("xoauth2", "oauthbearer")]
+    told = deliver(postern, s, accounts, *wrong, token_directory=str(store))
+    for m in ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"):
+        assert "user=<%s>, method=%s" % (USER, m) in (directory / "log").read_text()
+    assert {n: t[t.index("(status"):] for n, t in told.items()} == {
+        "wrong-xoauth2": "(status 401 for the token)", "wrong-oauthbearer": "(status invalid_token for the token)"}
