@@ -5,6 +5,8 @@
 #define CUT_MS 1000      /* refusals after one another are one */
 #define CUT 0.85         /* of what was taken */
 #define RATE_MIN 0.1     /* a second */
+#define WINDOW_S 30      /* a shorter one is a matter of the pace */
+#define PACE 0.95        /* of what it takes in it */
 #define QUIET_MS 2000    /* before it grows again */
 #define FORGET_MS 600000 /* so long quiet, and the ceiling is no more */
 #define NEAR_BELOW 0.97  /* of the ceiling: from here on carefully */
@@ -14,6 +16,12 @@
 #define GROW_ABOVE 0.02 /* of the cap, a second */
 #define STEP_MS 100     /* growth is reckoned in such steps */
 #define LAG_MS 20       /* a timer that fires late costs nothing */
+
+static double
+at_least(double a, double b)
+{
+	return a > b ? a : b;
+}
 
 /* --- what it takes --- */
 
@@ -26,9 +34,27 @@ to_second(struct adapt *a, uint64_t s)
 		a->took[++a->took_s % ADAPT_SECONDS] = 0;
 }
 
+/* A short window is kept to by the pace, a longer one is a quota. */
+static void
+found(struct adapt *a, uint64_t now_ms)
+{
+	struct guess *g = &a->guess;
+
+	if (g->window_s >= WINDOW_S)
+		return;
+	a->ceiling = at_least((double)g->count / g->window_s, RATE_MIN);
+	a->rate = at_least(PACE * a->ceiling, RATE_MIN);
+	a->cap = at_least(a->cap, a->ceiling);
+	a->cut_ms = a->grown_ms = now_ms;
+	a->is_on = true;
+	g->window_s = 0;
+}
+
 void
 adapt_took(struct adapt *a, uint64_t now_ms)
 {
+	if (guess_took(&a->guess, now_ms))
+		found(a, now_ms);
 	if (now_ms / 1000 - a->took_s >= MEASURED_S)
 		a->since_ms = now_ms;
 	a->took_since = true;
@@ -82,17 +108,13 @@ grow(struct adapt *a, double rate_max, uint64_t now_ms)
 		a->rate = rate_max;
 }
 
-static double
-at_least(double a, double b)
-{
-	return a > b ? a : b;
-}
-
 enum adapt_result
 adapt_refused(struct adapt *a, uint64_t now_ms)
 {
 	double m = measure(a, now_ms), from;
 
+	if (guess_refused(&a->guess, now_ms))
+		return ADAPT_AGAIN;
 	if (a->is_on && now_ms < a->cut_ms + CUT_MS) {
 		a->next_ms = at_least(a->next_ms, (double)a->cut_ms + CUT_MS);
 		return ADAPT_AGAIN;
@@ -117,11 +139,14 @@ adapt_refused(struct adapt *a, uint64_t now_ms)
 uint64_t
 adapt_when(struct adapt *a, double rate_max, uint64_t now_ms)
 {
+	uint64_t at = guess_when(&a->guess, now_ms), next;
+
 	if (a->is_on)
 		grow(a, rate_max, now_ms);
 	if (!a->is_on || (double)now_ms >= a->next_ms)
-		return 0;
-	return (uint64_t)a->next_ms + 1;
+		return at;
+	next = (uint64_t)a->next_ms + 1;
+	return next > at ? next : at;
 }
 
 void
@@ -129,6 +154,7 @@ adapt_sent(struct adapt *a, uint64_t now_ms)
 {
 	double from = (double)now_ms - LAG_MS;
 
+	guess_sent(&a->guess, now_ms);
 	if (!a->is_on)
 		return;
 	if (a->next_ms > from)

@@ -67,6 +67,8 @@ static const struct log_event event_provider_resumed =
 	{ "provider.resumed", LOG_LEVEL_INFO };
 static const struct log_event event_provider_level =
 	{ "provider.level", LOG_LEVEL_INFO };
+static const struct log_event event_provider_window =
+	{ "provider.window", LOG_LEVEL_INFO };
 static const struct log_event event_token_fetched =
 	{ "token.fetched", LOG_LEVEL_INFO };
 static const struct log_event event_token_failed =

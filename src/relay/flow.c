@@ -131,21 +131,29 @@ flow_init(struct provider *p)
 /* --- slots -----------------------------------------------------------------
  */
 
+static void
+note_full(struct flow *f, uint64_t full_ms, uint64_t now_ms)
+{
+	if (full_ms > now_ms + SPENT_MS && full_ms > f->spent_ms)
+		f->spent_ms = full_ms;
+}
+
 /* 0: it may start now. */
 static uint64_t
 when(struct provider *p, uint32_t nrcpts)
 {
 	struct flow *f = &p->flow;
 	uint64_t now_ms = relay_now_ms(p->relay);
-	uint64_t at = tempo_when(p), full = 0;
+	uint64_t at = tempo_when(p);
 
+	note_full(f, tempo_full_until(p), now_ms);
 	for (size_t i = 0; i < f->n; i++) {
 		uint64_t one = allowance_when(f->allowance[i], nrcpts);
 
 		if (one > 0)
-			full = allowance_full_until(f->allowance[i], nrcpts);
-		if (full > now_ms + SPENT_MS && full > f->spent_ms)
-			f->spent_ms = full;
+			note_full(f,
+			    allowance_full_until(f->allowance[i], nrcpts),
+			    now_ms);
 		at = one > at ? one : at;
 	}
 	f->wake_ms = at;

@@ -25,7 +25,8 @@ struct flow {
 	size_t n;
 	struct allowance *allowance[FLOW_MAX]; /* its own first */
 	int64_t ramp_day; /* that the ramp's allowance is of */
-	/* What the slowest of its short windows lets through; 0: it has none.
+	/* Messages that the slowest of its short windows lets through, its own
+	 * or a shared one's, where each has one recipient; 0: it has none.
 	 * A longer one is a quota: what there is of it may go at once. */
 	double per_s;
 	uint64_t wake_ms;  /* the next slot; 0: not known to be missing */

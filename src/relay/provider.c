@@ -421,7 +421,8 @@ provider_judge(struct provider *p, const struct verdict *v,
 		break;
 	case VERDICT_SLOWS:
 		if (tempo_refused(p) || v->wait_ms > 0)
-			pause_begin(&p->rate, &rate_pause, now_ms, v->wait_ms);
+			pause_begin(&p->rate, &rate_pause, now_ms,
+			    v->wait_ms > 0 ? v->wait_ms : tempo_pause_ms(p));
 		break;
 	case VERDICT_CLOSES:
 		pause_begin(&p->quota, &quota_pause, now_ms, v->wait_ms);

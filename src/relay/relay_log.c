@@ -411,6 +411,19 @@ relay_log_provider_resumed(const struct provider *p, uint32_t uid)
 }
 
 void
+relay_log_provider_window(const struct provider *p)
+{
+	const struct guess *g = &p->tempo.adapt.guess;
+	struct log_line l;
+
+	log_begin(&l, &event_provider_window, 0, 0);
+	log_cstr(&l, "provider", p->set->name);
+	log_num(&l, "messages", g->count);
+	log_num(&l, "window_s", g->window_s);
+	log_end(&l);
+}
+
+void
 relay_log_provider_level(const struct provider *p, enum level_state was)
 {
 	const struct tempo *t = &p->tempo;

@@ -56,5 +56,7 @@ void relay_log_provider_paused(const struct provider *p);
 void relay_log_provider_resumed(const struct provider *p, uint32_t uid);
 /* Its level is another one than it was. */
 void relay_log_provider_level(const struct provider *p, enum level_state was);
+/* How many it takes in what time was found out. */
+void relay_log_provider_window(const struct provider *p);
 
 #endif

@@ -16,7 +16,6 @@
 
 #define QUIET_MS 60000 /* without another "slower": normal again */
 #define PACE_MIN 0.1   /* messages a second */
-#define PACE_WINDOW_MS 60000
 
 /* Throttles want a clock that is far from 0. */
 static uint64_t
@@ -26,36 +25,14 @@ soft_clock(const struct provider *p)
 }
 
 static double
-a_second(const struct rate *r)
-{
-	return (double)r->count * 1000 / (double)r->period_ms;
-}
-
-/* The slowest of its rates; 0: none is set.  What a longer window allows may
- * go at once, it says nothing of the pace. */
-static double
-rate_max(const struct provider *p)
-{
-	double max = 0;
-
-	for (size_t i = 0; i < p->set->nrates; i++) {
-		const struct rate *r = &p->set->rates[i];
-		double one = a_second(r);
-
-		if (r->of == RATE_MESSAGES && r->period_ms <= PACE_WINDOW_MS &&
-		    (max == 0 || one < max))
-			max = one;
-	}
-	return max;
-}
-
-static double
 slow_pace(const struct provider *p)
 {
-	double base = rate_max(p);
-	double pace = p->set->slow_factor *
-	              (base > 0 ? base : a_second(p->set->soft_rate));
+	const struct rate *soft = p->set->soft_rate;
+	double base = p->flow.per_s;
+	double pace = p->set->slow_factor;
 
+	pace *=
+	    base > 0 ? base : soft->count * 1000.0 / (double)soft->period_ms;
 	return pace > PACE_MIN ? pace : PACE_MIN;
 }
 
@@ -67,13 +44,19 @@ tempo_when(struct provider *p)
 {
 	struct tempo *t = &p->tempo;
 	uint64_t now_ms = relay_now_ms(p->relay);
-	uint64_t at = adapt_when(&t->adapt, rate_max(p), now_ms);
+	uint64_t at = adapt_when(&t->adapt, p->flow.per_s, now_ms);
 	uint64_t soft = (uint64_t)t->next_ms + 1;
 
 	if (t->soft_until_ms > now_ms && t->next_ms > (double)now_ms &&
 	    soft > at)
 		at = soft;
 	return at;
+}
+
+uint64_t
+tempo_full_until(struct provider *p)
+{
+	return guess_full_until(&p->tempo.adapt.guess, relay_now_ms(p->relay));
 }
 
 static uint64_t
@@ -114,9 +97,19 @@ bool
 tempo_refused(struct provider *p)
 {
 	uint64_t now_ms = relay_now_ms(p->relay);
+	bool shut;
 
 	p->tempo.said_until_ms = now_ms + QUIET_MS;
-	return adapt_refused(&p->tempo.adapt, now_ms) == ADAPT_SHUT;
+	shut = adapt_refused(&p->tempo.adapt, now_ms) == ADAPT_SHUT;
+	if (guess_is_news(&p->tempo.adapt.guess, now_ms))
+		relay_log_provider_window(p);
+	return shut;
+}
+
+uint64_t
+tempo_pause_ms(const struct provider *p)
+{
+	return guess_pause_ms(&p->tempo.adapt.guess, relay_now_ms(p->relay));
 }
 
 /* --- the level -------------------------------------------------------------

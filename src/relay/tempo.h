@@ -30,10 +30,14 @@ void tempo_done(struct provider *p);
 void tempo_inherit(struct provider *p, struct provider *old);
 /* 0: a message may start; else when to ask again. */
 uint64_t tempo_when(struct provider *p);
+/* A window that was found out is full until then; 0: none is. */
+uint64_t tempo_full_until(struct provider *p);
 void tempo_sent(struct provider *p, uint32_t nrcpts);
 void tempo_took(struct provider *p);
 /* It said "slower"; true: only time helps. */
 bool tempo_refused(struct provider *p);
+/* So much of it, where it has done so for long; else 0. */
+uint64_t tempo_pause_ms(const struct provider *p);
 void tempo_look(struct provider *p); /* what is its level now? */
 
 #endif

@@ -212,6 +212,22 @@ def test_what_a_provider_takes_is_found(start):
     assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
 
 
+@pytest.mark.clock
+def test_a_window_of_a_minute_is_found(start):
+    script = 'limits = ( { rate = "30 msg/min"; action = "%s"; } );' % SLOWER
+    s, p = scripted(start, script, 330, clock=120)
+    s.wait_messages(330)
+    found = p.wait_event("provider.window")
+    assert (found["messages"], found["window_s"]) == ("30", "60")
+    rows = s.events()
+    took = [m["us"] for m in checker.messages(rows)]
+    assert len([r for r in rows if r["event"] == "refused"]) <= 0.05 * len(took) + 8
+    assert took[-1] - took[0] <= 10 * 60e6 / 0.9
+    # once it is known it is kept to
+    known = took[60]
+    assert len([r for r in rows if r["event"] == "refused" and r["us"] > known]) <= 0.05 * len(took[60:])
+
+
 LEVELS = ["slowed", "backing-off", "switched", "normal"]
 
 
