@@ -188,6 +188,12 @@ put_usable(struct out *o, enum metric m, const struct relay_view_provider *p)
 }
 
 static void
+put_paused(struct out *o, enum metric m, const struct relay_view_provider *p)
+{
+	labelled(o, m, "provider", p->tally->name, p->paused_since_ms != 0);
+}
+
+static void
 put_breaker(struct out *o, enum metric m, const struct relay_view_provider *p)
 {
 	labelled(o, m, "provider", p->tally->name, p->breaker);
@@ -396,6 +402,7 @@ put_relay(struct out *o)
 {
 	one(o, METRIC_INHAND, (double)o->view->inhand);
 	each_provider(o, METRIC_USABLE, put_usable);
+	each_provider(o, METRIC_PAUSED, put_paused);
 	each_provider(o, METRIC_LEVEL, put_level);
 	each_provider(o, METRIC_BREAKER, put_breaker);
 	each_provider(o, METRIC_CONNECTIONS, put_connections);

@@ -22,6 +22,7 @@ static struct stats_source source;
 static struct tally nobody = { .name = "none" }, ses = { .name = "ses" };
 static struct relay_view_provider provider = { .tally = &ses,
 	.is_usable = true,
+	.paused_since_ms = 1,
 	.level_at = 1,
 	.breaker = TALLY_HALF_OPEN,
 	.sessions = { 1, 2, 3, 4, 5 },
@@ -66,6 +67,7 @@ static const char *const lines[] = {
 	"postern_queue_messages{state=\"held\"} 0",
 	"postern_relay_deliveries 12",
 	"postern_provider_usable{provider=\"ses\"} 1",
+	"postern_provider_paused{provider=\"ses\"} 1",
 	"postern_provider_level{provider=\"ses\",level=\"normal\"} 0",
 	"postern_provider_level{provider=\"ses\",level=\"slowed\"} 1",
 	"postern_breaker_state{provider=\"ses\"} 2",
