@@ -48,8 +48,9 @@ struct window {
 	struct count *ring;       /* owned */
 	struct cursor in, recent; /* the window; its last quarter */
 	uint64_t late;            /* not answered in time: always in */
-	uint64_t due_ms, due_until_ms; /* the longest that "in time" was for
-	                                * anything that is in */
+	/* The longest that "in time" was, in this stretch and in the one
+	 * before; a stretch ends when nothing of the one before is in. */
+	uint64_t due_ms, due_before_ms, due_ends_ms;
 };
 
 struct throttle_slot {
@@ -276,10 +277,19 @@ throttle_due_ms(const struct throttle *t)
 static void
 remember_due(struct window *w, uint64_t due_ms, uint64_t now_ms)
 {
-	if (due_ms < w->due_ms && now_ms < w->due_until_ms)
-		return;
-	w->due_ms = due_ms;
-	w->due_until_ms = now_ms + w->rate.period_ms + due_ms;
+	if (now_ms >= w->due_ends_ms) {
+		w->due_before_ms = w->due_ms;
+		w->due_ms = 0;
+		w->due_ends_ms = now_ms + w->rate.period_ms + w->due_before_ms;
+	}
+	if (due_ms > w->due_ms)
+		w->due_ms = due_ms;
+}
+
+static uint64_t
+longest_due(const struct window *w)
+{
+	return w->due_ms > w->due_before_ms ? w->due_ms : w->due_before_ms;
 }
 
 /* The provider may be faster from now on than it ever was. */
@@ -288,8 +298,9 @@ guard_of(const struct throttle *t, const struct window *w)
 {
 	uint64_t faster = w->rate.period_ms / FASTER_SHARE;
 	uint64_t least = t->least_ms > faster ? t->least_ms - faster : 0;
+	uint64_t due = longest_due(w);
 
-	return w->due_ms > least ? w->due_ms - least : 0;
+	return due > least ? due - least : 0;
 }
 
 /* --- slots -----------------------------------------------------------------
@@ -583,7 +594,8 @@ throttle_change(
 
 		window_init(&t->windows[i], &rates[i], now_ms);
 		for (size_t k = 0; k < nold; k++)
-			remember_due(&t->windows[i], old[k].due_ms, now_ms);
+			remember_due(
+			    &t->windows[i], longest_due(&old[k]), now_ms);
 		if (from)
 			replay(&t->windows[i], from);
 	}

@@ -13,7 +13,7 @@
  * much the others are above it, so that r <= s + m + g: one that is answered
  * later is logged as if it had started at r - m - g, and one that has not been
  * answered by s + m + g counts as started now, until it is.  (Where m + g gets
- * less, the old value holds until what was measured by it has left the window.)
+ * less, the greatest holds until what was measured by it has left the window.)
  * A slot is given
  * at s' only if the n-th before it, logged at s, has s + W + g <= s'.  So the
  * new one is counted at c' >= s' + (m - k), and the old one was at

@@ -64,26 +64,27 @@ def test_a_sender_keeps_its_provider_when_another_leaves(sink, postern):
         assert then[d] == i if i != 1 else then[d] != 1
 
 
-def test_a_slow_one_of_four_gets_little(sink, postern, load):
+def test_one_of_four_that_turns_slow_gets_little(sink, postern, load):
     """p2c-ewma.  Long: what that does to the slowest of a hundred; on a busy
     machine, where the others are slow, too: that it is not the slow one's."""
-    n = 4000 if LONG else 400
-    p99 = []
-    for delay in (10, 400) if LONG else (400,):
-        sinks = [sink("--brief", "--delay", "dot=%d" % (delay if i == 0 else 10), maildir=None)
-                 for i in range(4)]
-        p = postern(*[harness.provider(s.port, "e%d" % i) for i, s in enumerate(sinks)],
-                    **group("p2c-ewma", ["e0", "e1", "e2", "e3"]))
-        assert load(p.port, n, 10, "-r", "100").result()["acked"] == n
-        wait_all(sinks, n, 4 * harness.LONG)
-        waits = sorted(int(e["delay_ms"]) for e in
-                       [p.wait_event("delivered", n)] and p.events("delivered"))
+    n, p99, first = 4000 if LONG else 300, [], []
+    sinks = [sink("--brief", script='delays = ( { stage = "dot"; delay = "10ms"; } );', maildir=None)
+             for _ in range(4)]
+    p = postern(*[harness.provider(s.port, "e%d" % i) for i, s in enumerate(sinks)],
+                **group("p2c-ewma", ["e0", "e1", "e2", "e3"]))
+    for i in range(2):
+        mark, before = p.log.mark(), kept(sinks)
+        assert load(p.port, n, 10, "-r", "100", first=i * n).result()["acked"] == n
+        p.wait_event("delivered", n, since=mark)
+        waits = sorted(int(e["delay_ms"]) for e in p.events("delivered")[i * n:])
         p99.append(waits[len(waits) * 99 // 100])
-        if delay == 400:
-            assert kept(sinks)[0] <= 0.05 * n, kept(sinks)
-        p.stop()
+        first.append(kept(sinks)[0] - before[0])
+        sinks[0].read_again('delays = ( { stage = "dot"; delay = "400ms"; } );')
+    p.stop()
+    print("p99 %d ms, then %d ms; the first had %d, then %d of %d" % (*p99, *first, n))
+    assert first[0] >= 0.1 * n and first[1] <= 0.05 * n, first
     if LONG and not harness.SANITIZED:
-        assert p99[1] <= max(3 * p99[0], 200), p99
+        assert p99[1] <= 3 * p99[0], p99
 
 
 def two_doors(first, second):

@@ -12,8 +12,9 @@ import checker
 import harness
 import scrape
 
-LEARNED = 20  # so many replies tell how steady a provider is, ...
-LEARNED_US = 500000  # ... and what was guarded more before has left after a window and this
+LEARNED = 20  # so many replies tell how steady a provider is; what was guarded more before ...
+LEARNED_US = 60000000  # ... is forgotten after two windows, and is little of a longer one than this
+REPLY_US = 500000
 GUARD_US = 5000  # against less than this it is guarded in any case
 ALONE = "POSTERN_LONG" in os.environ  # nothing else runs: all of a rate can be used
 LONGER = 4 if ALONE else 1  # until what the first windows were late by is a small part
@@ -56,7 +57,7 @@ class Run:
         """Once the spread of replies is known: what that allows, or least."""
         rows = sorted(self.rows(), key=lambda r: r.get("us", 0))
         count, _, period = checker.parse_rate(rate)
-        begin = checker.messages(rows)[LEARNED]["us"] + period + LEARNED_US
+        begin = checker.messages(rows)[LEARNED]["us"] + 2 * min(period, LEARNED_US) + REPLY_US
         used, spread = checker.spent(rows, rate, begin), self.reply_spread_us()
         bound = max(least, period / (period + spread) - 0.02) if ALONE else 0.8
         print("%s: %.4f used, replies vary by %.1f ms" % (rate, used, spread / 1000))
@@ -72,8 +73,8 @@ def test_no_window_is_exceeded_and_all_of_it_is_used(start):
     one = dict(max_connections=1)
     quick = Run(start, 60 * LONGER, (20, dict(rate=["14 msg/s"])))
     slow = Run(start, 60 * LONGER, (200, dict(rate=["14 msg/s"])))
-    single = Run(start, 45 * LONGER, (20, dict(rate=["9 msg/s"], **one)))
-    two = Run(start, 60 * LONGER, (20, dict(rate=["10 msg/s", "24 msg/3s"])))
+    single = Run(start, 50 * LONGER, (20, dict(rate=["9 msg/s"], **one)))
+    two = Run(start, 76 * LONGER, (20, dict(rate=["10 msg/s", "24 msg/3s"])))
     rcpts = Run(start, 34 * LONGER, (20, dict(rate=["20 rcpt/s"], max_connections=3)), rcpts=5)
     for run in (quick, slow, single, two, rcpts):
         run.wait()
@@ -117,7 +118,7 @@ def test_recipients_are_never_more_than_a_window_takes(start):
 def test_providers_share_a_limit(start):
     limits = [{"name": "tenant", "rate": ["12 msg/s"], "max_connections": 3}]
     shared = dict(limits=["tenant"])
-    run = Run(start, 45 * LONGER, (20, dict(rate=["8 msg/s"], **shared)), (20, shared), limits=limits,
+    run = Run(start, 55 * LONGER, (20, dict(rate=["8 msg/s"], **shared)), (20, shared), limits=limits,
               groups=[{"name": "both", "members": ["p0", "p1"], "balance": "weighted"}],
               routes=[{"name": "default", "use": ["both"]}])
     run.wait()

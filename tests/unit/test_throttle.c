@@ -32,8 +32,10 @@ struct play {
 	uint32_t outlier;  /* one in so many takes ten seconds; 0: none */
 	uint32_t rcpts_max;
 	uint64_t for_ms;
-	double use;    /* of the first rate at least */
-	uint32_t over; /* so many too much are let */
+	double use;        /* of the first rate at least */
+	uint32_t over;     /* so many too much are let */
+	uint64_t fades_ms; /* the spread shrinks for so long, then is there
+	                    * again; 0: it stays */
 };
 
 #define MSG(n, ms)                                                             \
@@ -64,6 +66,7 @@ static const struct play plays[] = {
 { "at once, after a long time of 9 ms", { MSG(50, 1000) }, 1, 8, 9, 1, 60000, 0, 1, 600000, 0.97 },
 { "at once, after a long time of 200 ms", { MSG(14, 1000) }, 1, 8, 200, 10, 60000, 0, 1, 600000, 0.92, 4 },
 { "the same, more", { MSG(400, 1000) }, 1, 64, 200, 10, 60000, 0, 1, 300000, 0.5, 100 },
+{ "less and less spread", { MSG(500, 10000) }, 1, 60, 20, 1900, 0, 0, 1, 3600000, 0.80, 0, 60000 },
 };
 /* clang-format on */
 
@@ -124,8 +127,13 @@ worst(struct counted *c, size_t n, const struct rate *r)
 static uint64_t
 reply_after(const struct play *p, uint64_t now, uint64_t *counted)
 {
-	uint64_t more = rnd(p->spread_ms + 1);
+	uint64_t fade = p->fades_ms ? (now - START) % p->fades_ms : 0;
+	uint64_t spread = p->spread_ms;
+	uint64_t more;
 
+	if (fade > 0)
+		spread -= spread * fade / p->fades_ms;
+	more = rnd(spread + 1);
 	if (p->turns_ms > 0 && (now - START) / p->turns_ms % 2 == 1)
 		return *counted = 0;
 	if (p->outlier > 0 && rnd(p->outlier) == 0)
