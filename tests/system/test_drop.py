@@ -5,6 +5,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -151,6 +152,8 @@ def test_who_may_and_when(sink, postern):
     assert e["file"] in third and "452" in e["text"] and not s.messages()
     assert names(p) == sorted(third + ["bad." + x for x in (first, second)])
     assert len(p.events("drop.later")) == 1, "his other files wait, too"
+    r = sendmail(p, ANN)  # who is told so is not served by the drop directory
+    assert r.returncode == 75 and "452 4.3.1" in r.text and r.text.count("\n") == 1
     del p.settings["spool"]["max_size"]
     p.settings["providers"] = [harness.provider(s.port)]
     p.reload()
@@ -164,13 +167,13 @@ def test_who_may_and_when(sink, postern):
 def test_a_user_of_many_files_lets_others_come(sink, postern):
     s = sink("--brief")
     p = postern(s.port, start=False)
-    for i in range(250):
+    for i in range(120):
         put(p, dropped(b"%d\r\n" % i))
     p.start()
-    s.wait_messages(250)
+    s.wait_messages(120)
     gone(p)
     p.stop()
-    assert s.stop()["messages"] == 250
+    assert s.stop()["messages"] == 120
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
@@ -197,6 +200,36 @@ def test_others_leave_mail_but_see_none(sink, postern):
         p.stop()
     finally:
         shutil.rmtree(home)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk(postern):
+    p = postern(start=False)
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=3733", "postern-test", p.drop], capture_output=True, text=True)
+    if r.returncode != 0:
+        pytest.skip("no small file system can be mounted here: " + r.stderr.strip())
+    try:
+        r = sendmail(p, ANN, stdin=b"x\n" * 100000)
+        assert r.returncode == 75 and "No space left" in r.text and r.text.count("\n") == 1 and names(p) == []
+        assert sendmail(p, ANN).returncode == 0 and len(names(p)) == 1
+    finally:
+        subprocess.run(["umount", "-l", p.drop], check=True)
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="needs the test clock")
+def test_a_daemon_that_hangs_keeps_nobody(sink, postern):
+    s = sink()
+    p = postern(s.port)
+    p.proc.signal(signal.SIGSTOP)
+    try:
+        assert sendmail(p, ANN, env={"POSTERN_TEST_CLOCK": "100"}).returncode == 0
+        assert len(names(p)) == 1
+    finally:
+        p.proc.signal(signal.SIGCONT)
+    s.wait_messages(1)
+    gone(p)
+    p.stop()
+    assert s.stop()["messages"] == 1
 
 
 def test_half_a_message_is_none(sink, postern):

@@ -147,13 +147,13 @@ def test_content(door):
     text = b"x" * 5000 + b"\n" + bytes(set(range(256)) - {0, 10, 13}) + b"\n"
     for words in ((), ("-B8BITMIME",), ("-B", "7BIT")):
         assert body(b"Subject: s\n\n" + text, *words).replace(b"\r\n", b"\n") == text
-    big = b"".join(b"%06d %s\n" % (i, b"y" * 60) for i in range(20000))
+    big = b"".join(b"%06d %s\n" % (i, b"y" * 60) for i in range(6000))
     assert body(b"Subject: s\n\n" + big).replace(b"\r\n", b"\n") == big
     # the header: no line of a CR; a folder's first line; 8 bit
     assert sendmail(p, ANN, stdin=b"From x Mon\nSubject: a\rBcc: b@example.net\nX-U: \xc3\xbc\n\nhi\n").returncode == 0
     row, head, text = mails.next()
     assert field(head, "Subject") == "a Bcc: b@example.net" and field(head, "X-U") == "\u00fc" and text == b"hi\r\n"
-    r = sendmail(p, ANN, stdin=b"Subject: s\n\n" + b"z\n" * (9 << 20))
+    r = sendmail(p, ANN, stdin=b"Subject: s\n\n" + b"z" * 70 + b"\n" * (13 << 20))
     assert r.returncode == 65 and "552" in r.text and mails.none()
 
 
