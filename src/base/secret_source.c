@@ -49,6 +49,24 @@ check_mode(int fd, const char *path, struct err *err)
 }
 
 /* It is read with the rights that the daemon will have, by posternd -t, too. */
+/* May we look into the directory that it stands in?  Root alone may into
+ * certbot's, whatever the file's own mode is. */
+static bool
+is_shut(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory;
+	bool shut;
+
+	if (slash == NULL || slash == path)
+		return false;
+	directory = mem_strn(path, (size_t)(slash - path));
+	shut = faccessat(AT_FDCWD, directory, X_OK, AT_EACCESS) != 0 &&
+	       errno == EACCES;
+	free(directory);
+	return shut;
+}
+
 static int
 unreadable(const char *path, struct err *err)
 {
@@ -56,6 +74,12 @@ unreadable(const char *path, struct err *err)
 	struct group room, *group = NULL;
 	char names[1024]; /* larger groups are called GROUP */
 
+	if (why == EACCES && is_shut(path))
+		return err_set(err, ERR_CONFIG,
+		    "%s cannot be read: we may not look into its directory; "
+		    "copy it to /etc/postern by a deploy hook, see "
+		    "\"Certificates of certbot\" in postern-cookbook(7)",
+		    path);
 	if (why == EACCES) {
 		(void)getgrgid_r(getegid(), &room, names, sizeof names, &group);
 		return err_set(err, ERR_CONFIG,

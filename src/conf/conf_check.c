@@ -255,6 +255,13 @@ check_login(struct conf_read *r, const struct conf_entry *e,
 	              p->oauth.client_id != NULL || c->key_file != NULL;
 	struct conf_place at = conf_read_place(e, "providers.user");
 
+	if (p->oauth.token_url != NULL && strcmp(p->auth, "auto") != 0 &&
+	    strcmp(p->auth, "xoauth2") != 0 &&
+	    strcmp(p->auth, "oauthbearer") != 0)
+		conf_note_mistake(&r->notes,
+		    conf_read_place(e, "providers.auth"), "providers.auth",
+		    "\"%s\" takes no token of oauth; write auth = \"auto\";",
+		    p->auth);
 	if (strcmp(p->auth, "external") == 0) {
 		check_external(r, e, p, secret);
 		return;

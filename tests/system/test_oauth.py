@@ -465,5 +465,8 @@ def test_each_mistake_is_told_at_its_line(postern, tmp_path):
         r = check(oauth)
         assert r.returncode == 78 and text in r.stderr, (oauth, r.stderr)
         assert "postern.conf:" in r.stderr
+    d.settings["providers"][0]["auth"] = "plain"
+    assert 'providers.auth: "plain" takes no token of oauth; write auth = "auto";' in check(good).stderr
+    d.settings["providers"][0]["auth"] = "auto"
     d.settings["providers"][0]["password_env"] = "HOME"
     assert "stands beside a password" in check(good).stderr

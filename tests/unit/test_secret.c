@@ -110,6 +110,34 @@ a_file_holds_one_line_that_others_cannot_read(void **state)
 	reads(SECRET_SOURCE_FILE, dir, "is no regular file", true);
 }
 
+/* As certbot keeps them. */
+static void
+a_file_in_a_directory_of_root_s_is_told_as_that(void **state)
+{
+	char shut[64], path[80];
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	(void)snprintf(shut, sizeof shut, "%s/live", dir);
+	(void)snprintf(path, sizeof path, "%s/key", shut);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(mkdir(shut, 0700), 0);
+	put("live/key", "x", 1, 0640);
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	else
+		assert_int_equal(chmod(shut, 0), 0);
+	reads(SECRET_SOURCE_FILE, path,
+	    "we may not look into its directory; copy it to /etc/postern by a "
+	    "deploy hook",
+	    true);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(shut, 0700), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(shut), 0);
+}
+
 static void
 a_credential_is_a_file_of_the_service_manager_s(void **state)
 {
@@ -148,6 +176,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_secret_is_shared_and_freed_once),
 		cmocka_unit_test(a_file_holds_one_line_that_others_cannot_read),
+		cmocka_unit_test(
+		    a_file_in_a_directory_of_root_s_is_told_as_that),
 		cmocka_unit_test(
 		    a_credential_is_a_file_of_the_service_manager_s),
 	};
