@@ -284,14 +284,22 @@ first_entry(const struct way *y, int priority, bool not_full)
 	return NULL;
 }
 
+/* What an operator has paused is in no trouble. */
 static bool
 is_broken(const struct way *y)
 {
+	bool broken = false;
+
 	for (size_t i = 0; i < y->nproviders; i++) {
-		if (breaker_allows(&y->providers[i]->health))
+		const struct provider *p = y->providers[i];
+
+		if (!halt_is_over(&p->halt, relay_now_ms(p->relay)))
+			continue;
+		if (breaker_allows(&p->health))
 			return false;
+		broken = true;
 	}
-	return y->nproviders > 0;
+	return broken;
 }
 
 /* Where the operator bounds the tries, one that cannot be made is one. */

@@ -72,6 +72,21 @@ def test_a_paused_provider_is_left_alone(sink, postern):
     p.stop()
 
 
+def test_mail_does_not_die_of_a_pause(sink, postern):
+    """Where each round counts, waiting for an operator is none."""
+    port = harness.free_port()
+    p = postern(harness.provider(port, breaker={"failures": 1, "open": "100ms", "open_max": "100ms"}),
+                retry={"quick": ["100ms"], "attempts": 2})
+    harness.send_raw(p.port, mails.plain())
+    p.wait_event("dead")
+    assert tool(p, "provider", "pause", "sink", "--for", "1s") == (0, "", "")
+    harness.send_raw(p.port, mails.plain())
+    s = sink(port=port)
+    s.wait_messages(1)
+    assert len(p.events("dead")) == 1
+    p.stop()
+
+
 def test_resume_asks_at_once(sink, postern, tmp_path):
     """What would have to be waited for is minutes: refused logins, an account
     that was suspended."""
