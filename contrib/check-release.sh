@@ -7,6 +7,7 @@
 step fuzz-long in_build fuzz make fuzz FUZZ_SECONDS="${RELEASE_FUZZ-600}"
 step bench-spool in_build plain make bench-spool
 step bench in_build plain make bench
+step bench-call in_build plain make bench-call
 step bench-idle in_build plain make bench-idle
 step bench-idle-tls in_build plain make bench-idle IDLEFLAGS='--tls --connections 1000'
 step backlog in_build plain make backlog
