@@ -88,6 +88,7 @@ act_words_past(enum relay_act_verb verb)
 		[RELAY_ACT_DELETE] = "deleted",
 		[RELAY_ACT_RESEND] = "queued again",
 		[RELAY_ACT_DISCARD] = "deleted",
+		[RELAY_ACT_REROUTE] = "sent other ways",
 	};
 
 	return words[verb];

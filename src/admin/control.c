@@ -59,6 +59,7 @@ static const struct control_request requests[] = {
 	{ "queue.hold", CONTROL_ROLE_WRITE, control_act_hold },
 	{ "queue.list", CONTROL_ROLE_READ, control_queue_list },
 	{ "queue.release", CONTROL_ROLE_WRITE, control_act_release },
+	{ "queue.reroute", CONTROL_ROLE_WRITE, control_act_reroute },
 	{ "queue.retry", CONTROL_ROLE_WRITE, control_act_retry },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },

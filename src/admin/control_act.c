@@ -161,6 +161,21 @@ what_is_wrong(const struct acts *t, int n)
 }
 
 static void
+reroute(struct acts *t)
+{
+	uint64_t *mids = mem_array(t->n, sizeof *mids);
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (id_parse(str_of(t->ids[i]), &mids[i]) != 0)
+			assert(false); /* they were looked at */
+	}
+	control_bulk_reroute(t->call, mids, t->n);
+	free(mids);
+	free(t->ids);
+	free(t);
+}
+
+static void
 begin(struct control_call *call, enum relay_act_verb verb)
 {
 	struct acts *t;
@@ -178,7 +193,9 @@ begin(struct control_call *call, enum relay_act_verb verb)
 	n = control_call_words(call, "ids", t->ids, IDS_MAX);
 	t->n = n > 0 ? (size_t)n : 0;
 	wrong = what_is_wrong(t, n);
-	if (wrong == NULL)
+	if (wrong == NULL && verb == RELAY_ACT_REROUTE)
+		reroute(t);
+	else if (wrong == NULL)
 		next(t);
 	else
 		end(t, EX_USAGE, wrong);
@@ -219,4 +236,10 @@ void
 control_act_discard(struct control_call *call)
 {
 	begin(call, RELAY_ACT_DISCARD);
+}
+
+void
+control_act_reroute(struct control_call *call)
+{
+	begin(call, RELAY_ACT_REROUTE);
 }

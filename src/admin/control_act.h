@@ -13,6 +13,7 @@ struct control_call;
 void control_act_hold(struct control_call *call);
 void control_act_release(struct control_call *call);
 void control_act_retry(struct control_call *call);
+void control_act_reroute(struct control_call *call);
 void control_act_delete(struct control_call *call);
 void control_act_resend(struct control_call *call);  /* of the dead */
 void control_act_discard(struct control_call *call); /* of the dead */

@@ -15,10 +15,12 @@
 
 #include "admin/act_words.h"
 #include "admin/control_call.h"
+#include "admin/control_reroute.h"
 #include "admin/control_walk.h"
 #include "admin/filter.h"
 
-#define STEP 64   /* deliveries that the relay is asked for at a time */
+/* deliveries that the relay is asked for at a time */
+#define STEP CONTROL_REROUTE_STEP
 #define SHOWN 100 /* of those that stay as they were */
 
 struct target {
@@ -27,7 +29,14 @@ struct target {
 };
 
 struct bulk {
-	struct control_walk w; /* lies first */
+	struct control_walk w;           /* lies first */
+	struct control_reroute *reroute; /* owned; NULL: another verb */
+	uint64_t
+	    *mids; /* owned: these alone; NULL: all that the filter finds */
+	size_t nmids, at;
+	bool is_there; /* something of the one that is looked at ... */
+	bool is_dead;  /* ... and it is dead */
+	uint64_t missing;
 	enum relay_act_verb verb;
 	bool is_meant;    /* else they are counted */
 	int64_t began_ms; /* what died later is not looked at again */
@@ -51,10 +60,14 @@ take(struct walk *walk, const struct filter_subject *s)
 	struct bulk *b = (struct bulk *)walk;
 	const struct spool_key *key = &s->row->key;
 
+	if (b->mids != NULL && s->row->state == SPOOL_ROW_DEAD)
+		b->is_dead = true;
+	else
+		b->is_there = true;
 	if (relay_act_judge(b->verb, s->row, s->now_ms) != RELAY_ACT_DONE ||
 	    (is_of_dead(b->verb) && key->due_ms > b->began_ms))
 		return true;
-	if (!b->is_meant) {
+	if (!b->is_meant && b->reroute == NULL) {
 		b->done++;
 		return true;
 	}
@@ -64,6 +77,12 @@ take(struct walk *walk, const struct filter_subject *s)
 
 /* --- the answer -------------------------------------------------------------
  */
+
+static uint64_t
+left(const struct bulk *b)
+{
+	return b->busy + b->failed + b->missing;
+}
 
 static void
 tell(struct bulk *b, bool is_last)
@@ -105,14 +124,16 @@ end(struct bulk *b)
 	char text[64];
 
 	tell(b, true);
-	(void)snprintf(text, sizeof text, "%" PRIu64 " stay as before",
-	    b->busy + b->failed);
+	(void)snprintf(text, sizeof text, "%" PRIu64 " %s as before", left(b),
+	    left(b) == 1 ? "stays" : "stay");
 	if (b->has_error)
 		control_walk_fail(&b->w, EX_IOERR, b->error);
 	else if (b->failed > 0)
 		control_walk_fail(&b->w, EX_IOERR, text);
 	else if (b->busy > 0)
 		control_walk_fail(&b->w, EX_TEMPFAIL, text);
+	else if (b->missing > 0)
+		control_walk_fail(&b->w, EX_DATAERR, text);
 	else
 		control_walk_end(&b->w);
 }
@@ -146,15 +167,46 @@ count(struct bulk *b, const struct relay_acted *a)
 		show(b, a);
 }
 
+/* Of one that is named there is nothing in the queue. */
+static void
+put_missing(struct bulk *b)
+{
+	char id[ID_TEXT];
+
+	b->missing++;
+	id_text(b->mids[b->at], id);
+	control_call_row(b->w.call,
+	    json_pack("{ss ss ss ss}", "id", id, "act", relay_act_word(b->verb),
+	        "result", b->is_dead ? "unfit" : "missing", "text",
+	        b->is_dead ? "it is dead; postern dead resend brings it back"
+	                   : "there is no such message"));
+}
+
+/* The next message of those named; false: there is none. */
+static bool
+next_mid(struct bulk *b)
+{
+	if (b->at < b->nmids && !b->is_there)
+		put_missing(b);
+	if (b->at + 1 >= b->nmids)
+		return false;
+	b->is_there = b->is_dead = false;
+	b->w.walk.mid = b->mids[++b->at];
+	b->w.walk.mark = (struct spool_mark){ .over = false };
+	return true;
+}
+
 static void
 go_on(struct bulk *b)
 {
-	if (b->has_error || b->w.walk.mark.over) {
+	if (!b->has_error && (!b->w.walk.mark.over || next_mid(b))) {
+		tell(b, false);
+		control_walk_go_on(&b->w);
+	} else if (b->is_meant) {
 		end(b);
-		return;
+	} else {
+		end_count(b);
 	}
-	tell(b, false);
-	control_walk_go_on(&b->w);
 }
 
 static void
@@ -192,29 +244,92 @@ act(struct bulk *b)
 	}
 }
 
+/* --- other ways -------------------------------------------------------------
+ */
+
+static void
+ask_reroute(struct bulk *b, size_t i, const struct reroute *plan)
+{
+	const struct control_hooks *h = control_call_hooks(b->w.call);
+	const struct control_reroute_item *it = &b->reroute->item[i];
+	struct relay_act what = { .verb = RELAY_ACT_REROUTE,
+		.mid = it->mid,
+		.n = it->n,
+		.uid = control_call_uid(b->w.call),
+		.ways = plan->ways,
+		.nways = plan->nways,
+		.way_of = plan->way_of,
+		.nrcpts = it->loaded.env->nrcpts };
+
+	b->unanswered++;
+	relay_act_ask(h->relay, &what, h->mailbox, on_acted, b);
+}
+
+static void
+on_loaded(struct reading *reading)
+{
+	struct control_reroute *g = (struct control_reroute *)reading;
+	struct bulk *b = g->owner;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct reroute plan;
+
+		if (!control_reroute_plan(g, i, b->w.call, &plan))
+			continue;
+		if (b->is_meant)
+			ask_reroute(b, i, &plan);
+		else
+			b->done++;
+		reroute_done(&plan);
+	}
+	control_reroute_done(g);
+	if (b->unanswered == 0)
+		go_on(b);
+}
+
+static void
+reroute(struct bulk *b)
+{
+	struct control_reroute *g = b->reroute;
+
+	for (g->n = 0; g->n < b->nstep; g->n++) {
+		g->item[g->n].mid = b->step[g->n].mid;
+		g->item[g->n].n = b->step[g->n].n;
+	}
+	b->nstep = 0;
+	if (control_reroute_load(g, b->w.call) != 0)
+		control_walk_fail(
+		    &b->w, EX_TEMPFAIL, "the daemon is being stopped");
+}
+
+/* --- a walk -----------------------------------------------------------------
+ */
+
 static void
 on_page(struct control_walk *w)
 {
 	struct bulk *b = (struct bulk *)w;
 
-	if (b->nstep > 0)
-		act(b);
-	else if (b->is_meant)
+	if (b->nstep == 0)
 		go_on(b);
-	else if (w->walk.mark.over)
-		end_count(b);
+	else if (b->reroute != NULL)
+		reroute(b);
 	else
-		control_walk_go_on(w);
+		act(b);
 }
 
 static void
 free_bulk(struct control_walk *w)
 {
-	free(w);
+	struct bulk *b = (struct bulk *)w;
+
+	free(b->reroute);
+	free(b->mids);
+	free(b);
 }
 
-void
-control_bulk_start(struct control_call *call, enum relay_act_verb verb)
+static struct bulk *
+new_bulk(struct control_call *call, enum relay_act_verb verb)
 {
 	struct bulk *b = mem_new(sizeof *b);
 
@@ -228,5 +343,29 @@ control_bulk_start(struct control_call *call, enum relay_act_verb verb)
 	b->verb = verb;
 	b->began_ms = clock_wall_ms();
 	b->is_meant = control_call_is(call, "yes");
+	if (verb == RELAY_ACT_REROUTE) {
+		b->reroute = mem_new(sizeof *b->reroute);
+		b->reroute->reading.back = on_loaded;
+		b->reroute->owner = b;
+	}
+	return b;
+}
+
+void
+control_bulk_start(struct control_call *call, enum relay_act_verb verb)
+{
+	control_walk_start(&new_bulk(call, verb)->w, call);
+}
+
+void
+control_bulk_reroute(struct control_call *call, const uint64_t *mids, size_t n)
+{
+	struct bulk *b = new_bulk(call, RELAY_ACT_REROUTE);
+
+	b->mids = mem_dup(mids, n * sizeof *mids);
+	b->nmids = n;
+	b->w.walk.mid = mids[0];
+	b->w.walk.without_dead = false;
+	b->is_meant = true;
 	control_walk_start(&b->w, call);
 }

@@ -8,10 +8,16 @@
 #ifndef ADMIN_CONTROL_BULK_H
 #define ADMIN_CONTROL_BULK_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "postern/relay/relay_act.h"
 
 struct control_call;
 
 void control_bulk_start(struct control_call *call, enum relay_act_verb verb);
+/* These messages get the ways that the rules give now. */
+void control_bulk_reroute(
+    struct control_call *call, const uint64_t *mids, size_t n);
 
 #endif

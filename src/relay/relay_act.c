@@ -47,7 +47,9 @@ struct job {
 	size_t unanswered;
 	struct relay_acted *acted; /* owned */
 	size_t n, cap;
-	struct err err; /* kind 0: none */
+	struct err err;              /* kind 0: none */
+	struct spool_delivery *ways; /* owned, as way_of: those of what */
+	uint16_t *way_of;
 };
 
 struct step { /* a move under way */
@@ -67,6 +69,7 @@ relay_act_word(enum relay_act_verb verb)
 		[RELAY_ACT_DELETE] = "delete",
 		[RELAY_ACT_RESEND] = "resend",
 		[RELAY_ACT_DISCARD] = "discard",
+		[RELAY_ACT_REROUTE] = "reroute",
 	};
 
 	return words[verb];
@@ -127,8 +130,9 @@ judge_retry(const struct seen *s, int64_t now_ms)
 	return s->key.due_ms > now_ms ? RELAY_ACT_DONE : RELAY_ACT_AS_IS;
 }
 
+/* Whatever is not dead. */
 static enum relay_act_result
-judge_delete(const struct seen *s, int64_t now_ms)
+judge_alive(const struct seen *s, int64_t now_ms)
 {
 	(void)now_ms;
 	return s->state == SPOOL_ROW_DEAD ? RELAY_ACT_UNFIT : RELAY_ACT_DONE;
@@ -159,9 +163,10 @@ judge(enum relay_act_verb verb, const struct seen *s, int64_t now_ms)
 		[RELAY_ACT_HOLD] = judge_hold,
 		[RELAY_ACT_RELEASE] = judge_release,
 		[RELAY_ACT_RETRY] = judge_retry,
-		[RELAY_ACT_DELETE] = judge_delete,
+		[RELAY_ACT_DELETE] = judge_alive,
 		[RELAY_ACT_RESEND] = judge_dead,
 		[RELAY_ACT_DISCARD] = judge_dead,
+		[RELAY_ACT_REROUTE] = judge_alive,
 	};
 
 	if (s->state == SPOOL_ROW_DAMAGED)
@@ -191,6 +196,8 @@ deliver_answer(struct mailbox_item *item, void *owner)
 	j->fn(j->arg, j->acted, j->n,
 	    j->err.kind == ERR_NONE ? NULL : j->err.text);
 	free(j->acted);
+	free(j->ways);
+	free(j->way_of);
 	free(j);
 }
 
@@ -249,6 +256,9 @@ place_for(enum relay_act_verb verb, const struct seen *s)
 	if (verb == RELAY_ACT_HOLD) {
 		to.hold = SPOOL_HOLD_OPERATOR;
 		to.due_ms = s->key.due_ms;
+	} else if (verb == RELAY_ACT_REROUTE && !waits_for_provider(s)) {
+		to.hold = s->hold;
+		to.due_ms = s->key.due_ms;
 	} else if (s->wish_ms > to.due_ms) {
 		to.due_ms = s->wish_ms;
 	}
@@ -289,6 +299,23 @@ on_moved(struct spool_op *op, void *owner)
 	relay_kick(r);
 }
 
+/* The ways, each with what is to's. */
+static void
+put_ways(
+    struct spool_move *m, const struct job *j, const struct spool_delivery *to)
+{
+	const struct relay_act *what = &j->what;
+
+	m->nparts = what->nways;
+	m->parts = mem_dup(what->ways, what->nways * sizeof *m->parts);
+	for (uint16_t i = 0; i < m->nparts; i++) {
+		m->parts[i].due_ms = to->due_ms;
+		m->parts[i].hold = to->hold;
+	}
+	m->nrcpts = what->nrcpts;
+	m->part_of = mem_dup(what->way_of, what->nrcpts * sizeof *m->part_of);
+}
+
 static void
 submit(struct job *j, const struct seen *s, size_t at)
 {
@@ -306,11 +333,13 @@ submit(struct job *j, const struct seen *s, size_t at)
 	m->mid = s->key.mid;
 	m->n = s->key.n;
 	m->to = place_for(verb, s);
+	if (verb == RELAY_ACT_REROUTE)
+		put_ways(m, j, &m->to);
 	m->revive = verb == RELAY_ACT_RESEND;
 	m->remove = verb == RELAY_ACT_DELETE || verb == RELAY_ACT_DISCARD;
 	m->by_operator = true;
 	m->uid = j->what.uid;
-	if (m->to.hold == SPOOL_HOLD_NONE)
+	if (m->to.hold == SPOOL_HOLD_NONE && verb != RELAY_ACT_REROUTE)
 		suspect_forget(r->suspect, m->mid, m->n);
 	j->unanswered++;
 	spool_move(r->spool, m);
@@ -391,5 +420,13 @@ relay_act_ask(struct relay *r, const struct relay_act *what,
 	j->back = back;
 	j->fn = fn;
 	j->arg = arg;
+	if (what->verb == RELAY_ACT_REROUTE) {
+		assert(what->n >= 0 && what->nways > 0 && what->nrcpts > 0);
+		j->ways = mem_dup(what->ways, what->nways * sizeof *j->ways);
+		j->way_of =
+		    mem_dup(what->way_of, what->nrcpts * sizeof *j->way_of);
+		j->what.ways = j->ways;
+		j->what.way_of = j->way_of;
+	}
 	mailbox_put(r->box, &j->item);
 }

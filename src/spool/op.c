@@ -35,14 +35,22 @@ void
 op_release(struct spool_op *op)
 {
 	struct spool_accept *a;
+	struct spool_move *m;
 
 	if (op->kind == OP_ACCEPT) {
 		a = (struct spool_accept *)op;
 		envelope_free(&a->env);
 		free(a->more);
 		a->more = NULL;
-	} else if (op->kind == OP_SETTLE)
+	} else if (op->kind == OP_SETTLE) {
 		envelope_free(&((struct spool_settle *)op)->child);
+	} else if (op->kind == OP_MOVE) {
+		m = (struct spool_move *)op;
+		free(m->parts);
+		free(m->part_of);
+		m->parts = NULL;
+		m->part_of = NULL;
+	}
 }
 
 static size_t
@@ -63,6 +71,9 @@ op_cost(const struct spool_op *op)
 	if (op->kind == OP_SETTLE)
 		return COST_SMALL +
 		       settle_cost((const struct spool_settle *)op);
+	if (op->kind == OP_MOVE)
+		return COST_SMALL + ((const struct spool_move *)op)->nrcpts *
+		                        sizeof(uint16_t);
 	return COST_SMALL;
 }
 

@@ -82,6 +82,103 @@ revive(struct move *t, const struct spool_move *m, struct letter_rcpts *r)
 	return turn(r, ENVELOPE_QUEUED, ENVELOPE_QUEUED) > 0;
 }
 
+/* --- shared out --- */
+
+/* Is it still to be sent, or nobody knows whether it was? */
+static bool
+is_open(const struct move *t, const struct record_rcpt *r)
+{
+	return r->state == (t->m->to.hold == SPOOL_HOLD_DOUBT
+	                           ? ENVELOPE_DOUBT
+	                           : ENVELOPE_QUEUED);
+}
+
+/* nparts: it has none. */
+static uint16_t
+part_of(const struct move *t, const struct record_rcpt *r)
+{
+	const struct spool_move *m = t->m;
+
+	if (!is_open(t, r) || r->index >= m->nrcpts ||
+	    m->part_of[r->index] >= m->nparts)
+		return m->nparts;
+	return m->part_of[r->index];
+}
+
+/* The recipients of a part leave r. */
+static struct letter_rcpts
+take_part(struct move *t, uint16_t part, struct letter_rcpts *r)
+{
+	struct letter_rcpts out = { .v = arena_get(
+		                        t->l.a, (r->n + 1) * sizeof *out.v) };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (part_of(t, &r->v[i]) == part)
+			out.v[out.n++] = r->v[i];
+		else
+			r->v[kept++] = r->v[i];
+	}
+	r->n = kept;
+	return out;
+}
+
+static void
+set_way(struct record_delivery *d, const struct spool_delivery *to)
+{
+	d->route = to->route;
+	d->priority = to->priority;
+	d->lane = to->lane;
+	d->due_ms = to->due_ms;
+	d->hold = (uint8_t)to->hold;
+	d->place = to->hold ? RECORD_PARKED : RECORD_SCHEDULED;
+}
+
+static int
+put_new(struct move *t, const struct spool_delivery *to, struct letter_rcpts *r)
+{
+	struct move new = { .b = t->b, .l = t->l, .d = t->d, .m = t->m };
+	struct spool_key key;
+
+	new.n = new.l.msg.deliveries++;
+	new.l.msg.queued++;
+	set_way(&new.d, to);
+	tell(&new, to->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_MOVED);
+	if (letter_set_delivery(&new.l, new.n, &new.d) ||
+	    letter_set_rcpts(&new.l, new.n, r) ||
+	    batch_place(new.b, &new.l, new.n, &new.d) ||
+	    deadline_put(new.b, &new.l, new.n, &new.d))
+		return -1;
+	if (!to->hold) {
+		key = batch_key(&new.l, new.n, &new.d);
+		batch_ready(new.b, &key, NULL);
+	}
+	t->l.msg = new.l.msg;
+	return 0;
+}
+
+/* All parts but one, which is *to; where a message has as many deliveries as
+ * can be counted the rest stays together. */
+static int
+share_out(struct move *t, struct letter_rcpts *r, struct spool_delivery *to)
+{
+	uint16_t first = t->m->nparts;
+	struct letter_rcpts out;
+
+	for (size_t i = 0; i < r->n && first == t->m->nparts; i++)
+		first = part_of(t, &r->v[i]);
+	if (first < t->m->nparts)
+		*to = t->m->parts[first];
+	for (uint16_t p = 0; p < t->m->nparts; p++) {
+		if (p == first || t->l.msg.deliveries == UINT16_MAX)
+			continue;
+		out = take_part(t, p, r);
+		if (out.n > 0 && put_new(t, &t->m->parts[p], &out))
+			return -1;
+	}
+	return 0;
+}
+
 /* It was not tried for a while, and for all we know for longer than messages
  * are tried at all. */
 static bool
@@ -109,12 +206,7 @@ put(struct move *t, const struct spool_delivery *to, struct letter_rcpts *r)
 		t->d.attempts = 0;
 		t->d.handed = false;
 	}
-	t->d.route = to->route;
-	t->d.priority = to->priority;
-	t->d.lane = to->lane;
-	t->d.due_ms = to->due_ms;
-	t->d.hold = (uint8_t)to->hold;
-	t->d.place = to->hold ? RECORD_PARKED : RECORD_SCHEDULED;
+	set_way(&t->d, to);
 	tell(t, to->hold ? SPOOL_EVENT_PARKED : SPOOL_EVENT_MOVED);
 	if (batch_place(t->b, &t->l, t->n, &t->d) ||
 	    deadline_put(t->b, &t->l, t->n, &t->d) ||
@@ -133,6 +225,7 @@ op_move(struct batch *b, struct spool_op *op)
 {
 	struct spool_move *m = (struct spool_move *)op;
 	struct move t = { .b = b, .n = m->n, .m = m };
+	struct spool_delivery to = m->to;
 	struct letter_rcpts r;
 	int rc;
 
@@ -154,5 +247,7 @@ op_move(struct batch *b, struct spool_op *op)
 		op->result = SPOOL_GONE; /* nobody is left to send it to */
 		return 0;
 	}
-	return put(&t, &m->to, &r);
+	if (m->nparts > 0 && share_out(&t, &r, &to))
+		return -1;
+	return put(&t, &to, &r);
 }

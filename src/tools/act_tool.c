@@ -15,6 +15,7 @@ static const struct act {
 	{ "queue", "delete", "queue.delete", "deleted" },
 	{ "queue", "hold", "queue.hold", "held" },
 	{ "queue", "release", "queue.release", "released" },
+	{ "queue", "reroute", "queue.reroute", "sent other ways" },
 	{ "queue", "retry", "queue.retry", "due now" },
 };
 #define NACTS (sizeof acts / sizeof acts[0])

@@ -10,7 +10,8 @@
 	"           [--limit number] [--mailq]\n"                              \
 	"       postern queue count [-c file] [-s socket] [--json]\n"          \
 	"           [--where filter] [--group-by field[,field ...]]\n"         \
-	"       postern queue hold | release | retry | delete [-c file]\n"     \
+	"       postern queue hold | release | retry | reroute | delete [-c "  \
+	"file]\n"                                                              \
 	"           [-s socket] [--yes] [--json] id ... | --where filter\n"
 
 int queue_tool_run(int argc, char **argv);

@@ -148,6 +148,42 @@ def test_all_that_a_filter_finds(sink, postern, load):
     p.stop()
 
 
+def test_other_ways(sink, postern):
+    """Rules that came after the mail: the route of a recipient, of a header's
+    field, of a user who is no more."""
+    a, b = sink(), sink()
+    p = postern(harness.provider(a.port, name="a"), harness.provider(b.port, name="b"),
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "hold": True}])
+    both = harness.send_raw(p.port, mails.plain(), recipients=["x@one.example", "y@two.example", "z@two.example"]).split()[-1]
+    news = harness.send_raw(p.port, b"X-Campaign: spring\r\n" + mails.plain(), recipients=["n@one.example"]).split()[-1]
+    large = harness.send_raw(p.port, b"X-Campaign: none\r\n" + mails.mail("big", mails.lines_of(200000)),
+                             recipients=["l@one.example"]).split()[-1]
+    assert tool(p, "queue", "reroute", "--where", "") == (0, "0 deliveries sent other ways\n", "")
+    p.settings["routes"] = [
+        {"name": "two", "match": {"recipient": ["*@two.example"]}, "use": ["b"], "priority": "low"},
+        {"name": "news", "match": {"header": ["X-Campaign: s*"]}, "use": ["b"]},
+        {"name": "default", "use": ["a"]}]
+    p.write_conf()
+    assert tool(p, "reload") == (0, "", "")
+    rc, out, err = tool(p, "queue", "reroute", "--where", "not route=two")
+    assert (rc, out) == (64, "") and "2 deliveries would be sent other ways; add --yes" in err
+    assert tool(p, "queue", "reroute", both) == (0, "1 delivery sent other ways\n", "")
+    p.wait_event("message.act", msg=both, act="reroute", was="operator")
+    assert tool(p, "queue", "reroute", "--where", "", "--yes") == (0, "1 delivery sent other ways\n", "")
+    rows = [json.loads(x) for x in tool(p, "queue", "list", "--json")[1].splitlines()]
+    assert sorted((r["id"], r["n"], r["route"], r["priority"], r["state"], r["nrcpts"]) for r in rows) == sorted([
+        (both, 0, "default", "normal", "held", 1), (both, 1, "two", "low", "held", 2),
+        (news, 0, "news", "normal", "held", 1), (large, 0, "default", "normal", "held", 1)])
+    p.kill9()
+    p.start()
+    assert tool(p, "queue", "release", "--where", "", "--yes")[1] == "4 deliveries released\n"
+    got = {x for m in a.wait_messages(2) for x in m["recipients"]}, {x for m in b.wait_messages(2) for x in m["recipients"]}
+    assert got == ({"x@one.example", "l@one.example"}, {"y@two.example", "z@two.example", "n@one.example"})
+    rc, out, err = tool(p, "queue", "reroute", both, news)
+    assert (rc, out) == (65, "0 deliveries sent other ways\n") and err.count("no such message") == 2
+    p.stop()
+
+
 def test_killed_between_act_and_delivery(sink, postern):
     """Mail of a listener that holds it; nothing of what was said is forgotten,
     and nothing arrives that was deleted."""

@@ -12,6 +12,7 @@
 #include "postern/base/mem.h"
 #include "postern/intake/lane.h"
 #include "postern/intake/policy.h"
+#include "postern/intake/reroute.h"
 #include "postern/intake/routes.h"
 #include "postern/io/addr.h"
 
@@ -31,41 +32,49 @@ add(struct routes *r, const struct routes_route *route,
 		fail_msg("%s", err.text);
 }
 
-static struct intake *
-open_intake(void)
+static struct routes *
+make_routes(void)
 {
-	struct intake_settings s = fake_rules;
-	struct intake *i;
+	struct routes *r = routes_new();
 
-	s.routes = routes_new();
-	add(s.routes,
+	add(r,
 	    &(struct routes_route){
 	        .name = "net", .id = NET, .priority = SPOOL_LOW },
 	    &(struct routes_match){
 	        .recipients = LIST("*@example.net"), .nrecipients = 1 });
-	add(s.routes,
+	add(r,
 	    &(struct routes_route){ .name = "news",
 	        .id = NEWS,
 	        .priority = SPOOL_LOW,
 	        .lane = "sender-domain" },
 	    &(struct routes_match){
 	        .headers = LIST("X-Campaign: *"), .nheaders = 1 });
-	add(s.routes,
+	add(r,
 	    &(struct routes_route){ .name = "tenant",
 	        .id = TENANT,
 	        .priority = POLICY_NO_PRIORITY,
 	        .lane = "header:X-Tenant" },
 	    &(struct routes_match){
 	        .senders = LIST("*@tenants.example.com"), .nsenders = 1 });
-	add(s.routes,
+	add(r,
 	    &(struct routes_route){
 	        .name = "codes", .id = CODES, .priority = SPOOL_HIGH },
 	    &(struct routes_match){ .nsenders = 0 });
-	add(s.routes,
+	add(r,
 	    &(struct routes_route){
 	        .name = "lan", .id = LAN, .priority = POLICY_NO_PRIORITY },
 	    &(struct routes_match){
 	        .clients = LIST("10.0.0.0/8"), .nclients = 1 });
+	return r;
+}
+
+static struct intake *
+open_intake(void)
+{
+	struct intake_settings s = fake_rules;
+	struct intake *i;
+
+	s.routes = make_routes();
 	i = fake_intake(&s);
 	routes_free(&s.routes);
 	return i;
@@ -269,6 +278,67 @@ a_clients_network_decides(void **state)
 	fake_reset();
 }
 
+static const struct {
+	const char *why, *sender, *client, *to, *content, *named;
+	uint32_t route;
+} kept[] = {
+	{ "a field of the header", "s@example.com", "192.0.2.1",
+	    "a@example.org", "X-Campaign: a\r\n\r\n", NULL, NEWS },
+	{ "which is cut off there", "s@example.com", "192.0.2.1",
+	    "a@example.org", "X-Campaign: a\r\n", NULL, NEWS },
+	{ "none: it is in the body", "s@example.com", "192.0.2.1",
+	    "a@example.org", "\r\nX-Campaign: a\r\n", NULL, DEFAULT },
+	{ "a recipient", "s@example.com", "192.0.2.1", "a@example.net", "",
+	    NULL, NET },
+	{ "a client", "s@example.com", "10.1.2.3", "a@example.org", "", NULL,
+	    LAN },
+	{ "no address", "s@example.com", "uid=33", "a@example.org", "", NULL,
+	    DEFAULT },
+	{ "a sender", "s@tenants.example.com", "2001:db8::1", "a@example.org",
+	    "", NULL, TENANT },
+	{ "the user's", "s@example.com", "10.1.2.3", "a@example.org", "",
+	    "codes", CODES },
+};
+
+/* The other recipient goes by default where the first one's decides. */
+static void
+check_kept(const struct routes *r, size_t i)
+{
+	struct envelope_rcpt to[] = { { .address = "x@example.org" },
+		{ .address = kept[i].to } };
+	struct envelope e = { .sender = kept[i].sender,
+		.client = kept[i].client,
+		.listener = "x",
+		.mt_priority = 3,
+		.nrcpts = 2,
+		.rcpts = to };
+	struct policy user = POLICY_USER;
+	bool splits = kept[i].route == NET;
+	struct reroute g;
+
+	user.route = kept[i].named;
+	reroute_decide(&g, &(struct reroute_by){ .routes = r, .user = &user },
+	    &e, str_of(kept[i].content));
+	if (g.ways[g.way_of[1]].route != kept[i].route)
+		fail_msg("%s", kept[i].why);
+	assert_int_equal(g.nways, splits ? 2 : 1);
+	assert_int_equal(g.ways[g.way_of[0]].route,
+	    splits ? (uint32_t)DEFAULT : kept[i].route);
+	assert_int_equal(g.ways[g.way_of[1]].priority, SPOOL_HIGH);
+	reroute_done(&g);
+}
+
+static void
+what_is_in_the_spool_is_decided_alike(void **state)
+{
+	struct routes *r = make_routes();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+		check_kept(r, i);
+	routes_free(&r);
+}
+
 int
 main(void)
 {
@@ -283,6 +353,7 @@ main(void)
 		    priority_and_lane_are_the_users_then_the_routes_then_the_listeners),
 		cmocka_unit_test(a_lane_comes_from_the_header),
 		cmocka_unit_test(a_clients_network_decides),
+		cmocka_unit_test(what_is_in_the_spool_is_decided_alike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,22 +52,26 @@ on_acted(
 }
 
 static struct asked
-act_on(struct world *w, enum relay_act_verb verb, uint64_t mid, int n)
+ask(struct world *w, const struct relay_act *what)
 {
-	struct relay_act what = {
-		.verb = verb, .mid = mid, .n = n, .uid = UID
-	};
 	struct asked a = { 0 };
 	struct mailbox *box;
 	struct err err;
 
 	assert_int_equal(loop_new(&a.loop, &err), 0);
 	box = mailbox_new(a.loop, NULL);
-	relay_act_ask(w->relay, &what, box, on_acted, &a);
+	relay_act_ask(w->relay, what, box, on_acted, &a);
 	loop_run(a.loop);
 	mailbox_free(&box);
 	loop_free(&a.loop);
 	return a;
+}
+
+static struct asked
+act_on(struct world *w, enum relay_act_verb verb, uint64_t mid, int n)
+{
+	return ask(w, &(struct relay_act){
+	                  .verb = verb, .mid = mid, .n = n, .uid = UID });
 }
 
 static enum relay_act_result
@@ -384,6 +388,45 @@ the_dead_are_deleted_for_themselves(void **state)
 	world_done(&w);
 }
 
+/* --- other ways --- */
+
+/* One recipient of what waits in memory leaves by another route. */
+static void
+what_waits_goes_another_way(void **state)
+{
+	static const char *two_only[] = { "two" };
+	static const uint16_t way_of[] = { 0, 1 };
+	struct spool_delivery ways[2] = { 0 };
+	struct relay_act what = { .verb = RELAY_ACT_REROUTE,
+		.ways = ways,
+		.nways = 2,
+		.way_of = way_of,
+		.nrcpts = 2 };
+	struct world w;
+
+	(void)state;
+	begin(&w, hangs_first);
+	world_provider(&w, NULL);
+	w.route[0].nuse = 1;
+	world_route(&w, "other", 1, two_only);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .rcpts = "first@x" });
+	fake_wait(w.fake[0], "DOT", 1);
+	what.mid = world_send(&w, &(struct world_mail){ .rcpts = "a@x b@x" });
+	world_wait(&w, 2, 0, 0);
+	ways[0].route = w.route[0].id;
+	ways[1].route = w.route[1].id;
+	assert_int_equal(ask(&w, &what).first.result, RELAY_ACT_DONE);
+	fake_wait_mails(w.fake[1], 1);
+	assert_string_equal(fake_mail(w.fake[1], 0)->rcpts, "<b@x>");
+	world_wait(&w, 2, 0, 0);
+	fake_drop(w.fake[0]);
+	fake_wait_mails(w.fake[0], 2);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(fake_mails(w.fake[0]) + fake_mails(w.fake[1]), 3);
+	world_done(&w);
+}
+
 /* --- the end --- */
 
 static void
@@ -424,6 +467,7 @@ main(void)
 		cmocka_unit_test(all_deliveries_of_a_message_or_one_of_them),
 		cmocka_unit_test(the_dead_come_back_with_a_new_life),
 		cmocka_unit_test(the_dead_are_deleted_for_themselves),
+		cmocka_unit_test(what_waits_goes_another_way),
 		cmocka_unit_test(an_answer_comes_although_the_relay_has_ended),
 	};
 

@@ -193,6 +193,79 @@ what_is_gone_is_said_to_be(void **state)
 	kit_audit(k);
 }
 
+/* Recipients 1 to 4 are left; each has a part. */
+static void
+share_out(struct kit *k, uint64_t mid, enum spool_hold hold)
+{
+	static const uint16_t part_of[] = { 2, 0, 1, 2, 0 };
+	struct spool_move *m = mem_new(sizeof *m);
+
+	kit_op(k, &m->op);
+	m->mid = mid;
+	m->to.hold = hold;
+	m->nparts = 3;
+	m->parts = mem_array(3, sizeof *m->parts);
+	for (uint32_t i = 0; i < 3; i++)
+		m->parts[i] = (struct spool_delivery){ .route = 10 + i,
+			.priority = SPOOL_LOW,
+			.due_ms = 7000,
+			.hold = hold };
+	m->nrcpts = 5;
+	m->part_of = mem_dup(part_of, sizeof part_of);
+	spool_move(k->sp, m);
+	kit_wait(k);
+	assert_int_equal(k->last, SPOOL_DONE);
+}
+
+static uint64_t
+one_of_five_is_delivered(struct kit *k)
+{
+	struct kit_message m = { .bytes = 3000, .nrcpts = 5, .by_ms = 9000 };
+	struct spool_settle *s;
+	struct spool_key key;
+	uint64_t mid;
+
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	key = kit_key(k, mid, 0);
+	s = kit_settle_new(k, &key, 1);
+	s->results[0].state = ENVELOPE_DELIVERED;
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	return mid;
+}
+
+static void
+a_delivery_is_shared_out(void **state)
+{
+	static const uint16_t delivery[] = { 0, 0, 1, 2, 0 };
+	static const uint32_t route[] = { 10, 11, 12 };
+	struct kit *k = *state;
+	struct spool_loaded l;
+	struct spool_stats st;
+	struct err err;
+	uint64_t mid = one_of_five_is_delivered(k);
+
+	share_out(k, mid, SPOOL_HOLD_OPERATOR);
+	spool_stats(k->sp, &st);
+	assert_int_equal(st.held, 3);
+	kit_audit(k);
+	share_out(k, mid, SPOOL_HOLD_NONE); /* what is whole stays whole */
+	kit_audit(k);
+	assert_int_equal(spool_load(k->r, mid, 0, &l, &err), 0);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(l.env->rcpts[i].delivery, delivery[i]);
+	envelope_free(&l.env);
+	for (uint16_t n = 0; n < 3; n++) {
+		struct spool_key key = kit_key(k, mid, n);
+
+		assert_int_equal(key.route, route[n]);
+		assert_int_equal(key.priority, SPOOL_LOW);
+		assert_int_equal(key.due_ms, 7000);
+		assert_int_equal(kit_deliver(k, mid, n), SPOOL_DONE);
+	}
+	assert_int_equal(spool_load(k->r, mid, 0, &l, &err), 1);
+	kit_audit(k);
+}
+
 static void
 give_up(struct kit *k, const struct spool_key *key, uint64_t *child)
 {
@@ -915,6 +988,7 @@ main(void)
 		T(a_message_of_each_shape_comes_back_and_goes),
 		T(what_is_tried_again_keeps_its_reply_and_its_order),
 		T(what_is_gone_is_said_to_be),
+		T(a_delivery_is_shared_out),
 		T(a_failed_one_is_kept_with_its_reply_and_a_child_comes),
 		T(a_dead_letter_is_revived_or_removed),
 		T(what_was_sent_to_all_cannot_be_revived),

@@ -23,6 +23,7 @@ enum relay_act_verb {
 	RELAY_ACT_DELETE,  /* what is queued or held goes, nobody is told */
 	RELAY_ACT_RESEND,  /* what is dead has a new life */
 	RELAY_ACT_DISCARD, /* what is dead goes */
+	RELAY_ACT_REROUTE, /* what is queued or held goes other ways */
 };
 
 enum relay_act_result {
@@ -41,6 +42,11 @@ struct relay_act {
 	uint64_t mid;
 	int n; /* a delivery of it; -1: all */
 	uint32_t uid;
+	/* With REROUTE, of one delivery; copied. */
+	const struct spool_delivery *ways; /* route, priority, lane */
+	uint16_t nways;
+	const uint16_t *way_of; /* of each of the message's recipients */
+	uint32_t nrcpts;
 };
 
 struct relay_acted { /* a delivery */

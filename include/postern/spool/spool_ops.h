@@ -100,15 +100,24 @@ void spool_doubt(struct spool *sp, struct spool_doubt *d);
 
 /* Operator's moves, one delivery each.  One that is dead gets a new life: no
  * attempts, and it counts from now (release_ms).  One that is in doubt is sent
- * again; removed: it had arrived. */
+ * again; removed: it had arrived.
+ *
+ * parts, all with to's hold: it is shared out.  Of the recipients about whom
+ * something is still to be done, number i of the message goes with
+ * parts[part_of[i]]: the first one's part takes the delivery, each other part
+ * is a new one. */
 struct spool_move {
 	struct spool_op op;
 	uint64_t mid;
 	uint16_t n;
 	struct spool_delivery
-	    to;      /* hold NONE also releases; dead ones revive */
-	bool revive; /* dead recipients are queued again */
-	bool remove; /* delete the delivery instead */
+	    to;          /* hold NONE also releases; dead ones revive */
+	bool revive;     /* dead recipients are queued again */
+	bool remove;     /* delete the delivery instead */
+	uint16_t nparts; /* 0: all of it goes to "to" */
+	struct spool_delivery *parts; /* owned, or NULL */
+	uint32_t nrcpts;              /* the message's */
+	uint16_t *part_of;            /* owned, or NULL */
 	bool by_operator;
 	uint32_t uid; /* whose act it is, for the journal */
 };
