@@ -124,6 +124,10 @@ next(struct acts *t)
 		end_all(t);
 		return;
 	}
+	if (control_call_walker(t->call) == NULL) {
+		end(t, EX_TEMPFAIL, "the daemon is being stopped");
+		return;
+	}
 	if (id_parse(str_of(t->ids[t->at]), &what.mid) != 0)
 		assert(false); /* they were looked at */
 	relay_act_ask(h->relay, &what, h->mailbox, on_acted, t);

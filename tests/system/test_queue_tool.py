@@ -3,7 +3,10 @@
 deleted.  Each act is durable when the command has said so."""
 import json
 import os
+import socket
 import subprocess
+
+import pytest
 
 import harness
 import mails
@@ -182,6 +185,33 @@ def test_other_ways(sink, postern):
     rc, out, err = tool(p, "queue", "reroute", both, news)
     assert (rc, out) == (65, "0 deliveries sent other ways\n") and err.count("no such message") == 2
     p.stop()
+
+
+@pytest.mark.parametrize("verb", ["hold", "reroute"])
+def test_stopped_in_the_middle(sink, postern, load, verb):
+    """The daemon ends while it deals with many: some are done, none is lost."""
+    p = postern(harness.provider(harness.free_port(), name="a"),
+                routes=[{"name": "default", "use": ["a"]}])
+    assert load(p.port, 400, 10).result()["acked"] == 400
+    p.settings["routes"].insert(0, {"name": "other", "match": {"sender": ["*"]}, "use": ["a"]})
+    p.write_conf()
+    assert tool(p, "reload") == (0, "", "")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(harness.LONG)
+        s.connect(str(p.spool / "control.sock"))
+        s.sendall(b'{"v":1,"request":"queue.%s","where":"","yes":true}\n' % verb.encode())
+        assert b'"done":' in s.recv(65536)  # a step
+        p.stop()
+    s = sink()
+    p.settings["providers"] = [harness.provider(s.port, name="a")]
+    p.start()
+    done = len(tool(p, "queue", "list", "--where", "state=held" if verb == "hold" else "route=other")[1].splitlines())
+    tool(p, "queue", "release", "--yes", "--where", "")
+    s.wait_messages(400)
+    assert done > 64 or verb == "reroute"
+    p.stop()
+    s.stop()
+    assert len({(m["run"], m["number"]) for m in s.messages()}) == len(s.messages()) == 400
 
 
 def test_killed_between_act_and_delivery(sink, postern):
