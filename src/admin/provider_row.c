@@ -54,9 +54,8 @@ for_ms(const struct relay_view_provider *p)
 	                               : NULL;
 }
 
-/* In ms.  Not there: nothing was delivered yet. */
-static json_t *
-latency(const struct stat_histogram *h)
+json_t *
+provider_row_latency(const struct stat_histogram *h)
 {
 	return stat_get(&h->count) == 0
 	           ? NULL
@@ -78,6 +77,6 @@ provider_row(const struct relay_view_provider *p)
 	    "waiting", waiting(p), "sending", (json_int_t)p->sending,
 	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
 	    "learned", learned(p), "delivery_ms",
-	    latency(&p->tally->delivery_ms), "wait_ms",
-	    latency(&p->tally->wait_ms), "mend", p->mend);
+	    provider_row_latency(&p->tally->delivery_ms), "wait_ms",
+	    provider_row_latency(&p->tally->wait_ms), "mend", p->mend);
 }

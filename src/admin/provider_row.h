@@ -8,7 +8,10 @@
 #include <jansson.h>
 
 struct relay_view_provider;
+struct stat_histogram;
 
 json_t *provider_row(const struct relay_view_provider *p);
+/* Percentiles in ms.  NULL: nothing was delivered yet. */
+json_t *provider_row_latency(const struct stat_histogram *ms);
 
 #endif

@@ -2,10 +2,12 @@
 #include "postern/admin/stats.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/log.h"
+#include "postern/base/mem.h"
 #include "postern/inlet/inlet.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
@@ -126,6 +128,26 @@ add_results(json_t *to, const struct tally *t)
 	}
 }
 
+/* Of all providers that there are. */
+static json_t *
+latency(const struct relay_view *view)
+{
+	struct stat_histogram *all = mem_new(sizeof *all);
+	json_t *j;
+
+	for (size_t i = 0; i < view->n; i++) {
+		const struct tally *t = view->providers[i].tally;
+
+		if (t != view->others)
+			stat_merge(all, &t->delivery_ms);
+	}
+	if (view->others != NULL)
+		stat_merge(all, &view->others->delivery_ms);
+	j = provider_row_latency(all);
+	free(all);
+	return j;
+}
+
 /* Of the providers that there are, and of what none was asked for. */
 static json_t *
 outlets(const struct stats_source *s, const struct relay_view *view)
@@ -139,9 +161,9 @@ outlets(const struct stats_source *s, const struct relay_view *view)
 	}
 	if (view->others != NULL)
 		add_results(results, view->others);
-	return json_pack("{sI so sI}", "in_hand", (json_int_t)view->inhand,
+	return json_pack("{sI so sI so*}", "in_hand", (json_int_t)view->inhand,
 	    "results", results, "last_minute",
-	    (json_int_t)stat_get(&s->out_minute));
+	    (json_int_t)stat_get(&s->out_minute), "delivery_ms", latency(view));
 }
 
 static json_t *

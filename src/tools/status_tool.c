@@ -78,6 +78,33 @@ print_flow(const json_t *row)
 }
 
 static void
+write_latency(int64_t ms, char out[CONTROL_ROW_SHORT])
+{
+	if (ms < 10000)
+		(void)snprintf(out, CONTROL_ROW_SHORT, "%" PRId64 " ms", ms);
+	else
+		control_row_time(ms, out);
+}
+
+/* From the acceptance of a message on. */
+static void
+print_times(const json_t *ms)
+{
+	char half[CONTROL_ROW_SHORT], most[CONTROL_ROW_SHORT],
+	    all[CONTROL_ROW_SHORT];
+
+	if (ms == NULL)
+		return;
+	write_latency(control_row_number(ms, "p50"), half);
+	write_latency(control_row_number(ms, "p95"), most);
+	write_latency(control_row_number(ms, "p99"), all);
+	(void)printf(
+	    "times   to delivery: half within %s, 95%% within %s, 99%% "
+	    "within %s\n",
+	    half, most, all);
+}
+
+static void
 print_spool(const json_t *s)
 {
 	const json_t *commit = json_object_get(s, "commit_ms");
@@ -137,6 +164,8 @@ print_page(void *arg, const json_t *row)
 	print_head(row);
 	print_queue(json_object_get(row, "queue"));
 	print_flow(row);
+	print_times(
+	    json_object_get(json_object_get(row, "out"), "delivery_ms"));
 	print_spool(json_object_get(row, "spool"));
 	if (json_array_size(all) > 0) {
 		(void)putchar('\n');

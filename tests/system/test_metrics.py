@@ -80,6 +80,7 @@ def test_the_same_as_one_document(sink, postern, tmp_path):
     a = doc["providers"][0]
     assert (a["name"], a["state"], a["usable"], a["results"]["delivered"]) == ("a", "ok", True, 1)
     assert 0 <= a["wait_ms"]["p50"] <= a["delivery_ms"]["p50"] == a["delivery_ms"]["p99"] < 60000
+    assert doc["out"]["delivery_ms"] == a["delivery_ms"]
     assert a["stages_ms"]["connect"]["count"] >= 1
     assert doc["windows"] == [{"owner": "provider/a", "window": "1000 rcpt/1d", "used": 1, "max": 1000}]
     harness.wait_until(lambda: json.loads(scrape.get(p, "/v1/stats")[1])["out"]["last_minute"] == 1)

@@ -38,9 +38,10 @@ def test_one_page_tells_how_it_is(sink, postern, tmp_path):
     assert lines[1].startswith("queue   1 queued (") and lines[1].endswith("), 0 held, 0 in doubt, 0 dead")
     assert lines[2].startswith("in      ") and ", 1 since the start" in lines[2]
     assert lines[3].startswith("out     ") and ", 1 since the start" in lines[3]
-    assert lines[4].startswith("spool   ")
-    assert [x.split()[:2] for x in lines[6:9]] == [["PROVIDER", "STATE"], ["a", "ok"], ["b", "open"]]
-    assert lines[10:12] == ["To be mended:", "  provider b: not used: auth"] and "user and password" in lines[12]
+    assert lines[4].startswith("times   to delivery: half within ")
+    assert lines[5].startswith("spool   ")
+    assert [x.split()[:2] for x in lines[7:10]] == [["PROVIDER", "STATE"], ["a", "ok"], ["b", "open"]]
+    assert lines[11:13] == ["To be mended:", "  provider b: not used: auth"] and "user and password" in lines[13]
     row = json.loads(status(p, "--json")[1])
     assert row["queue"]["queued"] == 1 and row["alerts"][0]["about"] == "provider b"
     show = subprocess.run([POSTERN, "provider", "show", "b", "-c", p.conf], capture_output=True, text=True).stdout

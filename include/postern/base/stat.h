@@ -42,7 +42,7 @@ struct stat_histogram {
 };
 
 void stat_observe(struct stat_histogram *h, uint64_t value); /* us, bytes */
-/* Adds what from has; nobody writes to either meanwhile. */
+/* Adds what from has by then; nobody else writes to to. */
 void stat_merge(struct stat_histogram *to, const struct stat_histogram *from);
 uint64_t stat_quantile(const struct stat_histogram *h, double q); /* 0..1 */
 /* How many were at most bounds[i] (which rise), by the same error.  Returns how
