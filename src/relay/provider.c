@@ -166,7 +166,8 @@ inherit_logins(struct provider *p, const struct provider *old)
 }
 
 /* A reload is the operator's word that it may be tried again, so what was in
- * the way is forgotten; what protects the account is not. */
+ * the way is forgotten; what protects the account, or mail from being bounced
+ * by it, is not. */
 void
 provider_inherit(struct provider *p, struct provider *old)
 {
@@ -186,6 +187,7 @@ provider_inherit(struct provider *p, struct provider *old)
 	p->messages_max = old->messages_max;
 	p->messages_until_ms = old->messages_until_ms;
 	tempo_inherit(p, old);
+	p->strange = old->strange;
 	p->txn_us = old->txn_us;
 	p->txn_at_ms = old->txn_at_ms;
 	if (same(p->set->user, old->set->user) &&
@@ -384,6 +386,8 @@ provider_reopen(struct provider *p, enum verdict_class why, uint64_t left_ms,
 	uint64_t now_ms = relay_now_ms(p->relay);
 
 	breaker_restore(&p->health, &s, now_ms, left_ms, length_ms);
+	if (why == VERDICT_STRANGE)
+		strange_recall(&p->strange);
 	p->why = why; /* tripped_ms stays 0: no session is from before it */
 	pool_distrust(&p->pool);
 	tell_down(p, now_ms);

@@ -34,3 +34,10 @@ strange_note_later(struct strange *s)
 		s->later++;
 	return s->later == STRANGE_ROW;
 }
+
+void
+strange_recall(struct strange *s)
+{
+	s->row = STRANGE_ROW;
+	s->nsenders = STRANGE_SENDERS;
+}

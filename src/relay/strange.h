@@ -27,5 +27,7 @@ void strange_clear(struct strange *s);
 bool strange_note(struct strange *s, uint32_t sender);
 /* One more had all its recipients refused for now.  true: likewise. */
 bool strange_note_later(struct strange *s);
+/* It was known to refuse everybody: one more is enough. */
+void strange_recall(struct strange *s);
 
 #endif

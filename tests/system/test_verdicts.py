@@ -296,6 +296,14 @@ def test_without_another_provider_the_queue_waits(sink, postern):
     e = p.wait_event("provider.down")
     assert int(e["for_ms"]) > 10 * 60000
     assert failed(p) == 9
+    # Asked again it is still the same that refuses everybody.
+    for restart in (False, True):
+        if restart:
+            p.stop()
+            p.start()
+        mark = p.reload()
+        p.wait_event("provider.alert", since=mark)
+        assert failed(p) == (0 if restart else 9)
     p.stop()
     p.settings["providers"] = [harness.provider(sink().port, name="new")]
     p.start()

@@ -58,6 +58,18 @@ ten_without_a_recipient_are_the_providers(void **state)
 	assert_false(strange_note_later(&s));
 }
 
+static void
+after_a_restart_one_is_enough(void **state)
+{
+	struct strange s = { 0 };
+
+	(void)state;
+	strange_recall(&s);
+	assert_true(strange_note(&s, 7));
+	strange_clear(&s);
+	assert_false(strange_note(&s, 7));
+}
+
 int
 main(void)
 {
@@ -66,6 +78,7 @@ main(void)
 		cmocka_unit_test(two_senders_may_well_send_what_nobody_takes),
 		cmocka_unit_test(a_message_that_is_taken_ends_the_row),
 		cmocka_unit_test(ten_without_a_recipient_are_the_providers),
+		cmocka_unit_test(after_a_restart_one_is_enough),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
