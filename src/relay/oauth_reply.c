@@ -7,6 +7,8 @@
 
 #include "postern/base/mem.h"
 
+#include "relay/member.h"
+
 #define LIFETIME_S 300 /* where the reply does not say (relay.md 4) */
 #define LIFETIME_MAX_S (365u * 86400)
 #define WORD_MAX 40  /* longer ones in an error may be a token */
@@ -15,16 +17,6 @@
 
 /* --- values -----------------------------------------------------------------
  */
-
-static struct str
-text_of(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-
-	return json_is_string(v)
-	           ? (struct str){ json_string_value(v), json_string_length(v) }
-	           : STR("");
-}
 
 /* A number, or a text that is one (Microsoft has said both). */
 static uint64_t
@@ -36,7 +28,7 @@ seconds_of(const json_t *o, const char *key, uint64_t def)
 
 	if (real >= 0)
 		return real < LIFETIME_MAX_S ? (uint64_t)real : LIFETIME_MAX_S;
-	if (!str_u64(text_of(o, key), &n))
+	if (!str_u64(member_text(o, key), &n))
 		return def;
 	return n < LIFETIME_MAX_S ? n : LIFETIME_MAX_S;
 }
@@ -115,9 +107,9 @@ describe(struct oauth_reply *r, long status, const json_t *o)
 {
 	char word[64] = "", more[184] = "";
 
-	(void)put_words(more, sizeof more, text_of(o, "error_description"));
-	if (text_of(o, "error").len <= WORD_MAX)
-		(void)str_escape(word, sizeof word, text_of(o, "error"));
+	(void)put_words(more, sizeof more, member_text(o, "error_description"));
+	if (member_text(o, "error").len <= WORD_MAX)
+		(void)str_escape(word, sizeof word, member_text(o, "error"));
 	if (word[0] != '\0')
 		(void)snprintf(r->why, sizeof r->why, "%s%s%s", word,
 		    more[0] != '\0' ? ": " : "", more);
@@ -150,7 +142,7 @@ static const struct {
 static enum oauth_reply_kind
 kind_of(long status, const json_t *o)
 {
-	struct str error = text_of(o, "error");
+	struct str error = member_text(o, "error");
 
 	if (status == 429 || status >= 500)
 		return OAUTH_REPLY_LATER;
@@ -167,9 +159,9 @@ kind_of(long status, const json_t *o)
 static bool
 take_token(struct oauth_reply *r, const json_t *o)
 {
-	struct str type = text_of(o, "token_type");
-	struct str access = text_of(o, "access_token");
-	struct str refresh = text_of(o, "refresh_token");
+	struct str type = member_text(o, "token_type");
+	struct str access = member_text(o, "access_token");
+	struct str refresh = member_text(o, "refresh_token");
 
 	if (!is_token(access) || (type.len > 0 && !str_is(type, "bearer")) ||
 	    (refresh.len > 0 && !is_token(refresh)))
@@ -190,7 +182,7 @@ oauth_reply_read(
 
 	*r = (struct oauth_reply){ .kind = OAUTH_REPLY_LATER,
 		.wait_ms = retry_after_s * 1000 };
-	if (o && text_of(o, "error").len > 0) {
+	if (o && member_text(o, "error").len > 0) {
 		r->kind = kind_of(status, o);
 		describe(r, status, o);
 	} else if (status == 200 && o && take_token(r, o)) {
@@ -226,17 +218,17 @@ oauth_reply_device(
     struct oauth_device *d, long status, struct str body, char why[256])
 {
 	json_t *o = load(body);
-	struct str code = text_of(o, "device_code");
-	struct str url = text_of(o, "verification_uri");
+	struct str code = member_text(o, "device_code");
+	struct str url = member_text(o, "verification_uri");
 	struct oauth_reply r = { 0 };
 	bool good;
 
 	*d = (struct oauth_device){ 0 };
 	if (url.len == 0)
-		url = text_of(o, "verification_url"); /* Google's word */
+		url = member_text(o, "verification_url"); /* Google's word */
 	good = status == 200 && is_token(code) &&
 	       copy_text(d->user_code, sizeof d->user_code,
-	           text_of(o, "user_code")) &&
+	           member_text(o, "user_code")) &&
 	       copy_text(d->url, sizeof d->url, url);
 	if (good) {
 		d->code = secret_new(code.p, code.len);

@@ -16,6 +16,8 @@
 #include "postern/relay/oauth.h"
 #include "postern/smtp/digest.h"
 
+#include "relay/member.h"
+
 #define FILE_MAX ((size_t)32 * 1024) /* two tokens of 4 KiB, escaped */
 #define VERSION 1
 #define USER_MAX 64
@@ -130,20 +132,10 @@ token_store_check(const char *directory, struct err *err)
 /* --- reading ----------------------------------------------------------------
  */
 
-static struct str
-text_of(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-
-	return json_is_string(v)
-	           ? (struct str){ json_string_value(v), json_string_length(v) }
-	           : STR("");
-}
-
 static struct secret *
 secret_of(json_t *o, const char *key)
 {
-	struct str s = text_of(o, key);
+	struct str s = member_text(o, key);
 	struct secret *made = s.len > 0 ? secret_new(s.p, s.len) : NULL;
 
 	mem_wipe((void *)(uintptr_t)s.p, s.len); /* jansson would not */
@@ -154,7 +146,7 @@ static int
 parse(struct token_record *t, const char *text, size_t n, struct err *err)
 {
 	json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
-	struct str seed = text_of(o, "seed");
+	struct str seed = member_text(o, "seed");
 
 	if (json_integer_value(json_object_get(o, "v")) != VERSION ||
 	    seed.len >= sizeof t->seed) {
@@ -241,7 +233,7 @@ put_secret(json_t *o, const char *key, const struct secret *s)
 static void
 wipe(json_t *o, const char *key)
 {
-	struct str s = text_of(o, key);
+	struct str s = member_text(o, key);
 
 	mem_wipe((void *)(uintptr_t)s.p, s.len);
 }
