@@ -42,6 +42,9 @@ struct row {
 	"allow_clear_auth or allow_unverified_auth"
 #define NO_TOKEN_MEND                                                          \
 	"see what postern token status says; postern token login begins anew"
+#define TOKEN_REFUSED_MEND                                                     \
+	"is user the account that agreed, may it send by SMTP (at some "       \
+	"providers that is switched on for each), is scope right?"
 #define BLOCKED_MEND                                                           \
 	"ask the provider what it holds against this account, then postern "   \
 	"provider resume"
@@ -158,6 +161,9 @@ mend_of(const struct relay_provider *set, const struct outcome *o,
 		return own;
 	if (own != NULL && o->stage != OUTCOME_TLS)
 		return own;
+	if (set->oauth.token_url && class == VERDICT_AUTH &&
+	    o->stage == OUTCOME_AUTH && o->io == OUTCOME_REPLY)
+		return TOKEN_REFUSED_MEND;
 	while (!fits(&rows[i], set, o, class)) /* the last one fits all */
 		i++;
 	return rows[i].mend;

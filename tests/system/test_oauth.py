@@ -470,3 +470,25 @@ def test_each_mistake_is_told_at_its_line(postern, tmp_path):
     d.settings["providers"][0]["auth"] = "auto"
     d.settings["providers"][0]["password_env"] = "HOME"
     assert "stands beside a password" in check(good).stderr
+
+
+def test_a_probe_and_status_tell_of_tokens(world):
+    end = Endpoint()
+    provider, p = world(end)
+    tool = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+
+    def ask(*words):
+        r = subprocess.run([tool, *words, "--json", "-c", p.conf], capture_output=True, text=True, timeout=harness.LONG)
+        return r.returncode, json.loads(r.stdout)
+
+    name = p.settings["providers"][0]["name"]
+    rc, row = ask("provider", "probe", name)
+    assert rc == 0 and row["stages"][0]["stage"] == "token" and row["stages"][0]["good"]
+    provider.refuse_all = end.dead = True
+    rc, row = ask("provider", "probe", name)
+    assert rc == 69 and row["class"] == "auth" and "scope" in row["mend"]
+    assert "TOKEN-" not in json.dumps(row)
+    rc, row = ask("provider", "probe", name)
+    assert rc == 69 and row["stages"][-1]["stage"] == "token" and "postern token" in row["mend"]
+    assert ask("status")[1]["alerts"][0]["about"] == "provider " + name
+    p.stop()
