@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_conf - any bytes as a configuration file: the scan, what libconfig makes
- * of its copy, and the walk along the table.
+ * of its copy, and the walk along the table; then the whole of it: listeners,
+ * providers, limits, groups and routes, and what each says of the others.
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libconfig.h>
 
@@ -74,6 +77,50 @@ parse_values(struct str s)
 		abort();
 }
 
+/* A file without a name that holds the text. */
+static void
+write_file(struct str text, char path[64])
+{
+	static FILE *f;
+
+	if (f == NULL)
+		f = tmpfile();
+	if (f == NULL || ftruncate(fileno(f), 0) != 0)
+		abort();
+	rewind(f);
+	if (fwrite(text.p, 1, text.len, f) != text.len || fflush(f) != 0)
+		abort();
+	snprintf(path, 64, "/proc/self/fd/%d", fileno(f));
+}
+
+static void
+on_value(void *arg, const struct conf_value *v)
+{
+	size_t *seen = arg;
+
+	*seen += strlen(v->key) + strlen(v->value) + strlen(v->origin);
+}
+
+static void
+load(struct str text)
+{
+	struct settings *s = NULL;
+	struct conf_report report;
+	size_t seen = 0;
+	char path[64];
+
+	write_file(text, path);
+	if (conf_load(&s, path, false, &report) != 0) {
+		if (report.nmistakes == 0)
+			abort(); /* refused without a word */
+	} else {
+		for (size_t i = 0; i < s->relay.nproviders; i++)
+			conf_provider_values(s, i, on_value, &seen);
+		conf_free(&s);
+	}
+	conf_report_done(&report);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -99,5 +146,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_done(&out);
 	conf_note_report(&notes, &report);
 	conf_report_done(&report);
+	load(text);
 	return 0;
 }

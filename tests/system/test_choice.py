@@ -127,6 +127,22 @@ def test_a_high_one_does_not_wait_for_the_low_ones(sink, postern, load):
     assert low >= len(got)  # and they went on
 
 
+def test_all_wait_and_each_has_its_share(sink, postern, load):
+    """8 : 4 : 1, of what a provider takes."""
+    ports = {c: harness.free_port() for c in ("high", "normal", "low")}
+    rows = [dict(name=c, address=["127.0.0.1:%d" % n], priority=c) for c, n in ports.items()]
+    to = harness.free_port()  # nobody is there yet
+    p = postern(harness.provider(to, rate=["100 msg/s"], max_connections=1,
+                                 breaker={"failures": 1, "open": "100ms", "open_max": "100ms"}), listeners=rows)
+    for c, n in ports.items():
+        assert load(n, 130, 4, "-f", c + "@example.org").result()["acked"] == 130
+    s = sink("--brief", port=to, maildir=None)
+    s.wait_messages(130)
+    got = [sum(c in e["sender"] for e in s.messages()[:130]) for c in ports]
+    for n, share in zip(got, (80, 40, 10)):
+        assert abs(n - share) <= 3, got
+
+
 def test_a_lane_does_not_wait_for_another(sink, postern, load):
     listeners, port = two_doors({"lane": "sender"}, {"lane": "sender"})
     got, _ = overtake(sink, postern, load, 50000 if LONG else 400, listeners, port,
