@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian packages: built, looked at by lintian, installed into a root that has
+nothing, used as the unit starts it, upgraded with a queue, purged.  Fetches
+packages; the long tier."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+TOP = pathlib.Path(__file__).parents[2]
+QUEUED = 10000
+needed = [t for t in ("debootstrap", "dpkg-buildpackage", "lintian", "dh", "unshare", "ip") if not shutil.which(t)]
+pytestmark = [pytest.mark.skipif(not os.environ.get("POSTERN_LONG"), reason="long: builds and installs packages"),
+              pytest.mark.skipif(os.getuid() != 0, reason="needs root"),
+              pytest.mark.skipif(bool(needed), reason="needs " + " ".join(needed))]
+
+# In a network of its own, for port 25: starts the daemon as postern.service does,
+# with the sockets of postern.socket, and runs the steps of argv[2].
+DRIVER = """
+import os, pwd, signal, socket, smtplib, subprocess, sys
+root, steps = sys.argv[1], sys.argv[2]
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+doors = []
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    s = socket.socket(family)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.bind((host, 25))
+    s.listen(4096)
+    doors.append(s)
+user = [l.split(":") for l in open(root + "/etc/passwd") if l.startswith("postern:")][0]
+hears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+where = "/run/postern-notify"
+try:
+    os.unlink(root + where)
+except FileNotFoundError:
+    pass
+hears.bind(root + where)
+os.chmod(root + where, 0o666)
+hears.settimeout(60)
+pid = os.fork()
+if pid == 0:
+    for fd, s in enumerate(doors, 10):
+        os.dup2(s.fileno(), fd)
+    for fd in (10, 11):
+        os.dup2(fd, fd - 7)
+    os.closerange(5, 64)
+    os.chroot(root)
+    os.chdir("/")
+    os.initgroups("postern", int(user[3])) if False else os.setgroups([int(user[3])])
+    os.setgid(int(user[3]))
+    os.setuid(int(user[2]))
+    os.umask(0o027)
+    line = next(l for l in open("/lib/systemd/system/postern.service") if l.startswith("ExecStart="))
+    argv = line.strip().split("=", 1)[1].split()
+    os.execve(argv[0], argv, {"PATH": "/usr/bin:/bin", "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2",
+                              "NOTIFY_SOCKET": where})
+assert hears.recv(1000).startswith(b"READY=1")
+
+def inside(*argv, **kw):
+    r = subprocess.run(["chroot", root, *argv], capture_output=True, text=True, **kw)
+    assert r.returncode == 0, (argv, r.stdout, r.stderr)
+    return r.stdout
+
+def queued():
+    return sum(int(w) for w in inside("postern", "queue", "count").split() if w.isdigit())
+try:
+    exec(steps)
+finally:
+    os.kill(pid, signal.SIGTERM)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def sh(*argv, **kw):
+    r = subprocess.run([str(a) for a in argv], capture_output=True, text=True, **kw)
+    assert r.returncode == 0, "%s\n%s\n%s" % (argv, r.stdout[-3000:], r.stderr[-3000:])
+    return r.stdout
+
+
+def sources():
+    """The mirror of this host."""
+    for f in [pathlib.Path("/etc/apt/sources.list"), *pathlib.Path("/etc/apt/sources.list.d").glob("*")]:
+        if f.exists():
+            m = re.search(r"^(?:deb (?:\[.*?\] )?|URIs: )(\S+)", f.read_text(), re.M)
+            if m:
+                return m.group(1)
+    pytest.skip("no mirror is configured")
+
+
+def apt(root, *argv):
+    return sh("unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" apt-get -y '
+              '--no-install-recommends "$@"', root, *argv,
+              env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+
+
+def use(root, steps):
+    sh("unshare", "-n", sys.executable, "-c", DRIVER, root, textwrap.dedent(steps), timeout=600)
+
+
+def newer(deb, to):
+    """The same package with a higher version."""
+    sh("dpkg-deb", "-R", deb, to)
+    control = to / "DEBIAN/control"
+    control.write_text(re.sub(r"^Version: .*", "Version: 0.1.0-2", control.read_text(), flags=re.M))
+    sh("dpkg-deb", "-b", to, str(to) + ".deb")
+    return str(to) + ".deb"
+
+
+def test_build_install_use_upgrade_purge(tmp_path):
+    built, root = tmp_path / "built", tmp_path / "root"
+    sh(TOP / "contrib/build-deb", built, env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck parallel=2"})
+    changes = next(built.glob("*.changes"))
+    sh("lintian", "--fail-on", "error", "--allow-root", changes)
+    debs = [next(built.glob("%s_*.deb" % n)) for n in ("postern", "postern-sendmail")]
+    sh("debootstrap", "--variant=minbase", "bookworm", root, sources())
+    for d in ("sources.list", "sources.list.d", "apt.conf.d"):
+        if os.path.isdir("/etc/apt/" + d):
+            shutil.copytree("/etc/apt/" + d, root / "etc/apt" / d, dirs_exist_ok=True)
+        elif os.path.exists("/etc/apt/" + d):
+            shutil.copy("/etc/apt/" + d, root / "etc/apt" / d)
+    apt(root, "update")
+    for d in debs:
+        shutil.copy(d, root / "root" / d.name)
+    apt(root, "install", *["/root/" + d.name for d in debs])
+    for unit in ("postern.service", "postern.socket"):
+        r = subprocess.run(["systemd-analyze", "verify", "--man=no", "--root=%s" % root, unit], capture_output=True, text=True)
+        assert r.returncode == 0 and "postern" not in r.stderr, r.stderr
+    assert (root / "var/spool/postern").stat().st_mode & 0o7777 == 0o700
+    assert (root / "var/spool/postern-drop").stat().st_mode & 0o7777 == 0o3733
+    use(root, """
+        inside("/usr/sbin/sendmail", "-i", "ann@example.net", input="Subject: a\\n\\nx\\n")
+        inside("/usr/lib/sendmail", "-t", input="To: bob@example.net\\nSubject: b\\n\\nx\\n")
+        assert queued() == 2
+        assert "ann@example.net" in inside("mailq")
+        for host in ("127.0.0.1", "::1"):
+            c = smtplib.SMTP(host, 25)
+            for i in range(%d):
+                c.sendmail("a@example.com", ["r%%d@example.net" %% i], "Subject: c\\r\\n\\r\\nx\\r\\n")
+            c.quit()
+        assert queued() == %d
+    """ % (QUEUED // 2, QUEUED + 2))
+    shutil.copy(newer(debs[0], tmp_path / "newer"), root / "root/newer.deb")
+    apt(root, "install", "/root/newer.deb")
+    assert "0.1.0-2" in sh("chroot", root, "dpkg-query", "-W", "postern")
+    use(root, "assert queued() == %d" % (QUEUED + 2))
+    apt(root, "purge", "postern", "postern-sendmail")
+    for gone in ("var/spool/postern", "var/spool/postern-drop", "var/lib/postern", "etc/postern",
+                 "usr/sbin/sendmail", "usr/sbin/posternd", "lib/systemd/system/postern.service"):
+        assert not (root / gone).exists(), gone
