@@ -51,7 +51,6 @@ halt_end(struct provider *p, uint32_t uid)
 	breaker_init(&p->health);
 	p->rate = p->quota = (struct pause){ 0 };
 	memset(p->bad_login_ms, 0, sizeof p->bad_login_ms);
-	strange_clear(&p->strange);
 	credential_renew(p);
 	remember_put(p, true);
 	(void)provider_is_usable(p, now_ms); /* says so */

@@ -23,7 +23,8 @@ bool halt_is_over(const struct halt *h, uint64_t now_ms);
  * waits goes another way. */
 void halt_begin(struct provider *p, uint64_t for_ms, uint32_t uid);
 /* It may be asked at once: the pause goes, and so does what the provider itself
- * has put in the way, but for what its rates allow. */
+ * has put in the way, but for what its rates allow.  Whether it refuses
+ * everybody is still known: else it would bounce mail anew. */
 void halt_end(struct provider *p, uint32_t uid);
 /* The provider's next generation; a provider after a restart. */
 void halt_inherit(struct provider *p, const struct provider *old);

@@ -304,6 +304,10 @@ def test_without_another_provider_the_queue_waits(sink, postern):
         mark = p.reload()
         p.wait_event("provider.alert", since=mark)
         assert failed(p) == (0 if restart else 9)
+    mark = p.log.mark()
+    assert subprocess.run([POSTERN, "provider", "resume", "bad", "-c", p.conf], timeout=harness.LONG).returncode == 0
+    p.wait_event("provider.alert", since=mark)
+    assert failed(p) == 0
     p.stop()
     p.settings["providers"] = [harness.provider(sink().port, name="new")]
     p.start()
