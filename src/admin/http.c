@@ -2,6 +2,8 @@
 #include "config.h"
 #include "postern/admin/http.h"
 
+#include <stddef.h>
+
 #if HAVE_MICROHTTPD
 
 #include <assert.h>
