@@ -258,6 +258,12 @@ control_call_uid(const struct control_call *call)
 	return call->uid;
 }
 
+bool
+control_call_is_over(const struct control_call *call)
+{
+	return call->control->walker == NULL;
+}
+
 struct walker *
 control_call_walker(const struct control_call *call)
 {

@@ -124,7 +124,7 @@ next(struct acts *t)
 		end_all(t);
 		return;
 	}
-	if (control_call_walker(t->call) == NULL) {
+	if (control_call_is_over(t->call)) {
 		end(t, EX_TEMPFAIL, "the daemon is being stopped");
 		return;
 	}

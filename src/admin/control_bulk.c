@@ -226,13 +226,6 @@ on_acted(
 		go_on(b);
 }
 
-/* The daemon ends: there is no relay any more. */
-static bool
-is_over(const struct bulk *b)
-{
-	return control_call_walker(b->w.call) == NULL;
-}
-
 static void
 act(struct bulk *b)
 {
@@ -278,7 +271,7 @@ on_loaded(struct reading *reading)
 	struct control_reroute *g = (struct control_reroute *)reading;
 	struct bulk *b = g->owner;
 
-	for (size_t i = 0; i < g->n && !is_over(b); i++) {
+	for (size_t i = 0; i < g->n && !control_call_is_over(b->w.call); i++) {
 		struct reroute plan;
 
 		if (!control_reroute_plan(g, i, b->w.call, &plan))
@@ -317,7 +310,7 @@ on_page(struct control_walk *w)
 {
 	struct bulk *b = (struct bulk *)w;
 
-	if (is_over(b))
+	if (control_call_is_over(w->call))
 		control_walk_fail(
 		    w, EX_TEMPFAIL, "the daemon is being stopped");
 	else if (b->nstep == 0)

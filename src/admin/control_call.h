@@ -43,7 +43,10 @@ bool control_call_number(
     const struct control_call *call, const char *name, uint64_t *n);
 uint32_t control_call_uid(const struct control_call *call); /* who asks */
 enum control_role control_call_role(const struct control_call *call);
-/* NULL: the daemon ends; the relay is not to be asked any more, either. */
+/* The daemon ends, and this is one of the last answers: there is no relay to
+ * ask another question. */
+bool control_call_is_over(const struct control_call *call);
+/* NULL: the daemon ends. */
 struct walker *control_call_walker(const struct control_call *call);
 void control_call_row(struct control_call *call, json_t *row); /* takes row */
 /* The same in two steps, the first of which any thread may do. */

@@ -65,6 +65,12 @@ ask_next(struct answer *a)
 		free_answer(a);
 		return;
 	}
+	if (control_call_is_over(a->call)) {
+		control_call_fail(
+		    a->call, EX_TEMPFAIL, "the daemon is being stopped");
+		free_answer(a);
+		return;
+	}
 	if (strcmp(ask.sender, "<>") == 0)
 		ask.sender = "";
 	ask.route =

@@ -193,6 +193,11 @@ ask_next(struct why *y)
 		control_walk_go_on(&y->w);
 		return;
 	}
+	if (control_call_is_over(y->w.call)) {
+		control_walk_fail(
+		    &y->w, EX_TEMPFAIL, "the daemon is being stopped");
+		return;
+	}
 	d = &y->delivery[y->next];
 	relay_choice_ask(h->relay, h->mailbox,
 	    &(struct relay_choice_ask){

@@ -99,6 +99,23 @@ def test_reload_waits_and_tells(sink, postern):
     p.stop()
 
 
+def test_a_stop_with_questions_under_way(sink, postern):
+    """Each is made of many of the relay, which ends first."""
+    line = json.dumps({"v": 1, "request": "route", "from": "a@x.example",
+                       "to": ["b%d@x.example" % i for i in range(100)]}).encode() + b"\n"
+    p = postern(harness.free_port())
+    for _ in range(2):
+        callers = [call(p.spool / "control.sock") for _ in range(20)]
+        for s in callers:
+            s.sendall(line)
+        assert b'"row"' in callers[0].recv(65536)
+        p.stop()
+        for s in callers:
+            s.close()
+        p.start()
+    p.stop()
+
+
 def test_rude_callers(sink, postern):
     p = postern(sink().port)
     path = p.spool / "control.sock"
