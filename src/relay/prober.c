@@ -32,6 +32,7 @@
 #include "relay/relay_core.h"
 
 #define PROBER_MAGIC 0x70726f62u
+#define ADDRESSES_TOLD 3
 
 struct prober {
 	uint32_t magic;
@@ -466,11 +467,28 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 	leave(b);
 }
 
+/* "a, b, c and 4 more" */
+static void
+put_addresses(char *out, size_t max, const struct dns_answer *a)
+{
+	char host[ADDR_TEXT];
+	size_t len = 0;
+
+	for (size_t i = 0; i < a->n && i < ADDRESSES_TOLD; i++) {
+		addr_host_text(&a->addr[i], host);
+		len += (size_t)snprintf(
+		    out + len, max - len, "%s%.60s", i > 0 ? ", " : "", host);
+	}
+	if (a->n > ADDRESSES_TOLD)
+		(void)snprintf(out + len, max - len, " and %zu more",
+		    a->n - ADDRESSES_TOLD);
+}
+
 static void
 on_addresses(void *arg, const struct dns_answer *a)
 {
 	struct prober *b = arg;
-	char text[64];
+	char text[256];
 
 	assert(b->magic == PROBER_MAGIC);
 	b->lookup = 0;
@@ -478,7 +496,7 @@ on_addresses(void *arg, const struct dns_answer *a)
 		fail_with(b, OUTCOME_DNS, OUTCOME_LOST, a->err.text);
 	} else {
 		b->addrs = *a;
-		(void)snprintf(text, sizeof text, "%zu addresses", a->n);
+		put_addresses(text, sizeof text, a);
 		good(b, text);
 		dial(b);
 	}

@@ -118,7 +118,7 @@ usage(void)
 static void
 print_stage(const json_t *s)
 {
-	(void)printf("%-11s %9.1f ms ", control_row_text(s, "stage"),
+	(void)printf("%-11s %9.1f ms", control_row_text(s, "stage"),
 	    json_real_value(json_object_get(s, "ms")));
 	if (control_row_number(s, "code") > 0)
 		(void)printf(" %" PRId64, control_row_number(s, "code"));

@@ -39,7 +39,7 @@ def test_all_is_well(sink, postern, tmp_path):
         "dns", "connect", "banner", "ehlo", "starttls", "tls", "ehlo", "auth", "mail", "rcpt", "rset"]
     assert row["good"] and all(x["good"] for x in row["stages"]) and "mend" not in row
     assert stages["mail"]["ms"] >= 100 and stages["mail"]["text"] == "postmaster@example.com"
-    assert stages["rcpt"]["code"] == 250
+    assert stages["rcpt"]["code"] == 250 and stages["dns"]["text"] == "127.0.0.1"
     assert row["tls"]["names"] == "postern.test, mx.example" and row["tls"]["issuer"] == "ca"
     assert row["tls"]["version"].startswith("TLSv1.3 ") and row["tls"]["pin"] == certs.pin(own)
     rc, out, _ = probe(p, "a", "--from", "x@example.org", "--to", "y@example.org")
