@@ -404,6 +404,20 @@ finish_control(struct conf_arena *a, struct conf_root *root)
 }
 
 static void
+finish_local(struct conf_arena *a, struct settings *s)
+{
+	struct local *l = &s->inlet.intake.local;
+
+	if (l->domains == NULL) {
+		l->domains = conf_arena_new(a, 2, sizeof *l->domains);
+		l->domains[0] = s->hostname;
+		l->domains[1] = "localhost";
+		l->ndomains = 2;
+	}
+	s->relay.local = *l;
+}
+
+static void
 finish_relay(struct conf_root *root)
 {
 	struct relay_settings *s = &root->s.relay;
@@ -480,6 +494,7 @@ build(
 	conf_check_root(r, identity);
 	finish_intake(s);
 	finish_relay(&g->root);
+	finish_local(r->arena, s);
 	finish_control(&g->arena, &g->root);
 	finish_identities(r->arena, s);
 }

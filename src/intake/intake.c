@@ -494,18 +494,32 @@ put_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 	return false;
 }
 
+/* Who reads this host's mail, in place of one who is known here alone. */
+static struct smtp_rcpt
+whose(const struct intake_message *m, const struct smtp_rcpt *r)
+{
+	const struct local *l = &m->rules->s.local;
+	struct smtp_rcpt to = *r;
+
+	if (l->root != NULL && (r->is_bare || local_has(l, r->address)))
+		to.address = str_of(l->root);
+	return to;
+}
+
 /* true: it is one of the message's; else *reply is the refusal. */
 static bool
-take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
+take_rcpt(struct intake_message *m, const struct smtp_rcpt *rcpt,
     struct smtp_reply *reply)
 {
-	if (draft_has(&m->draft, r->address))
-		return true;
-	if (!policy_allows_recipient(&m->policy, r->address)) {
+	struct smtp_rcpt to = whose(m, rcpt);
+
+	if (!policy_allows_recipient(&m->policy, rcpt->address)) {
 		smtp_reply_set(reply, 550, "5.7.1",
 		    "Mail to this address is not taken here");
 		return false;
 	}
+	if (draft_has(&m->draft, to.address))
+		return true;
 	if (!has_memory(m)) {
 		smtp_reply_set(reply, 452, "4.3.1", "No memory for it now");
 		return false;
@@ -516,7 +530,7 @@ take_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
 	}
 	return is_within_rates(m, RATE_RECIPIENTS, reply) &&
 	       is_within_quota(m, RATE_RECIPIENTS, reply) &&
-	       put_rcpt(m, r, reply);
+	       put_rcpt(m, &to, reply);
 }
 
 void

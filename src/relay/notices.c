@@ -232,6 +232,14 @@ make(struct notice *n)
 	return e;
 }
 
+/* Of one who is known on this host alone, who reads its mail. */
+static const char *
+sender_of(const struct envelope *e, const struct local *l)
+{
+	return l->root != NULL && local_has(l, str_of(e->sender)) ? l->root
+	                                                          : e->sender;
+}
+
 /* May there be a report at all? */
 static bool
 begin(struct notice *n, const struct delivery *d)
@@ -242,7 +250,7 @@ begin(struct notice *n, const struct delivery *d)
 	if (!e || (e->flags & ENVELOPE_NOTICE) != 0 || e->sender[0] == '\0' ||
 	    d->corrupt)
 		return false;
-	n->to = e->sender;
+	n->to = sender_of(e, &d->relay->set->local);
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct parse {
 	struct smtp_mail *m;
 	struct smtp_rcpt *r;
 	unsigned seen; /* parameters, by their row */
+	bool is_bare;  /* the path has no domain of its own */
 };
 
 struct param_row {
@@ -460,13 +461,19 @@ bare_path(struct address *a, struct str path, unsigned flags, size_t *took)
 	return address_mailbox(a, word, flags & ~(unsigned)ADDRESS_NULL);
 }
 
+static bool
+is_bare(const struct address *a)
+{
+	return a->len > 0 && a->len == a->local_len;
+}
+
 /* false: it would be too long. */
 static bool
 qualify(struct address *a, const char *domain)
 {
 	struct str d = str_of(domain);
 
-	if (domain == NULL || a->len == 0 || a->len > a->local_len)
+	if (domain == NULL || !is_bare(a))
 		return true;
 	if (a->len + 1 + d.len > ADDRESS_MAX)
 		return false;
@@ -500,6 +507,7 @@ parse_path(struct parse *p, const struct path_command *c, struct str arg,
 		fault = bare_path(a, path, flags, &took);
 	else
 		fault = address_path(a, path, flags, &took);
+	p->is_bare = fault == ADDRESS_OK && is_bare(a);
 	if (fault == ADDRESS_OK && !qualify(a, domain))
 		fault = ADDRESS_TOO_LONG;
 	switch (fault) {
@@ -606,6 +614,7 @@ smtp_server_envelope_rcpt(struct smtp_server *s, struct str argument)
 		return;
 	}
 	rcpt.address = address_str(&a);
+	rcpt.is_bare = p.is_bare;
 	s->pending = PENDING_RCPT;
 	if (s->hooks->rcpt(s->arg, &rcpt, &r) == SMTP_NOW)
 		smtp_server_answer(s, &r);

@@ -252,6 +252,25 @@ def test_the_queue(sink, postern):
     p.stop()
 
 
+def test_mail_for_this_host(sink, postern):
+    """root reads it, whoever brings it; bounces for its users, too."""
+    s = sink("--reply", "rcpt<bad@example.net>=550:5.1.1:no such user")
+    p = postern(s.port, root="ops@example.net", local_domains=["web1", "LOCALHOST"])
+    mails = Mails(s)
+    harness.send_raw(p.port, BODY.replace(b"\n", b"\r\n"), sender="app@web1", recipients=("bad@example.net",))
+    assert mails.next()[0]["recipients"] == ["ops@example.net NOTIFY=NEVER"], "the bounce"
+    assert sendmail(p, "root", "www-data", "x@Web1", "y@localhost", ANN, "z@web1.example.com").returncode == 0
+    assert mails.next()[0]["recipients"] == ["ops@example.net", ANN, "z@web1.example.com"]
+    harness.send_raw(p.port, BODY.replace(b"\n", b"\r\n"), recipients=("root@localhost", "ops@example.net", "Postmaster"))
+    assert mails.next()[0]["recipients"] == ["ops@example.net"]
+    del p.settings["local_domains"]
+    mark = p.reload()
+    p.wait_event("reloaded", since=mark)
+    harness.send_raw(p.port, BODY.replace(b"\n", b"\r\n"), recipients=("root@web1", "root@localhost", "root@POSTERN.test"))
+    assert mails.next()[0]["recipients"] == ["root@web1", "ops@example.net"]
+    p.stop()
+
+
 def test_who_may_send(sink, postern):
     s = sink()
     home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))

@@ -154,6 +154,9 @@ the_door_of_sendmail_is_always_there(void **state)
 	assert_int_equal(l->size_max, 1 << 20);
 	assert_string_equal(l->domain, "example.com");
 	assert_true(l->repair_headers && l->remove_bcc);
+	assert_null(s->relay.local.root);
+	assert_int_equal(s->inlet.intake.local.ndomains, 2);
+	assert_string_equal(s->inlet.intake.local.domains[1], "localhost");
 	assert_null(s->inlet.listeners[0].domain);
 	conf_free(&s);
 }
@@ -359,8 +362,8 @@ static const struct {
 	{ "inlet_thread = 2;",
 	    "main.conf:1: inlet_thread: is no key; did you mean "
 	    "\"inlet_threads\"?" },
-	{ "\nroot = \"ops@example.com\";",
-	    "main.conf:2: root: is no key; take it away (postern.conf(5) has "
+	{ "\nowner = \"ops@example.com\";",
+	    "main.conf:2: owner: is no key; take it away (postern.conf(5) has "
 	    "them all)" },
 	{ "max_age = \"5m\";",
 	    "main.conf:1: max_age: is no key here; write it in providers" },

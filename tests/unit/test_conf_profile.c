@@ -57,7 +57,7 @@ load(struct settings **s, struct conf_report *r, const char *providers)
 	    mem_printf("user = \"root\"; hostname = \"relay.example.com\";\n"
 	               "profile_directories = [ \"a\", \"%s/b\", \"%s\" ];\n"
 	               "bounce = { from = \"b@example.com\"; };\n"
-	               "token_directory = \"%s\";\n"
+	               "token_directory = \"%s\"; root = \"o@example.com\";\n"
 	               "providers = ( %s );\n",
 	        dir, SHIPPED, dir, providers);
 	char path[128];

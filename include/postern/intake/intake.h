@@ -13,6 +13,7 @@
 
 #include "postern/base/err.h"
 #include "postern/base/str.h"
+#include "postern/mail/local.h"
 #include "postern/smtp/smtp_server.h"
 #include "postern/spool/envelope.h"
 
@@ -27,6 +28,7 @@ struct spool;
 struct intake_settings {
 	const char *hostname;
 	const char *domain; /* of addresses without one */
+	struct local local; /* recipients at this host go to its root */
 	uint64_t size_max;
 	uint32_t recipients_max;
 	uint32_t received_max; /* more Received fields are a loop */

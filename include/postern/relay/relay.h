@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "postern/base/err.h"
+#include "postern/mail/local.h"
 #include "postern/relay/relay_provider.h"
 #include "postern/spool/spool.h"
 
@@ -97,6 +98,7 @@ struct relay_settings {
 	                                   postmaster@hostname */
 	const char *bounce_route;       /* NULL: that of the message */
 	const struct rate *bounce_rate; /* of all notices; NULL: no bound */
+	struct local local;             /* senders here: their root is told */
 	uint32_t route;                 /* id of the default route */
 };
 

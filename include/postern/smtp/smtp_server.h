@@ -50,6 +50,7 @@ struct smtp_mail {
 
 struct smtp_rcpt {
 	struct str address; /* "Postmaster" may come without a domain */
+	bool is_bare;       /* it came without one */
 	uint8_t notify;     /* bits of enum smtp_notify; 0: not given */
 	struct str orcpt;   /* "type;xtext", checked; empty: none */
 };
