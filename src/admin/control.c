@@ -36,6 +36,7 @@
 #define A_STRANGER_MAX 2  /* so that nobody keeps the others out */
 #define SECONDS_MS 10000  /* to send the request, to read its end */
 #define READING_MS 600000 /* to go on reading; people look at a page */
+#define ROW_ROOM 1024     /* bytes; the usual row */
 #define GROUPS_MAX 65536u /* the kernel's NGROUPS_MAX */
 
 static const struct control_request requests[] = {
@@ -282,18 +283,35 @@ control_call_row(struct control_call *call, json_t *row)
 	put(call, row_line(row));
 }
 
+static int
+add_json(struct buf *b, const json_t *j)
+{
+	size_t room = ROW_ROOM, n;
+	char *p;
+
+	for (;;) {
+		p = buf_room(b, room);
+		if (p == NULL)
+			return -1;
+		n = json_dumpb(j, p, room, JSON_COMPACT);
+		assert(n > 0);
+		if (n <= room) {
+			buf_wrote(b, n);
+			return 0;
+		}
+		room = n;
+	}
+}
+
 int
 control_call_line(struct buf *b, json_t *row)
 {
-	json_t *line = row_line(row);
-	char *text = json_dumps(line, JSON_COMPACT);
-	int rc;
+	int rc = buf_addf(b, "{\"v\":%d,\"row\":", CONTROL_VERSION);
 
-	assert(text != NULL);
-	rc = buf_addf(b, "%s\n", text);
-	free(text);
-	json_decref(line);
-	return rc;
+	if (rc == 0)
+		rc = add_json(b, row);
+	json_decref(row);
+	return rc == 0 ? buf_adds(b, "}\n") : -1;
 }
 
 void

@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 
 #include "admin/filter.h"
 
+#define NICE 10
 #define WALKS_MAX 64 /* more than there are callers */
 #define NAMES_A_LOOK 64
 #define ROUTES_MAX 65536 /* ids are given one after the other */
@@ -117,6 +119,8 @@ run_look(struct helper_job *job)
 {
 	struct reading *g = (struct reading *)job; /* it lies first */
 
+	/* Of this thread; mail goes first where they share a core. */
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	g->look(g, g->walker->reader);
 }
 
