@@ -27,6 +27,7 @@
 #include "admin/control_reload.h"
 #include "admin/control_route.h"
 #include "admin/control_stats.h"
+#include "admin/control_trace.h"
 #include "admin/control_why.h"
 #include "admin/events.h"
 #include "admin/walker.h"
@@ -65,6 +66,7 @@ static const struct control_request requests[] = {
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
 	{ "stats", CONTROL_ROLE_READ, control_stats_run },
+	{ "trace", CONTROL_ROLE_READ, control_trace_run },
 	{ "why", CONTROL_ROLE_READ, control_why_run },
 };
 

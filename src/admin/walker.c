@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
@@ -19,6 +19,7 @@ struct walker {
 	struct helper *helper;
 	struct mailbox *back;
 	struct spool_reader *reader; /* its thread's, as what follows */
+	bool is_nice;
 	struct spool_route_name *route;
 	size_t nroutes, cap;
 };
@@ -56,8 +57,8 @@ compare_id(const void *key, const void *at)
 	return (id > is) - (id < is);
 }
 
-static const char *
-route_name(const struct walker *w, uint32_t id)
+const char *
+walker_route(const struct walker *w, uint32_t id)
 {
 	const struct spool_route_name *found = NULL;
 
@@ -81,7 +82,7 @@ on_row(void *arg, const struct spool_row *row)
 	const struct look *l = arg;
 	struct walk *walk = l->walk;
 	struct filter_subject s = { .row = row,
-		.route = route_name(walk->reading.walker, row->key.route),
+		.route = walker_route(walk->reading.walker, row->key.route),
 		.now_ms = l->now_ms };
 
 	if (walk->without_dead && row->state == SPOOL_ROW_DEAD)
@@ -102,7 +103,6 @@ look_page(struct reading *g, struct spool_reader *r)
 		.fn = on_row,
 		.arg = &look };
 
-	learn_routes(g->walker);
 	walk->has_failed = spool_walk(r, &w, &walk->mark) != 0;
 }
 
@@ -119,9 +119,13 @@ run_look(struct helper_job *job)
 {
 	struct reading *g = (struct reading *)job; /* it lies first */
 
-	/* Of this thread; mail goes first where they share a core. */
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
-	g->look(g, g->walker->reader);
+	struct walker *w = g->walker;
+
+	/* Of this thread alone: mail goes first where they share a core. */
+	if (!w->is_nice)
+		w->is_nice = nice(NICE) != -1;
+	learn_routes(w);
+	g->look(g, w->reader);
 }
 
 static void

@@ -55,6 +55,8 @@ struct walker *walker_new(struct spool *sp, struct mailbox *back);
 /* Waits for the pages under way; their page() comes by the mailbox, as long as
  * that lives. */
 void walker_free(struct walker **w);
+/* A route's name, or ""; in look() and take(). */
+const char *walker_route(const struct walker *w, uint32_t id);
 /* 0: back() will come.  -1: it will not, the daemon ends (w: NULL). */
 MUST_CHECK int walker_read(struct walker *w, struct reading *g);
 /* The same with page(). */

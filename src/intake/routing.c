@@ -151,6 +151,16 @@ open_routes(const struct routing *g, const struct draft *d,
 	return routes_open(g->routes, &mail, at);
 }
 
+static enum spool_route_why
+why_of(const struct routing *g, const struct routing_ask *ask, size_t route)
+{
+	if (ask->policy->route != NULL)
+		return SPOOL_ROUTE_NAMED;
+	return strcmp(routes_at(g->routes, route)->name, ROUTES_DEFAULT) == 0
+	           ? SPOOL_ROUTE_DEFAULT
+	           : SPOOL_ROUTE_MATCHED;
+}
+
 /* Gives the route its delivery, if it has none yet. */
 static uint16_t
 delivery_of(struct routing *g, const struct draft *d,
@@ -161,6 +171,7 @@ delivery_of(struct routing *g, const struct draft *d,
 			.route = routes_at(g->routes, route)->id,
 			.priority = priority_for(g, ask, route),
 			.lane = lane_for(g, d, ask, route),
+			.why = why_of(g, ask, route),
 		};
 		g->taken[route] = ++g->ndeliveries;
 	}

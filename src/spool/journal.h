@@ -3,10 +3,12 @@
  * spool/journal - what happened to messages: the events of a commit, packed
  * into as few values as they fit.  The writer's.
  *
- * A value: u8 1, sig ms, then events: u8 kind, u8 what follows, u64 mid,
- * num n, num code, u16 sender, u16 message id, u16 provider id, text provider
- * (or: that of the event before), num uid of an operator, num count, u16
- * recipients...
+ * A value: u8 1, sig ms, then events: u8 kind, u8 what follows, u8 what else
+ * follows, u64 mid, num n, num code, u32 sender, u32 message id, u32 provider
+ * id, text provider (or: that of the event before), num uid, num route, u8 why,
+ * text client (or: as before), text cause, text enhanced, text reply (or: as
+ * before), num count, u32 recipients...  Older ones have no second flags,
+ * nothing of what those tell of, and u16 for u32.
  */
 #ifndef SPOOL_JOURNAL_H
 #define SPOOL_JOURNAL_H
@@ -27,7 +29,7 @@ struct journal {
 	unsigned char *mem; /* owned: values of at most value_max each */
 	size_t *len;        /* owned: their lengths */
 	size_t n, cap;
-	char provider[64]; /* of the last event in the last value */
+	struct spool_event before; /* the last one in the last value */
 };
 
 void journal_init(struct journal *j, size_t value_max);

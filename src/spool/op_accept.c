@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/op.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "postern/spool/body.h"
@@ -208,21 +209,34 @@ put_delivery(
 /* --- journal --- */
 
 static void
-tell(struct batch *b, const struct envelope *e)
+tell_delivery(struct batch *b, const struct op_new *new, uint16_t n)
 {
+	const struct envelope *e = new->env;
+	const struct spool_delivery *d = n ? &new->more[n - 1] : new->first;
 	struct spool_event ev = { .kind = SPOOL_EVENT_ACCEPTED,
 		.mid = e->mid,
+		.n = n,
 		.sender = spool_fingerprint(str_of(e->sender)),
-		.message_id = spool_fingerprint(str_of(e->message_id)) };
+		.message_id = spool_fingerprint(str_of(e->message_id)),
+		.route = d->route,
+		.why = d->why };
 
+	snprintf(ev.client, sizeof ev.client, "%s", e->client ? e->client : "");
+	if (d->hold)
+		snprintf(
+		    ev.cause, sizeof ev.cause, "%s", spool_hold_word(d->hold));
 	for (uint32_t i = 0; i < e->nrcpts; i++) {
-		ev.rcpts[ev.nrcpts++] =
-		    spool_fingerprint(str_of(e->rcpts[i].address));
-		if (ev.nrcpts == SPOOL_EVENT_RCPTS || i + 1 == e->nrcpts) {
+		if (e->rcpts[i].delivery != n)
+			continue;
+		if (ev.nrcpts == SPOOL_EVENT_RCPTS) {
 			batch_event(b, &ev);
 			ev.nrcpts = 0;
 		}
+		ev.rcpts[ev.nrcpts++] =
+		    spool_fingerprint(str_of(e->rcpts[i].address));
 	}
+	if (ev.nrcpts)
+		batch_event(b, &ev);
 }
 
 int
@@ -239,7 +253,8 @@ op_accept_new(struct batch *b, const struct op_new *new)
 	for (uint32_t n = 0; n < new->ndeliveries; n++)
 		if (put_delivery(b, &l, new, (uint16_t)n))
 			return -1;
-	tell(b, new->env);
+	for (uint32_t n = 0; n < new->ndeliveries; n++)
+		tell_delivery(b, new, (uint16_t)n);
 	if (letter_save_new(&l) == 0)
 		return 0;
 	if (store_fault(&b->x) == STORE_DAMAGED)

@@ -5,6 +5,8 @@
  */
 #include "spool/op.h"
 
+#include <stdio.h>
+
 #include "spool/batch.h"
 #include "spool/deadline.h"
 #include "spool/engine.h"
@@ -26,6 +28,9 @@ tell(struct move *t, enum spool_event_kind kind)
 		.by_operator = t->m->by_operator,
 		.uid = t->m->uid };
 
+	if (kind == SPOOL_EVENT_PARKED)
+		snprintf(ev.cause, sizeof ev.cause, "%s",
+		    spool_hold_word(t->m->to.hold));
 	batch_event(t->b, &ev);
 }
 

@@ -93,28 +93,52 @@ take_results(struct settle *t)
 /* --- journal --- */
 
 static void
+fill_cause(const struct settle *t, struct spool_event *ev)
+{
+	const char *cause = t->s->cause;
+
+	if (ev->kind == SPOOL_EVENT_PARKED)
+		cause = spool_hold_word(t->s->hold);
+	else if (ev->kind != SPOOL_EVENT_DEAD)
+		cause = NULL;
+	snprintf(ev->cause, sizeof ev->cause, "%s", cause ? cause : "");
+}
+
+static bool
+is_another_reply(
+    const struct spool_event *ev, const struct spool_rcpt_result *r)
+{
+	return ev->code != r->code || strcmp(ev->enhanced, r->enhanced) != 0 ||
+	       strncmp(ev->text, r->text, sizeof ev->text - 1) != 0;
+}
+
+static void
 tell_state(struct settle *t, enum envelope_rcpt_state state,
     enum spool_event_kind kind)
 {
 	struct spool_event ev = { .kind = kind,
 		.mid = t->l.mid,
 		.n = t->s->key.n,
-		.provider_id = spool_fingerprint(str_of(t->s->provider_id)) };
+		.provider_id = spool_fingerprint(str_of(t->s->provider_id)),
+		.route = kind == SPOOL_EVENT_MOVED ? t->s->over_to.route : 0 };
 	const struct spool_rcpt_result *r;
 	struct record_rcpt *to;
 
 	snprintf(ev.provider, sizeof ev.provider, "%s", t->s->provider);
+	fill_cause(t, &ev);
 	for (uint32_t i = 0; i < t->s->nresults; i++) {
 		r = &t->s->results[i];
 		to = r->state == state ? rcpt_of(&t->rcpts, r->index) : NULL;
 		if (!to)
 			continue;
 		if (ev.nrcpts == SPOOL_EVENT_RCPTS ||
-		    (ev.nrcpts && ev.code != r->code)) {
+		    (ev.nrcpts && is_another_reply(&ev, r))) {
 			batch_event(t->b, &ev);
 			ev.nrcpts = 0;
 		}
 		ev.code = r->code;
+		memcpy(ev.enhanced, r->enhanced, sizeof ev.enhanced);
+		snprintf(ev.text, sizeof ev.text, "%s", r->text);
 		ev.rcpts[ev.nrcpts++] = spool_fingerprint(to->address);
 	}
 	if (ev.nrcpts)

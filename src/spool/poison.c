@@ -73,9 +73,10 @@ remember(struct batch *b, uint64_t mid, uint64_t stops)
 static int
 park_one(struct batch *b, struct letter *l, uint16_t n)
 {
-	struct spool_event ev = {
-		.kind = SPOOL_EVENT_PARKED, .mid = l->mid, .n = n
-	};
+	struct spool_event ev = { .kind = SPOOL_EVENT_PARKED,
+		.mid = l->mid,
+		.n = n,
+		.cause = "poison" };
 	struct record_delivery d;
 	int rc = letter_delivery(l, n, &d);
 

@@ -166,7 +166,7 @@ spool_dead_page(struct spool_reader *r, const struct spool_dead *after,
 
 /* --- events --- */
 
-uint16_t
+uint32_t
 spool_fingerprint(struct str s)
 {
 	char lower[256];
@@ -183,8 +183,28 @@ spool_fingerprint(struct str s)
 			               : s.p[i];
 		crc = crc32c(crc, lower, n);
 	}
-	crc = (crc ^ crc >> 16) & 0xffff;
-	return crc ? (uint16_t)crc : 1;
+	return crc ? crc : 1;
+}
+
+static uint32_t
+shorten(uint32_t fingerprint)
+{
+	uint32_t to = (fingerprint ^ fingerprint >> 16) & 0xffff;
+
+	return to ? to : 1;
+}
+
+bool
+spool_event_names(const struct spool_event *e, uint32_t fingerprint)
+{
+	if (e->is_short)
+		fingerprint = shorten(fingerprint);
+	for (size_t i = 0; i < e->nrcpts; i++) {
+		if (e->rcpts[i] == fingerprint)
+			return true;
+	}
+	return e->sender == fingerprint || e->message_id == fingerprint ||
+	       e->provider_id == fingerprint;
 }
 
 static int

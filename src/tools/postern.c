@@ -23,6 +23,7 @@
 #include "tools/route_tool.h"
 #include "tools/status_tool.h"
 #include "tools/token_tool.h"
+#include "tools/trace_tool.h"
 #include "tools/why_tool.h"
 
 static const struct command {
@@ -58,6 +59,8 @@ static const struct command {
 	    "how the daemon is, and what is to be mended" },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE, false,
 	    "OAuth2 tokens of providers" },
+	{ "trace", trace_tool_run, TRACE_TOOL_USAGE, true,
+	    "what became of a message, also when it has left" },
 	{ "why", why_tool_run, WHY_TOOL_USAGE, true,
 	    "what a message in the queue waits for" },
 };

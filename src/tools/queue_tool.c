@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "postern/base/mem.h"
 #include "postern/base/str.h"
@@ -41,14 +42,24 @@ usage(void)
 	return EX_USAGE;
 }
 
+/* Mail goes first where it shares a core with who looks at it. */
+static void
+stand_back(void)
+{
+	if (nice(10) == -1)
+		return; /* it is no condition */
+}
+
 /* --- list --------------------------------------------------------------------
  */
 
-#define FIXED 49 /* columns before the two addresses, blanks included */
+#define FIXED 49    /* columns before the two addresses, blanks included */
+#define FLUSHED 100 /* rows */
 
 struct table {
 	size_t address; /* columns of each */
-	bool is_begun;
+	bool is_begun, is_json;
+	uint64_t rows;
 };
 
 /* What it waits for, as far as one word tells. */
@@ -96,6 +107,20 @@ print_line(void *arg, const json_t *row)
 	control_row_rcpts(row, t->address);
 }
 
+/* The first ones are seen at once, also behind a pipe. */
+static void
+print_row(void *arg, const json_t *row)
+{
+	struct table *t = arg;
+
+	if (t->is_json)
+		control_row_print(NULL, row);
+	else
+		print_line(arg, row);
+	if (t->rows++ < FLUSHED)
+		(void)fflush(stdout);
+}
+
 static void
 print_text(void *arg, const json_t *row)
 {
@@ -108,6 +133,7 @@ list_mailq(const struct question *q)
 {
 	if (q->is_json || q->limit != 0)
 		return usage();
+	stand_back();
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss*}", "request", "mailq", "where", q->where),
 	    print_text, NULL);
@@ -122,11 +148,12 @@ list(const struct question *q)
 		return usage();
 	if (q->is_mailq)
 		return list_mailq(q);
-	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* somebody looks at it */
+	t.is_json = q->is_json;
+	stand_back();
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss* sI}", "request", "queue.list", "where", q->where,
 	        "limit", (json_int_t)q->limit),
-	    q->is_json ? control_row_print : print_line, &t);
+	    print_row, &t);
 }
 
 /* --- count -------------------------------------------------------------------
@@ -186,6 +213,7 @@ count(const struct question *q)
 
 	if (q->limit != 0 || q->yes || q->is_mailq)
 		return usage();
+	stand_back();
 	return control_ask_run(&q->ask,
 	    json_pack("{ss ss* ss*}", "request", "queue.count", "where",
 	        q->where, "group_by", q->group_by),

@@ -113,6 +113,10 @@ journal(struct str v)
 	for (int i = 0; i < n; i++) {
 		assert(ev[i].nrcpts <= SPOOL_EVENT_RCPTS);
 		assert(memchr(ev[i].provider, 0, sizeof ev[i].provider));
+		assert(memchr(ev[i].client, 0, sizeof ev[i].client));
+		assert(memchr(ev[i].cause, 0, sizeof ev[i].cause));
+		assert(memchr(ev[i].enhanced, 0, sizeof ev[i].enhanced));
+		assert(memchr(ev[i].text, 0, sizeof ev[i].text));
 	}
 }
 

@@ -273,3 +273,62 @@ def test_one_message(sink, postern):
     assert tool(p, "why", gone)[0] == 65
     assert tool(p, "why", "x")[0] == tool(p, "why")[0] == 64
     p.stop()
+
+
+RECEIPT = """rules = (
+  { stage = "rcpt"; recipient = "wait*"; action = "450:4.2.2:mailbox full"; },
+  { stage = "rcpt"; recipient = "gone*"; action = "550:5.1.1:no such user"; },
+  { stage = "dot"; action = "250:2.0.0:Ok: queued as 4bXyZ12345"; }
+);"""
+
+
+def test_what_became_of_it(sink, postern):
+    """postern trace, while a message is there and after it has left."""
+    s = sink(script=RECEIPT)
+    p = postern(harness.provider(s.port, name="a"), bounce={"to": "none"},
+                routes=[{"name": "news", "match": {"sender": ["*@news.example"]}, "use": ["a"]},
+                        {"name": "default", "use": ["a"]}])
+    left = id_of(harness.send_raw(p.port, mails.plain(), sender="x@news.example", recipients=["Ann@example.net"]))
+    p.wait_event("delivered", msg=left)
+    stays = id_of(harness.send_raw(p.port, mails.mail("b", b"b\r\n"), recipients=["bob@example.net", "wait@example.net",
+                                                                                 "gone@example.net"]))
+    p.wait_event("deferred", msg=stays)
+    harness.wait_until(lambda: len(rows(p, "trace", left)) == 2 and len(rows(p, "trace", stays)) == 5, what="the journal")
+
+    got = rows(p, "trace", left)
+    assert [(e["event"], e["id"], e["nrcpts"]) for e in got] == [("received", left, 1), ("delivered", left, 1)]
+    assert (got[0]["route"], got[0]["why"], got[0]["client"]) == ("news", "its match", "127.0.0.1")
+    assert (got[1]["provider"], got[1]["code"], got[1]["enhanced"]) == ("a", 250, "2.0.0")
+    assert got[1]["text"] == "Ok: queued as 4bXyZ12345" and got[0]["at_ms"] <= got[1]["at_ms"]
+
+    got = rows(p, "trace", stays)
+    assert [e["event"] for e in got] == ["received", "delivered", "dead", "deferred", "now"]
+    assert (got[0]["route"], got[0]["why"], got[0]["nrcpts"]) == ("default", "no other route fits", 3)
+    assert (got[2]["code"], got[2]["text"], got[3]["code"]) == (550, "no such user", 450)
+    assert got[4]["state"] == "deferred" and got[4]["rcpts"][0]["address"] == "wait@example.net"
+
+    # by all its names
+    for name in ("ann@example.net", "X@NEWS.example", "plain@example.com", "<plain@example.com>"):
+        assert [e["id"] for e in rows(p, "trace", name)] == [left, left], name
+    assert {e["id"] for e in rows(p, "trace", "4bXyZ12345")} == {left, stays}
+    assert {e["id"] for e in rows(p, "trace", "bob@example.net")} == {stays}
+
+    # what an operator does is there, too
+    assert tool(p, "queue", "hold", stays)[0] == 0
+    got = rows(p, "trace", stays)
+    assert (got[-2]["event"], got[-2]["cause"], got[-2]["uid"]) == ("held", "operator", os.getuid())
+    assert got[-1]["state"] == "held"
+
+    out = tool(p, "trace", left)[1].splitlines()
+    assert [x[20:] for x in out if x[0] != " "] == [" %s received (1 recipient) from 127.0.0.1" % left,
+                                                    " %s delivered (1 recipient) by a" % left]
+    assert out[1] == "    route news: its match" and out[3] == "    250 2.0.0 Ok: queued as 4bXyZ12345"
+    assert tool(p, "trace", stays)[1].splitlines()[-1].endswith("%s held: operator, route default" % stays)
+    rc, out, err = tool(p, "trace", "nobody@nowhere.example")
+    assert (rc, out) == (65, "") and "journal goes back to 20" in err
+    assert tool(p, "trace")[0] == tool(p, "trace", "")[0] == 64
+    # as long as the journal is kept
+    p.stop()
+    p.start()
+    assert [e["event"] for e in rows(p, "trace", left)] == ["received", "delivered"]
+    p.stop()

@@ -104,8 +104,8 @@ def test_the_dead(sink, postern):
     first = send(p, "ann@example.net")
     notice = p.wait_event("notice", parent=first)["msg"]
     p.wait_event("bounced", msg=notice)
-    rows = [json.loads(x) for x in tool(p, "dead", "list", "--json")[1].splitlines()]
-    assert [r.get("notice_of") for r in rows] == [None, first]
+    harness.wait_until(lambda: [json.loads(x).get("notice_of") for x in tool(
+        p, "dead", "list", "--json")[1].splitlines()] == [None, first], what="the dead notice in the spool")
     assert "a notice about " + first in tool(p, "dead", "list")[1]
     p.stop()
     s.stop()

@@ -214,6 +214,11 @@ check_rest(struct kit *k)
 	assert_true(
 	    spool_journal_page(k->r, &place, ev, SPOOL_JOURNAL_MIN) > 10);
 	assert_int_equal(ev[0].mid, FIRST);
+	assert_true(ev[0].is_short);
+	assert_true(spool_event_names(
+	    &ev[0], spool_fingerprint(STR("Sender@example.com"))));
+	assert_false(spool_event_names(
+	    &ev[0], spool_fingerprint(STR("sender@example.org"))));
 	assert_true(spool_mid(k->sp) > FIRST + MAILS);
 }
 

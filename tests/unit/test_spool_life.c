@@ -546,6 +546,63 @@ health_that_must_be_kept_does_not_wait(void **state)
 
 /* --- journal --- */
 
+/* What is the same as in the event before stands there once; nothing else may
+ * show in what is read. */
+static void
+events_tell_the_way_and_what_was_answered(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = {
+		.bytes = 10, .nrcpts = 5, .ndeliveries = 2, .route = 7
+	};
+	struct spool_event *ev = mem_array(SPOOL_JOURNAL_MIN, sizeof *ev);
+	uint64_t place = 0, mid;
+	struct spool_settle *s;
+	struct spool_key key;
+
+	kit_open(k);
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	assert_int_equal(
+	    spool_journal_page(k->r, &place, ev, SPOOL_JOURNAL_MIN), 2);
+	for (uint16_t i = 0; i < 2; i++) {
+		assert_int_equal(ev[i].n, i);
+		assert_int_equal(ev[i].nrcpts, 3 - i);
+		assert_int_equal(ev[i].why, SPOOL_ROUTE_GIVEN);
+		assert_true(ev[i].client[0] != 0);
+	}
+	assert_int_equal(ev[0].route, 7);
+	key = kit_key(k, mid, 0);
+	s = kit_settle_new(k, &key, 3);
+	strcpy(s->provider, "ses");
+	s->cause = "refused";
+	s->keep_dead = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct spool_rcpt_result *r = &s->results[i];
+
+		r->index = 2 * i;
+		r->state = i < 2 ? ENVELOPE_DELIVERED : ENVELOPE_DEAD;
+		r->code = i < 2 ? 250 : 550;
+		strcpy(r->enhanced, i == 0 ? "2.0.0" : i == 1 ? "" : "5.1.1");
+		memset(r->text, 'x', sizeof r->text - 1);
+	}
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	assert_int_equal(
+	    spool_journal_page(k->r, &place, ev, SPOOL_JOURNAL_MIN), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ev[i].nrcpts, 1);
+		assert_string_equal(ev[i].provider, "ses");
+		assert_int_equal(strlen(ev[i].text), SPOOL_EVENT_TEXT - 1);
+		assert_int_equal(ev[i].route, 0);
+	}
+	assert_string_equal(ev[0].enhanced, "2.0.0");
+	assert_string_equal(ev[1].enhanced, "");
+	assert_string_equal(ev[2].enhanced, "5.1.1");
+	assert_string_equal(ev[1].cause, "");
+	assert_string_equal(ev[2].cause, "refused");
+	assert_int_equal(ev[2].kind, SPOOL_EVENT_DEAD);
+	free(ev);
+}
+
 static void
 events_can_be_read_page_by_page(void **state)
 {
@@ -804,6 +861,7 @@ main(void)
 		T(allowances_can_be_read),
 		T(health_rides_along_and_the_last_one_wins),
 		T(health_that_must_be_kept_does_not_wait),
+		T(events_tell_the_way_and_what_was_answered),
 		T(events_can_be_read_page_by_page),
 		T(the_journal_drops_its_oldest),
 		T(old_dead_letters_are_purged),

@@ -80,6 +80,14 @@ enum spool_hold { /* why a key is parked instead of scheduled */
 };
 const char *spool_hold_word(enum spool_hold hold); /* "operator"; borrowed */
 
+/* Why a delivery has its route. */
+enum spool_route_why {
+	SPOOL_ROUTE_GIVEN,   /* to what was made here, by its settings */
+	SPOOL_ROUTE_NAMED,   /* by listener or user */
+	SPOOL_ROUTE_MATCHED, /* its match fits */
+	SPOOL_ROUTE_DEFAULT, /* no other fits */
+};
+
 struct spool_op;
 typedef void spool_op_fn(
     struct spool_op *op, void *owner); /* owner: of the mailbox */

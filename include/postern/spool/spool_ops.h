@@ -13,7 +13,8 @@ struct spool_delivery {
 	uint32_t route;
 	uint8_t priority, lane;
 	int64_t due_ms;
-	enum spool_hold hold; /* NONE: scheduled */
+	enum spool_hold hold;     /* NONE: scheduled */
+	enum spool_route_why why; /* for the journal */
 };
 
 /* The whole content is env->body, or was staged before (env->body NULL). */

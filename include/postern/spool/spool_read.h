@@ -109,7 +109,7 @@ int spool_list(
     struct spool_reader *r, uint64_t after, struct spool_item *out, size_t max);
 
 /* What happened to messages lately, oldest first; the oldest are dropped when
- * journal_max is reached.  Addresses and ids as 16-bit fingerprints. */
+ * journal_max is reached.  Addresses and ids as fingerprints. */
 enum spool_event_kind {
 	SPOOL_EVENT_ACCEPTED = 1,
 	SPOOL_EVENT_DELIVERED,
@@ -122,23 +122,33 @@ enum spool_event_kind {
 	SPOOL_EVENT_DOUBT,
 };
 #define SPOOL_EVENT_RCPTS 32 /* more recipients: another event of the kind */
+#define SPOOL_EVENT_TEXT 128 /* a reply is cut */
 struct spool_event {
 	int64_t at_ms;
 	uint64_t mid;
 	enum spool_event_kind kind;
 	uint16_t n;
 	uint16_t code;
-	uint16_t sender, message_id, provider_id; /* fingerprints, 0: none */
-	uint16_t nrcpts, rcpts[SPOOL_EVENT_RCPTS];
+	bool is_short; /* its fingerprints have 16 bits: of an older version */
+	uint32_t sender, message_id, provider_id; /* fingerprints, 0: none */
+	uint16_t nrcpts;
+	uint32_t rcpts[SPOOL_EVENT_RCPTS];
 	char provider[64];
 	bool by_operator;
-	uint32_t uid; /* the operator's */
+	uint32_t uid;   /* the operator's */
+	uint32_t route; /* accepted, handed over; 0: none */
+	enum spool_route_why why;
+	char client[64]; /* accepted */
+	char cause[32];  /* "expired"; or what it is parked for */
+	char enhanced[12], text[SPOOL_EVENT_TEXT];
 };
 /* The events of the commits behind *place (start with 0), as many whole
  * commits as fit max (at least SPOOL_JOURNAL_MIN); moves *place. */
 #define SPOOL_JOURNAL_MIN 512
 int spool_journal_page(struct spool_reader *r, uint64_t *place,
     struct spool_event *out, size_t max);
-uint16_t spool_fingerprint(struct str s); /* ASCII case ignored */
+uint32_t spool_fingerprint(struct str s); /* ASCII case ignored */
+/* Is one of the names of the event one with that fingerprint? */
+bool spool_event_names(const struct spool_event *e, uint32_t fingerprint);
 
 #endif
