@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "postern/base/buf.h"
 #include "postern/base/mem.h"
 #include "postern/inlet/users.h"
 #include "postern/conf/conf.h"
@@ -18,6 +19,7 @@
 #include "postern/mail/rate.h"
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
+#include "postern/relay/dkim_key.h"
 
 #include "certs.h"
 #include "conf/conf_field.h"
@@ -1153,7 +1155,7 @@ a_generation_lives_until_its_last_reference(void **state)
 static int
 has_line(const char *text, const struct conf_key *k)
 {
-	char line[160];
+	char line[512];
 
 	(void)snprintf(
 	    line, sizeof line, "\t%s = %s;", conf_table_leaf(k), k->def);
@@ -1234,6 +1236,8 @@ static void
 the_examples_of_the_man_page_can_be_read(void **state)
 {
 	struct cert cert;
+	struct buf key;
+	struct err err;
 	static const char begin[] = ".Bd -literal -offset indent\n";
 	static char page[1 << 17];
 	const char *top = getenv("top_srcdir");
@@ -1255,6 +1259,11 @@ the_examples_of_the_man_page_can_be_read(void **state)
 	assert_int_equal(rename(cert.key, path_of("mail.key")), 0);
 	certs_remove();
 	assert_int_equal(chmod(path_of("mail.key"), 0640), 0);
+	buf_init(&key, DKIM_KEY_FILE_MAX);
+	assert_int_equal(dkim_key_make(&key, 2048, &err), 0);
+	put_bytes("p2026.pem", buf_at(&key), key.len);
+	assert_int_equal(chmod(path_of("p2026.pem"), 0640), 0);
+	buf_wipe(&key);
 	put_file("users", "app:$6$saltsalt$" HASH "\n");
 	assert_int_equal(chmod(path_of("users"), 0640), 0);
 	put_file("main.pass", "x");
@@ -1308,7 +1317,7 @@ remove_dir(void **state)
 	static const char *const names[] = { "main.conf", "pass", "pass2",
 		"conf.d/10.conf", "conf.d/20.conf", "conf.d/not-this",
 		"one.conf", "secret", "users", "main.pass", "second.pass",
-		"mail.pem", "mail.key" };
+		"mail.pem", "mail.key", "p2026.pem" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
