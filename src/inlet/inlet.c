@@ -234,6 +234,8 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 	in->intake = intake_new(sp, in->mailbox);
 	intake_change(in->intake, &s->intake);
 	intake_on_idle(in->intake, on_idle, in);
+	/* Who looks before the thread has begun sees no silence. */
+	stat_set(&in->counters.beat_ms, clock_mono_ms());
 	*inp = in;
 	return 0;
 }

@@ -623,6 +623,24 @@ a_client_may_leave_while_its_reply_is_held_back(void **state)
 	rig_end(&r);
 }
 
+static void
+it_is_alive_before_its_thread_has_begun(void **state)
+{
+	struct rig r;
+	struct inlet *in;
+	struct err err;
+	uint64_t before = clock_mono_ms();
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	assert_int_equal(inlet_new(&in, r.spool, &r.settings, &err), 0);
+	assert_in_range(
+	    stat_get(&inlet_counters(in)->beat_ms), before, clock_mono_ms());
+	inlet_free(&in);
+	rig_end(&r);
+}
+
 int
 main(void)
 {
@@ -649,6 +667,7 @@ main(void)
 		cmocka_unit_test(a_reply_that_is_held_back_holds_nobody_else),
 		cmocka_unit_test(
 		    a_client_may_leave_while_its_reply_is_held_back),
+		cmocka_unit_test(it_is_alive_before_its_thread_has_begun),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
