@@ -140,9 +140,13 @@ def on_the_way(start, rate, number, at, do, clock=1):
     return run
 
 
+LOWER = {"12 msg/2s": "10 msg/2s", "60 msg/2min": "50 msg/2min"}
+
+
 def change(run):
+    """Less, and the next time what it was."""
     rates = run.postern.settings["providers"][0]["rate"]
-    rates[0] = "10 msg/2s" if rates[0] != "10 msg/2s" else "12 msg/2s"
+    rates[0] = {**LOWER, **{b: a for a, b in LOWER.items()}}[rates[0]]
     mark = run.postern.reload()
     run.postern.wait_event("reloaded", since=mark)
 
@@ -179,7 +183,7 @@ def test_nor_does_a_crash_after_many_windows(start):
 def test_nor_do_they_of_windows_that_are_reserved_in_blocks(start):
     rate = ["60 msg/2min"]
     steady = Run(start, 120, (20, dict(rate=["30 msg/min"])), clock=30)
-    runs = [on_the_way(start, rate, 90, (20,), do, clock=30) for do in (restart, kill)]
+    runs = [on_the_way(start, rate[:], 90, (20,), do, clock=30) for do in (change, restart, kill)]
     for run in runs:
         run.wait(90)
         run.check("60 msg/2min")
@@ -211,6 +215,23 @@ def test_what_a_provider_takes_is_found(start):
     assert 0 < len(refused) <= 6
     assert p.wait_event("provider.level", level="slowed")["reason"] == "rate"
     assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
+
+
+@pytest.mark.skipif(not ALONE, reason="takes minutes")
+def test_of_what_a_provider_takes_most_is_used(start):
+    """It allows less than is configured, or nothing is, and says so by refusals."""
+    script = 'limits = ( { rate = "9 msg/s"; action = "%s"; } ); delays = ( { stage = "dot"; delay = "%s"; } );'
+    runs = [(more, delay, scripted(start, script % (SLOWER, delay), 900, **more))
+            for more in (dict(rate=["14 msg/s"]), {}) for delay in ("20ms", "200ms")]
+    for more, delay, (s, p) in runs:
+        s.wait_messages(900, timeout=4 * harness.LONG)
+        took = [m["us"] for m in s.messages()]
+        refused = len([r for r in s.events() if r["event"] == "refused"])
+        begin = 90  # ten seconds until it is found
+        used = (len(took) - 1 - begin) * 1e6 / (took[-1] - took[begin]) / 9
+        print("%s, replies after %s: %.3f refusals for one accepted, %.3f of what it allows used" % (
+            more or "no rate", delay, refused / len(took), used))
+        assert refused <= 0.05 * len(took) and used >= 0.9
 
 
 @pytest.mark.clock
