@@ -236,16 +236,23 @@ client_hello_on_starttls(struct smtp_client *c, const struct reply *r)
 	}
 }
 
-/* Of a token the server told more than its refusal says. */
+/* What a person has to know besides the server's words: what it told of a token
+ * before its refusal, or that it may be the mechanism's fault. */
 static void
 refused_login(struct smtp_client *c, const struct reply *r)
 {
 	struct reply told = *r;
-	size_t n = told.text_len;
+	size_t n = told.text_len, room = sizeof told.text - n;
+	const char *word = sasl_plainer(&c->sasl, c->caps.set);
 
 	if (c->sasl.status[0] != '\0')
-		(void)snprintf(told.text + n, sizeof told.text - n,
+		(void)snprintf(told.text + n, room,
 		    " (status %s for the token)", c->sasl.status);
+	else if (r->code == 535 && word != NULL &&
+	         str_is(str_of(c->auth), "auto"))
+		(void)snprintf(told.text + n, room,
+		    " (by %s; if the password is right, write auth = \"%s\";)",
+		    sasl_name(&c->sasl), word);
 	told.text_len = (uint16_t)strlen(told.text);
 	refused(c, OUTCOME_AUTH, &told);
 }

@@ -331,6 +331,22 @@ sasl_next(struct sasl *s, struct str challenge, struct buf *out)
 	return s->begun ? answer(s, challenge, out) : begin(s, out);
 }
 
+const char *
+sasl_name(const struct sasl *s)
+{
+	return row(s)->name;
+}
+
+const char *
+sasl_plainer(const struct sasl *s, uint32_t offered)
+{
+	enum sasl_mechanism m = strongest(SASL_PLAIN, SASL_LOGIN, offered);
+
+	return s->set.mechanism < SASL_PLAIN && m != SASL_NONE
+	           ? mechanisms[m].word
+	           : NULL;
+}
+
 bool
 sasl_is_done(const struct sasl *s)
 {

@@ -65,6 +65,11 @@ bool sasl_shorten(struct sasl *s);
  * 334, whose text is handed in.  0 done; -1 there is nothing more to say:
  * s->fault. */
 MUST_CHECK int sasl_next(struct sasl *s, struct str challenge, struct buf *out);
+const char *sasl_name(const struct sasl *s); /* on the wire */
+/* For a mechanism that was refused though the password may be right, because
+ * the server keeps a hash that it has no use for: the word of one that would
+ * do, and is offered.  NULL: there is none. */
+const char *sasl_plainer(const struct sasl *s, uint32_t offered);
 /* May a 235 be believed?  Not where the server has to prove something, too. */
 bool sasl_is_done(const struct sasl *s);
 

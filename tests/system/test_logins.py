@@ -168,14 +168,18 @@ class Tokens:
 
 
 def test_dovecot(made, sink, postern, tmp_path):
-    """And both that take a token, with what it says of a wrong one."""
+    """And both that take a token, with what it says of a wrong one.  It keeps a
+    hash of another user's password, and yet offers him what it cannot do."""
     s, tokens = sink(), Tokens()
     made.append(tokens)
     directory = tmp_path / "peer"
     directory.mkdir()
     store = tmp_path / "tokens"
     store.mkdir(mode=0o700)
-    peer = peers.Dovecot(directory, s.port, "%s:{PLAIN}%s\n" % (USER, PASSWORD), tokens.url + "?token=")
+    shadow = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, check=True, capture_output=True,
+                            text=True).stdout.strip()
+    peer = peers.Dovecot(directory, s.port, "%s:{PLAIN}%s\nhashed@x.test:{CRYPT}%s\n" % (USER, PASSWORD, shadow),
+                         tokens.url + "?token=")
     made.append(peer)
 
     def bearer(name, mechanism, client):
@@ -185,9 +189,12 @@ def test_dovecot(made, sink, postern, tmp_path):
     accounts = [account(peer, m, tmp_path)
                 for m in ("auto", "scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login")]
     accounts += [bearer(m, m, "good") for m in ("xoauth2", "oauthbearer")]
-    wrong = [bearer("wrong-" + m, m, "bad") for m in ("xoauth2", "oauthbearer")]
+    accounts.append(dict(account(peer, "plain", tmp_path), name="hashed-plain", user="hashed@x.test"))
+    wrong = [dict(account(peer, "auto", tmp_path), name="hashed", user="hashed@x.test")]
+    wrong += [bearer("wrong-" + m, m, "bad") for m in ("xoauth2", "oauthbearer")]
     told = deliver(postern, s, accounts, *wrong, token_directory=str(store))
     for m in ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"):
         assert "user=<%s>, method=%s" % (USER, m) in (directory / "log").read_text()
-    assert {n: t[t.index("(status"):] for n, t in told.items()} == {
+    assert {n: t[t.index("("):] for n, t in told.items()} == {
+        "hashed": '(by SCRAM-SHA-256; if the password is right, write auth = "plain";)',
         "wrong-xoauth2": "(status 401 for the token)", "wrong-oauthbearer": "(status invalid_token for the token)"}

@@ -319,6 +319,21 @@ static const struct world_scene auths[] = {
 	        TLS_HI "S 250 AUTH PLAIN\n" PLAIN "S 535 5.7.8 bad\nC QUIT\n"
 	               "E lost auth 535 5.7.8 bad\n",
 	    .settings = { IN_TLS } },
+	{ .why = "perhaps the server cannot do what it offers for this user",
+	    .script =
+	        TLS_HI "S 250 AUTH CRAM-MD5 LOGIN\nC AUTH CRAM-MD5\n"
+	               "S 334 PDFAeD4=\n"
+	               "C am9lIDQ0NTNjM2QwZmQxNjg3OTJkNTY1YzcyOGI0ZGY2NzM5\n"
+	               "S 535 5.7.8 bad\nC QUIT\n"
+	               "E lost auth 535 5.7.8 bad (by CRAM-MD5; if the"
+	               " password is right, write auth = \"login\";)\n",
+	    .settings = { IN_TLS } },
+	{ .why = "but where it was the operator's choice",
+	    .script = TLS_HI "S 250 AUTH SCRAM-SHA-1 LOGIN\n"
+	                     "C AUTH SCRAM-SHA-1 biwsbj1qb2Uscj1u\n"
+	                     "S 535 5.7.8 bad\nC QUIT\n"
+	                     "E lost auth 535 5.7.8 bad\n",
+	    .settings = { IN_TLS, .auth = "scram-sha-1", .nonce = "n" } },
 	{ .why = "a refusal that repeats the login is not shown",
 	    .script = TLS_HI "S 250 AUTH PLAIN\n" PLAIN
 	                     "S 535 bad command: AUTH PLAIN AGpvZQBzZWNyZXQ=\n"
