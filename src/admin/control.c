@@ -611,6 +611,8 @@ control_new(struct control **cp, struct loop *loop,
 void
 control_start(struct control *c)
 {
+	if (c == NULL)
+		return;
 	c->walker = walker_new(c->hooks.spool, c->hooks.mailbox);
 	listen_start(c->listen, c->loop, on_caller, c);
 }

@@ -389,6 +389,7 @@ static void
 finish_control(struct conf_arena *a, struct conf_root *root)
 {
 	struct settings *s = &root->s;
+	const char *slash;
 	char *path;
 
 	s->control.has_group =
@@ -396,9 +397,12 @@ finish_control(struct conf_arena *a, struct conf_root *root)
 	s->control.has_admin_group =
 	    find_group(root->control_admin_group, &s->control.admin_group);
 	s->control.socket = root->control_socket;
-	if (s->control.socket != NULL || s->spool.directory == NULL)
+	s->control_by_default = root->control_socket == NULL;
+	if (root->control_socket != NULL || root->submission_socket == NULL)
 		return;
-	path = mem_printf("%s/control.sock", s->spool.directory);
+	slash = strrchr(root->submission_socket, '/'); /* it is absolute */
+	path = mem_printf("%.*s/control.sock",
+	    (int)(slash - root->submission_socket), root->submission_socket);
 	s->control.socket = conf_arena_str(a, path);
 	free(path);
 }

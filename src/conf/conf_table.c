@@ -35,7 +35,7 @@ const struct conf_key conf_table[] = {
 { "users_file", CONF_PATH, ROOT(users_file), .told = "none: nobody can log in" },
 { "token_directory", CONF_PATH, ROOT(s.relay.token_directory), .def = "\"/var/lib/postern/tokens\"" },
 { "control", CONF_GROUP, ROOT(s), .def = NULL },
-{ "control.socket", CONF_PATH, ROOT(control_socket), .told = "control.sock in spool.directory", .restart = true },
+{ "control.socket", CONF_PATH, ROOT(control_socket), .told = "control.sock beside submission.socket", .restart = true },
 { "control.group", CONF_UNIX_GROUP, ROOT(control_group), .told = "none", .restart = true },
 { "control.admin_group", CONF_UNIX_GROUP, ROOT(control_admin_group), .told = "none", .restart = true },
 { "submission", CONF_GROUP, ROOT(s), .def = NULL },

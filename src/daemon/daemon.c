@@ -343,8 +343,13 @@ open_control(struct daemon *d, struct err *err)
 		.check = check_for_operator,
 		.settings = settings_for_operator };
 
-	return control_new(
-	    &d->control, d->loop, &d->settings->control, &hooks, err);
+	if (control_new(
+	        &d->control, d->loop, &d->settings->control, &hooks, err) == 0)
+		return 0;
+	if (!d->settings->control_by_default)
+		return -1;
+	log_text(&daemon_events[DAEMON_SKIPPED], "%s", err->text);
+	return 0;
 }
 
 static int

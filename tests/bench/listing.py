@@ -31,7 +31,7 @@ DELAY = re.compile(rb"event=delivered .* delays=(\d+)/(\d+)/(\d+)")
 
 
 def ask(st, *words):
-    return [POSTERN, "queue", *words, "-s", str(st.dir / "spool" / "control.sock")]
+    return [POSTERN, "queue", *words, "-s", str(st.dir / "control.sock")]
 
 
 def first_row_ms(st):

@@ -93,7 +93,7 @@ def test_reload_waits_and_tells(sink, postern):
     b.wait_messages(1)
     p.wait_event("control.request", request="reload", uid=os.getuid())
     p.conf.write_text(p.conf.read_text() + 'hostnme = "x";\n')
-    r = subprocess.run([POSTERN, "reload", "-s", str(p.spool / "control.sock")], capture_output=True,
+    r = subprocess.run([POSTERN, "reload", "-s", str(p.dir / "control.sock")], capture_output=True,
                        text=True, timeout=harness.LONG)
     assert r.returncode == 78 and "hostnme" in r.stderr and "stay as they are" in r.stderr
     p.stop()
@@ -105,7 +105,7 @@ def test_a_stop_with_questions_under_way(sink, postern):
                        "to": ["b%d@x.example" % i for i in range(100)]}).encode() + b"\n"
     p = postern(harness.free_port())
     for _ in range(2):
-        callers = [call(p.spool / "control.sock") for _ in range(20)]
+        callers = [call(p.dir / "control.sock") for _ in range(20)]
         for s in callers:
             s.sendall(line)
         assert b'"row"' in callers[0].recv(65536)
@@ -118,7 +118,7 @@ def test_a_stop_with_questions_under_way(sink, postern):
 
 def test_rude_callers(sink, postern):
     p = postern(sink().port)
-    path = p.spool / "control.sock"
+    path = p.dir / "control.sock"
     for line in (b"\n", b"hello\n", b"[1]\n", b'{"v":1}\n', b'{"request":"reload"}\n', b'{"v":1,"request":7}\n'):
         assert "a request is one line" in ask(path, line)[0]["error"]
     assert "version 1" in ask(path, b'{"v":2,"request":"reload"}\n')[0]["error"]
@@ -153,7 +153,7 @@ def test_rude_callers(sink, postern):
 def test_callers_that_say_or_read_nothing(sink, postern):
     p = postern(sink().port, start=False)
     p.start(env=harness.shared_clock(20))
-    silent, done = call(p.spool / "control.sock"), call(p.spool / "control.sock")
+    silent, done = call(p.dir / "control.sock"), call(p.dir / "control.sock")
     done.sendall(LIST)
     said = answer(silent)
     assert "no request came in 10 seconds" in said[0]["error"]

@@ -119,7 +119,7 @@ def test_resume_asks_at_once(sink, postern, tmp_path):
 
 
 def test_the_level_of_the_log_and_a_check(sink, postern):
-    p = postern(sink().port)
+    p = postern(sink().port, root="ops@example.com")
     assert tool(p, "log", "level") == (0, "info\n", "")
     assert tool(p, "log", "level", "debug") == (0, "", "")
     assert tool(p, "log", "level") == (0, "debug\n", "")
@@ -140,7 +140,7 @@ def test_the_level_of_the_log_and_a_check(sink, postern):
     rc, _, err = tool(p, "check")
     assert (rc, err) == (0, "inlet_threads: needs a restart\n")
     p.conf.write_text(p.conf.read_text() + 'hostnme = "x";\n')
-    r = subprocess.run([POSTERN, "check", "-s", str(p.spool / "control.sock")], capture_output=True, text=True)
+    r = subprocess.run([POSTERN, "check", "-s", str(p.dir / "control.sock")], capture_output=True, text=True)
     assert r.returncode == 78 and "hostnme" in r.stderr and "would change nothing" in r.stderr
     assert not p.events("reloaded")[1:] and "hostnme" not in p.log.text()
     p.stop()

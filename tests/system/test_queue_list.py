@@ -122,7 +122,7 @@ def test_what_stands_in_the_queue(sink, postern):
 def caller(p):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(harness.LONG)
-    s.connect(str(p.spool / "control.sock"))
+    s.connect(str(p.dir / "control.sock"))
     return s
 
 

@@ -112,6 +112,11 @@ def test_the_dead(sink, postern):
     assert len(s.messages()) == 2
 
 
+def wait_dead(p, n):
+    """They are logged before they are committed."""
+    harness.wait_until(lambda: tool(p, "dead", "list", "--json")[1].count("\n") == n, what="%d dead letters" % n)
+
+
 def test_all_that_a_filter_finds(sink, postern, load):
     s = sink(script=RULES)
     p = postern(s.port, bounce={"to": "none"},
@@ -137,12 +142,13 @@ def test_all_that_a_filter_finds(sink, postern, load):
     # the dead: each once, although all of them die again
     s.read_again("rules = ( { stage = \"rcpt\"; action = \"550:5.1.1:no such user\"; } );")
     assert tool(p, "queue", "release", *ids[:4])[0] == 0
-    p.wait_event("bounced", n=4)
+    wait_dead(p, 4)
     rc, out, err = tool(p, "dead", "resend", "--where", "code=550")
     assert rc == 64 and "4 deliveries would be queued again; add --yes" in err
     assert tool(p, "dead", "resend", "--where", "code=550", "--yes", "--json")[1] == (
         '{"act":"resend","done":4,"left":0,"last":true}\n')
     p.wait_event("bounced", n=8)
+    wait_dead(p, 4)
     rc, out, err = tool(p, "dead", "delete", "--where", "code=550")
     assert rc == 64 and "4 deliveries would be deleted, and nobody is told" in err
     assert tool(p, "dead", "delete", "--where", "code=550", "--yes")[1] == "4 deliveries deleted\n"
@@ -182,6 +188,7 @@ def test_other_ways(sink, postern):
     assert tool(p, "queue", "release", "--where", "", "--yes")[1] == "4 deliveries released\n"
     got = {x for m in a.wait_messages(2) for x in m["recipients"]}, {x for m in b.wait_messages(2) for x in m["recipients"]}
     assert got == ({"x@one.example", "l@one.example"}, {"y@two.example", "z@two.example", "n@one.example"})
+    harness.wait_until(lambda: tool(p, "queue", "list", "--json")[1] == "", what="the commit of the last delivery")
     rc, out, err = tool(p, "queue", "reroute", both, news)
     assert (rc, out) == (65, "0 deliveries sent other ways\n") and err.count("no such message") == 2
     p.stop()
@@ -198,7 +205,7 @@ def test_stopped_in_the_middle(sink, postern, load, verb):
     assert tool(p, "reload") == (0, "", "")
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(harness.LONG)
-        s.connect(str(p.spool / "control.sock"))
+        s.connect(str(p.dir / "control.sock"))
         s.sendall(b'{"v":1,"request":"queue.%s","where":"","yes":true}\n' % verb.encode())
         assert b'"done":' in s.recv(65536)  # a step
         p.stop()

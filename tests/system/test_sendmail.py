@@ -229,7 +229,7 @@ def test_the_queue(sink, postern):
     """mailq, -bp and -q: postern does it."""
     s = sink()
     p = postern(harness.provider(s.port, breaker={"failures": 1, "open": "1h", "open_max": "1h"}), start=False)
-    env = {"POSTERN_TOOL": str(harness.BUILD / "postern"), "POSTERN_CONTROL": str(p.spool / "control.sock")}
+    env = {"POSTERN_TOOL": str(harness.BUILD / "postern"), "POSTERN_CONTROL": str(p.dir / "control.sock")}
     mailq = p.dir / "mailq"
     mailq.symlink_to(SENDMAIL)
     p.start()

@@ -271,7 +271,7 @@ def level_in_list(p):
     """What `postern provider list` asks for."""
     with socket.socket(socket.AF_UNIX) as c:
         c.settimeout(harness.LONG)
-        c.connect(str(p.spool / "control.sock"))
+        c.connect(str(p.dir / "control.sock"))
         c.sendall(b'{"v":1,"request":"provider.list"}\n')
         return json.loads(c.makefile().readline())["row"]["level"]
 

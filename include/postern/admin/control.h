@@ -56,7 +56,7 @@ struct control_hooks {
 MUST_CHECK int control_new(struct control **c, struct loop *loop,
     const struct control_settings *s, const struct control_hooks *hooks,
     struct err *err);
-void control_start(struct control *c);
+void control_start(struct control *c); /* NULL is fine, and for the others */
 /* Before the spool is closed: it is read no more. */
 void control_stop(struct control *c);
 /* After the mailbox: no answer is under way any more. */

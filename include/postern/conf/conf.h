@@ -31,7 +31,7 @@ struct settings {
 	bool listeners_by_default; /* no "listeners" was written */
 	/* The last of inlet.listeners is the door of postern-sendmail; where it
 	 * is was not written. */
-	bool submission_by_default;
+	bool submission_by_default, control_by_default; /* their sockets */
 	const char *drop_directory; /* where it leaves mail meanwhile */
 	const char **routes_at;     /* of relay.routes: "FILE:LINE", or "" */
 	struct inlet_settings inlet;
