@@ -64,7 +64,7 @@ class Provider(harness.Rude):
             s.wait_close()
             return
         t = self.context.wrap_socket(s.sock, server_side=True)
-        self.ended.append((t.version(), t.cipher()[0], t.getpeercert(True) is not None))
+        self.ended.append((t.version(), t.cipher()[0], t.getpeercert(True) is not None, t.session_reused))
         self.take(t.makefile("rb"), t)
 
     def take(self, file, sock):
@@ -183,7 +183,7 @@ def test_opportunistic_tls_is_taken_where_it_can_be_had(made, sink, postern, tmp
     assert servers["refuses"].heard.count(b"MAIL FROM") == servers["lacks"].heard.count(b"MAIL FROM") == 2
 
 
-def test_pins_versions_ciphers_and_a_certificate_of_ours(made, postern, tmp_path):
+def test_pins_versions_ciphers_a_certificate_of_ours_and_resumption(made, postern, tmp_path):
     alone, ca = certs.make(tmp_path, "alone"), certs.make(tmp_path, "our_ca")
     mine = certs.make(tmp_path, "mine", issuer=ca)
     asks = context_of(alone)
@@ -196,19 +196,21 @@ def test_pins_versions_ciphers_and_a_certificate_of_ours(made, postern, tmp_path
     own = dict(pins=["A" * 43 + "=", certs.pin(alone)])
     more = {
         "asks": dict(certificate=mine.certificate, key=mine.key, ciphersuites="TLS_AES_128_GCM_SHA256", **own),
-        "twelve": dict(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256", **own),
+        "twelve": dict(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256", max_recipients=1, max_connections=1,
+                       max_messages_per_connection=1, **own),
         "old": dict(min_version="1.3", **own),
         "other": dict(pins=[certs.pin(ca)]),
     }
     p = postern(*[dict(name=n, host="127.0.0.1", port=s.port, **SHORT, **more[n]) for n, s in servers.items()],
-                routes=[{"name": n, "match": {"recipient": [n + "@example.net"]}, "use": [n]}
+                routes=[{"name": n, "match": {"recipient": ["*@%s.net" % n]}, "use": [n]}
                         for n in ("asks", "twelve")] +
                        [{"name": "default", "use": ["old", "other", "asks"]}])
-    harness.send_raw(p.port, mails.plain(), recipients=[n + "@example.net" for n in ("asks", "twelve", "any")])
-    p.wait_event("delivered", n=3)
+    harness.send_raw(p.port, mails.plain(), recipients=["a@asks.net", "a@twelve.net", "b@twelve.net", "a@example.net"])
+    p.wait_event("delivered", n=4)
     told = {e["provider"]: e["text"] for e in p.events("provider.alert")}
     p.stop()
-    assert servers["asks"].ended[0] == ("TLSv1.3", "TLS_AES_128_GCM_SHA256", True)
-    assert servers["twelve"].ended[0][:2] == ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert servers["asks"].ended[0] [:3] == ("TLSv1.3", "TLS_AES_128_GCM_SHA256", True)
+    assert [x[:2] for x in servers["twelve"].ended] == [("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")] * 2
+    assert [x[3] for x in servers["twelve"].ended] == [False, True], "the second session is not resumed"
     assert 'speaks no version from 1.3 on; ask for a newer server, or write min_version = "1.2";' in told["old"]
     assert 'none of pins; if it has a new one that you know, write pins = [ "%s" ];' % certs.pin(alone) in told["other"]
