@@ -11,6 +11,7 @@ step bench-call in_build plain make bench-call
 step bench-idle in_build plain make bench-idle
 step bench-idle-tls in_build plain make bench-idle IDLEFLAGS='--tls --connections 1000'
 step backlog in_build plain make backlog
+step listing in_build plain make listing
 step million in_build clock make million MILLION="${RELEASE_MILLION-}"
 export SOAK_SECONDS="${SOAK_SECONDS-7200}"
 step soak in_build plain make soak

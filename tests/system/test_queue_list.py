@@ -185,7 +185,8 @@ def test_others_see_their_own_mail_alone(postern):
     home.chmod(0o755)
     path, tool_of_all = home / "s", home / "postern"
     shutil.copy(POSTERN, tool_of_all)  # the build may stand where a stranger may not look
-    p = postern(harness.provider(harness.free_port(), name="a"), control={"socket": str(path)})
+    p = postern(harness.provider(harness.free_port(), name="a"), control={"socket": str(path)},
+                submission={"socket": str(home / "submission")})
 
     def as_nobody(*words):
         r = subprocess.run([tool_of_all, "queue", *words, "-s", str(path)], user=65534, group=65534, extra_groups=(),
@@ -197,6 +198,15 @@ def test_others_see_their_own_mail_alone(postern):
         rc, out, err = as_nobody("list")
         assert (rc, out) == (77, "") and "control.group" in err
         assert "in 1 Request." in tool(p, "queue", "list", "--mailq")[1]
+        sendmail = home / "postern-sendmail"
+        shutil.copy(harness.BUILD / "postern-sendmail", sendmail)
+        subprocess.run([sendmail, "-f", "me@example.com", "own@example.net"], input=b"Subject: s\n\nb\n", check=True,
+                       user=65534, group=65534, extra_groups=(), cwd="/", timeout=harness.LONG,
+                       env={**os.environ, "POSTERN_SUBMISSION": str(home / "submission")})
+        rc, out, err = as_nobody("list", "--mailq")
+        assert rc == 0 and "own@example.net" in out and out.endswith("\n-- 0 Kbytes in 1 Request.\n")
+        assert rows(p, "queue", "list", "--where", "client=uid=65534")[0]["sender"] == "me@example.com"
+        assert "in 2 Requests." in tool(p, "queue", "list", "--mailq")[1]
         r = subprocess.run(["/usr/bin/python3", "-c", THREE, str(path)], user=65534, group=65534, extra_groups=(),
                            capture_output=True, text=True, timeout=harness.LONG, cwd="/")
         assert "too many requests" in r.stdout, r.stderr
