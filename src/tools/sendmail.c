@@ -188,7 +188,7 @@ static int
 deliver(const struct sendmail_options *o)
 {
 	struct sendmail_letter l = { 0 };
-	struct sendmail_rcpts r = { 0 };
+	struct sendmail_rcpts r = { .told = stderr };
 	int code = read_and_send(o, &l, &r);
 
 	sendmail_letter_done(&l);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sendmail_rcpts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "postern/base/buf.h"
@@ -34,7 +33,9 @@ tell_bad(struct reading *r)
 		r->begin++;
 	str_escape(shown, sizeof shown,
 	    (struct str){ r->begin, (size_t)(end - r->begin) });
-	(void)fprintf(stderr, "sendmail: this is no address: %s\n", shown);
+	if (r->to->told != NULL)
+		(void)fprintf(
+		    r->to->told, "sendmail: this is no address: %s\n", shown);
 	r->to->nbad++;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "postern/base/str.h"
 
@@ -19,8 +20,8 @@ struct sendmail_rcpts {
 	char **v; /* owned, as each of them */
 	size_t n, room;
 	bool has_utf8;
-	/* Addresses that are none; each was told on stderr. */
-	size_t nbad;
+	size_t nbad; /* addresses that are none */
+	FILE *told;  /* where each of those is told; NULL: nowhere */
 };
 
 /* All that text holds.  false: more than SENDMAIL_RCPTS_MAX. */

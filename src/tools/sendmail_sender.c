@@ -58,7 +58,7 @@ caller(void)
 char *
 sendmail_sender_address(const struct sendmail_options *o)
 {
-	struct sendmail_rcpts r = { 0 };
+	struct sendmail_rcpts r = { .told = stderr };
 	struct str text;
 	char *found = NULL;
 
