@@ -55,6 +55,7 @@ static const struct control_request requests[] = {
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.probe", CONTROL_ROLE_WRITE, control_probe_run },
 	{ "provider.resume", CONTROL_ROLE_WRITE, control_provider_resume },
+	{ "token.refresh", CONTROL_ROLE_WRITE, control_provider_token },
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "queue.count", CONTROL_ROLE_READ, control_queue_count },
 	{ "queue.delete", CONTROL_ROLE_WRITE, control_act_delete },

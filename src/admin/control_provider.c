@@ -74,6 +74,16 @@ on_order(void *arg, bool is_known)
 }
 
 static void
+on_token(void *arg, bool is_known)
+{
+	if (is_known)
+		control_call_done(arg);
+	else
+		control_call_fail(arg, EX_DATAERR,
+		    "there is no such provider that logs in by OAuth2");
+}
+
+static void
 order(struct control_call *call, enum relay_order_kind kind, uint64_t length)
 {
 	const struct control_hooks *h = control_call_hooks(call);
@@ -83,7 +93,8 @@ order(struct control_call *call, enum relay_order_kind kind, uint64_t length)
 		.uid = control_call_uid(call) };
 
 	if (o.provider != NULL)
-		relay_order_give(h->relay, h->mailbox, &o, on_order, call);
+		relay_order_give(h->relay, h->mailbox, &o,
+		    kind == RELAY_ORDER_TOKEN ? on_token : on_order, call);
 }
 
 void
@@ -103,4 +114,10 @@ void
 control_provider_resume(struct control_call *call)
 {
 	order(call, RELAY_ORDER_RESUME, 0);
+}
+
+void
+control_provider_token(struct control_call *call)
+{
+	order(call, RELAY_ORDER_TOKEN, 0);
 }

@@ -13,5 +13,6 @@ void control_provider_list(struct control_call *call);
 void control_provider_show(struct control_call *call);
 void control_provider_pause(struct control_call *call);
 void control_provider_resume(struct control_call *call);
+void control_provider_token(struct control_call *call); /* "token.refresh" */
 
 #endif

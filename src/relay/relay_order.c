@@ -12,6 +12,7 @@
 #include "relay/halt.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
+#include "relay/tokens.h"
 
 struct order {
 	struct mailbox_item item;
@@ -35,6 +36,13 @@ deliver_answer(struct mailbox_item *item, void *owner)
 	free(o);
 }
 
+static bool
+is_for(const struct provider *p, const struct relay_order *what)
+{
+	return strcmp(p->set->name, what->provider) == 0 &&
+	       (what->kind != RELAY_ORDER_TOKEN || p->account);
+}
+
 static void
 carry_out(struct provider *p, const struct relay_order *what)
 {
@@ -44,6 +52,9 @@ carry_out(struct provider *p, const struct relay_order *what)
 		return;
 	case RELAY_ORDER_RESUME:
 		halt_end(p, what->uid);
+		return;
+	case RELAY_ORDER_TOKEN:
+		tokens_fetch(p->account);
 		return;
 	}
 }
@@ -59,7 +70,7 @@ deliver_order(struct mailbox_item *item, void *owner)
 	for (size_t i = 0; i < r->nproviders && !o->is_known; i++) {
 		struct provider *p = r->providers[i];
 
-		o->is_known = strcmp(p->set->name, o->provider) == 0;
+		o->is_known = is_for(p, &o->what);
 		if (o->is_known)
 			carry_out(p, &o->what);
 	}

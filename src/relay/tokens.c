@@ -451,6 +451,15 @@ tokens_renew(struct token_account *a)
 	timer_set(a->timer, 0);
 }
 
+void
+tokens_fetch(struct token_account *a)
+{
+	if (a->state.asking)
+		return;
+	begin_anew(a);
+	ask(a);
+}
+
 static struct token_account *
 find(struct tokens *t, const char *name)
 {

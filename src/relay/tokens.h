@@ -43,6 +43,8 @@ enum oauth_wanted tokens_get(struct token_account *a, struct token_got *got,
 uint64_t tokens_wake_ms(const struct token_account *a);
 /* What was in the way may be gone: asks at once. */
 void tokens_renew(struct token_account *a);
+/* Another one is asked for now, whatever there is. */
+void tokens_fetch(struct token_account *a);
 /* None comes until somebody mends it. */
 bool tokens_is_dead(const struct token_account *a);
 void tokens_forget(struct token_account *a, const void *arg);

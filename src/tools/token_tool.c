@@ -12,6 +12,7 @@
 #include "postern/relay/relay.h"
 #include "postern/relay/token_store.h"
 
+#include "tools/control_ask.h"
 #include "tools/token_login.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
@@ -112,8 +113,9 @@ login(const struct question *q)
 		    "refresh_token_file");
 	rc = token_login_run(s, q->directory, q->name);
 	if (rc == 0)
-		(void)printf(
-		    "%s is logged in; " RELOAD ".\n", q->provider->name);
+		(void)printf("%s is logged in; postern token refresh %s tells "
+		             "a running posternd.\n",
+		    q->provider->name, q->provider->name);
 	return rc;
 }
 
@@ -147,6 +149,22 @@ answer(const struct settings *s, const char *verb, const char *name)
 	return EX_USAGE;
 }
 
+/* The daemon does it, and its log tells how that went. */
+static int
+refresh(const char *file, const char *name)
+{
+	struct control_ask a = { .file = file };
+	int rc = control_ask_run(&a,
+	    json_pack("{ssss}", "request", "token.refresh", "name", name), NULL,
+	    NULL);
+
+	if (rc == 0)
+		(void)printf("A token of %s is asked for; postern token status "
+		             "%s shows it.\n",
+		    name, name);
+	return rc;
+}
+
 int
 token_tool_run(int argc, char **argv)
 {
@@ -163,6 +181,8 @@ token_tool_run(int argc, char **argv)
 		(void)fputs("usage: " TOKEN_TOOL_USAGE, stderr);
 		return EX_USAGE;
 	}
+	if (strcmp(argv[optind], "refresh") == 0)
+		return refresh(file, argv[optind + 1]);
 	if (conf_load(&s, file, false, &r) == 0)
 		rc = answer(s, argv[optind], argv[optind + 1]);
 	for (size_t i = 0; i < r.nmistakes; i++)

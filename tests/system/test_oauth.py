@@ -492,3 +492,23 @@ def test_a_probe_and_status_tell_of_tokens(world):
     assert rc == 69 and row["stages"][-1]["stage"] == "token" and "postern token" in row["mend"]
     assert ask("status")[1]["alerts"][0]["about"] == "provider " + name
     p.stop()
+
+
+def test_a_token_is_asked_for_by_an_operator(world):
+    """Another one, although the first is good; it is used from then on."""
+    end = Endpoint()
+    provider, p = world(end)
+    tool = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+
+    def refresh(name):
+        r = subprocess.run([tool, "token", "refresh", "-c", p.conf, name], capture_output=True, text=True,
+                           timeout=harness.LONG)
+        return r.returncode, r.stdout, r.stderr
+    name = p.settings["providers"][0]["name"]
+    p.wait_event("token.fetched", n=1)
+    rc, out, err = refresh(name)
+    assert (rc, err) == (0, "") and "postern token status" in out
+    p.wait_event("token.fetched", n=2)
+    rc, _, err = refresh("nobody")
+    assert rc == 65 and "no such provider that logs in by OAuth2" in err
+    p.stop()

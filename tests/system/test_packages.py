@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.skipif(not os.environ.get("POSTERN_LONG"), reason="lon
 # In a network of its own, for port 25: starts the daemon as postern.service does,
 # with the sockets of postern.socket, and runs the steps of argv[2].
 DRIVER = """
-import os, pwd, signal, socket, smtplib, subprocess, sys
+import json, os, signal, socket, smtplib, subprocess, sys
 root, steps = sys.argv[1], sys.argv[2]
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 doors = []
@@ -68,7 +68,7 @@ def inside(*argv, **kw):
     return r.stdout
 
 def queued():
-    return sum(int(w) for w in inside("postern", "queue", "count").split() if w.isdigit())
+    return json.loads(inside("postern", "queue", "count", "--json"))["count"]
 try:
     exec(steps)
 finally:

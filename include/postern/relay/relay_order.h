@@ -13,8 +13,9 @@ struct mailbox;
 struct relay;
 
 enum relay_order_kind {
-	RELAY_ORDER_PAUSE, /* nothing more is asked of it */
-	RELAY_ORDER_RESUME /* it may be asked, whatever was in the way */
+	RELAY_ORDER_PAUSE,  /* nothing more is asked of it */
+	RELAY_ORDER_RESUME, /* it may be asked, whatever was in the way */
+	RELAY_ORDER_TOKEN   /* another token is asked for */
 };
 
 #define RELAY_ORDER_FOR_MAX_MS (3650ull * 24 * 3600 * 1000)
@@ -28,8 +29,8 @@ struct relay_order {
 
 typedef void relay_order_fn(void *arg, bool is_known);
 
-/* fn(arg, is there such a provider?) in the thread of back.  It comes whatever
- * happens, as a view does (relay_view.h). */
+/* fn(arg, is there such a provider, and has it tokens?) in the thread of back.
+ * It comes whatever happens, as a view does (relay_view.h). */
 void relay_order_give(struct relay *r, struct mailbox *back,
     const struct relay_order *o, relay_order_fn *fn, void *arg);
 
