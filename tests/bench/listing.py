@@ -109,6 +109,7 @@ def play(st, opt):
     _, sink_port = st.sink("fast", "", "--brief", "--log", st.log_of("fast"))
     port = harness.free_port()
     settings = {
+        "control": {"socket": str(st.dir / "control.sock")},
         "listeners": [{"name": "in", "address": ["127.0.0.1:%d" % port]}],
         "providers": [harness.provider(sink_port, name="fast"),
                       harness.provider(harness.free_port(), name="down")],
