@@ -15,14 +15,16 @@
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 #include "tools/provider_line.h"
+#include "tools/provider_settings.h"
 
-enum { OPT_JSON = 256, OPT_FOR, OPT_FROM, OPT_TO };
+enum { OPT_JSON = 256, OPT_FOR, OPT_FROM, OPT_TO, OPT_SETTINGS };
 
 static const struct option options[] = {
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "settings", no_argument, NULL, OPT_SETTINGS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -156,6 +158,7 @@ print_probe(void *arg, const json_t *row)
 struct options {
 	struct control_ask ask;
 	bool is_json;
+	bool of_file;          /* its settings, as the file has them */
 	const char *length;    /* of a pause; NULL: without an end */
 	const char *from, *to; /* of a probe; or NULL */
 };
@@ -235,6 +238,9 @@ take_options(struct options *o, int argc, char **argv)
 		case OPT_JSON:
 			o->is_json = true;
 			break;
+		case OPT_SETTINGS:
+			o->of_file = true;
+			break;
 		case OPT_FOR:
 			o->length = optarg;
 			break;
@@ -262,8 +268,13 @@ provider_tool_run(int argc, char **argv)
 		return usage();
 	word = optind < argc ? argv[optind] : "";
 	if (argc - optind == 1 && strcmp(word, "list") == 0 &&
-	    o.length == NULL && o.from == NULL && o.to == NULL)
+	    o.length == NULL && o.from == NULL && o.to == NULL && !o.of_file)
 		return list(&o);
+	if (o.of_file)
+		return argc - optind == 2 && strcmp(word, "show") == 0
+		           ? provider_settings_print(
+		                 o.ask.file, argv[optind + 1], o.is_json)
+		           : usage();
 	v = verb_of(&o, word);
 	return argc - optind == 2 && v != NULL ? act(&o, v, argv[optind + 1])
 	                                       : usage();

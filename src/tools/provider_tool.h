@@ -9,6 +9,7 @@
 #define PROVIDER_TOOL_USAGE                                                    \
 	"postern provider list [-c file] [-s socket] [--json]\n"               \
 	"       postern provider show [-c file] [-s socket] [--json] name\n"   \
+	"       postern provider show --settings [-c file] [--json] name\n"    \
 	"       postern provider pause [-c file] [-s socket] [--for time] "    \
 	"name\n"                                                               \
 	"       postern provider probe [-c file] [-s socket] [--json]\n"       \

@@ -2,6 +2,7 @@
 """The control socket, and the commands that ask by it."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -178,3 +179,21 @@ def test_who_may_ask(sink, postern, tmp_path):
     assert rc == 77 and "control.admin_group" in err
     assert as_group("adm", "staff", words=("reload",)) == (0, "")
     p.stop()
+
+
+def test_where_the_settings_of_a_provider_are_from(postern):
+    """Of the entry, of one that it is like, and by default; no daemon is asked."""
+    p = postern(harness.provider(2525, "one", max_connections=3, idle_timeout="5s"),
+                dict(name="two", like="one", max_connections=7), start=False)
+    p.write_conf()
+    rc, out, err = tool(p, "provider", "show", "--settings", "two")
+    rows = dict(line.split(" = ", 1) for line in out.splitlines())
+    assert rc == 0
+    assert re.fullmatch(r"7; # %s:\d+" % re.escape(str(p.conf)), rows["max_connections"])
+    assert re.fullmatch(r'"5s"; # like one, %s:\d+' % re.escape(str(p.conf)), rows["idle_timeout"])
+    assert rows["max_messages_per_connection"] == "100; # default"
+    rc, out, _ = tool(p, "provider", "show", "--settings", "--json", "two")
+    assert rc == 0 and {"key": "max_messages_per_connection", "value": "100", "origin": "default"} in [
+        json.loads(line) for line in out.splitlines()]
+    assert tool(p, "provider", "show", "--settings", "nobody")[0] == 65
+    assert tool(p, "provider", "list", "--settings")[0] == 64
