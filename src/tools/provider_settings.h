@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tools/provider_settings - what a provider's entry comes to in a file, and where
- * each value is from: the entry itself, one that it is like, its profile, or the
- * default.
+ * tools/provider_settings - what a provider's entry comes to in a file, and
+ * where each value is from: the entry itself, one that it is like, its profile,
+ * or the default.
  */
 #ifndef TOOLS_PROVIDER_SETTINGS_H
 #define TOOLS_PROVIDER_SETTINGS_H
