@@ -9,25 +9,14 @@
 
 #include "daemon/privileges.h"
 
-/* It is the user's, who removes the socket at the end. */
+/* The user's, who removes sockets at the end; whatever our umask. */
 static void
 make(const char *path, mode_t mode, const struct privileges *p)
-{
-	if (mkdir(path, mode) != 0 || !p->change)
-		return;
-	if (chown(path, p->uid, p->gid) != 0)
-		(void)rmdir(path);
-}
-
-/* Everybody may leave a file, nobody look for another's; files get the group.
- */
-static void
-make_drop(const char *path, const struct privileges *p)
 {
 	if (mkdir(path, 0700) != 0)
 		return;
 	if ((p->change && chown(path, p->uid, p->gid) != 0) ||
-	    chmod(path, 03733) != 0)
+	    chmod(path, mode) != 0)
 		(void)rmdir(path);
 }
 
@@ -55,5 +44,7 @@ places_make(const struct settings *s, const struct privileges *p)
 		return;
 	if (door->naddresses > 0)
 		make_parent(&door->addresses[0], p);
-	make_drop(s->drop_directory, p);
+	/* Everybody may leave a file, nobody look for another's; files get the
+	 * group. */
+	make(s->drop_directory, 03733, p);
 }

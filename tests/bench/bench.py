@@ -100,6 +100,7 @@ listeners = ( { name = "bench"; address = [ "127.0.0.1:0" ]; %(listener)s } );
 providers = ( { name = "sink"; host = "127.0.0.1"; port = %(port)d; tls = "off";
     max_connections = 20; max_messages_per_connection = 10000; } );
 spool = { directory = "%(spool)s"; };
+submission = { socket = "%(dir)s/submission.sock"; drop_directory = "%(dir)s/drop"; };
 log = { to = "%(dir)s/postern.log"; };
 """
 

@@ -33,6 +33,7 @@ prepare)
 	fi)
 	$([ "${RB_TUNE:-default}" = tuned ] && echo 'max_connections = 20; max_messages_per_connection = 10000;') } );
 	spool = { directory = "$S/spool"; };
+	submission = { socket = "$S/submission.sock"; drop_directory = "$S/drop"; };
 	log = { to = "$S/postern.log"; };
 	CONF
 	"$D" -t -c "$S/postern.conf" ;;

@@ -69,6 +69,7 @@ class Stage:
     def configure(self, settings):
         (self.dir / "spool").mkdir(mode=0o700, exist_ok=True)
         settings = {"hostname": "stage.test", "spool": {"directory": str(self.dir / "spool")},
+                    "submission": {"socket": str(self.dir / "submission.sock"), "drop_directory": str(self.dir / "drop")},
                     "log": {"to": "stderr", "level": "warn"}, **settings}
         if os.getuid() == 0:
             settings.update(user="root", group="root")

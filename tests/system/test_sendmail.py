@@ -308,6 +308,35 @@ def test_who_may_send(sink, postern):
         shutil.rmtree(home)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make places for others")
+def test_places_are_made(postern):
+    """The directories of socket and dropped mail, where they are missing; and
+    what programs of others find there."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    try:
+        shutil.copy(SENDMAIL, home / "sendmail")
+        p = postern(directory=home / "p", start=False, user="nobody", group="nogroup",
+                    submission={"socket": str(home / "run/s"), "drop_directory": str(home / "left")})
+        p.dir.chmod(0o755)
+        os.chown(p.spool, 65534, 65534)
+        p.start()
+        for d, mode in (("run", 0o40755), ("left", 0o43733)):
+            st = (home / d).stat()
+            assert (st.st_mode, st.st_uid, st.st_gid) == (mode, 65534, 65534)
+        assert sendmail(p, ANN, name=home / "sendmail", user=65534, group=65534, cwd="/").returncode == 0
+        p.wait_event("accepted", client="uid=65534")
+        p.stop()
+        assert not (home / "run/s").exists()
+        assert sendmail(p, ANN, name=home / "sendmail", user=1, group=1, cwd="/").returncode == 0
+        assert [(x.stat().st_uid, x.stat().st_gid) for x in (home / "left").iterdir()] == [(1, 65534)]
+        p.start()
+        p.wait_event("drop.taken", uid=1)
+        p.stop()
+    finally:
+        shutil.rmtree(home)
+
+
 def test_libc_alone():
     if harness.SANITIZED:
         pytest.skip("the sanitizers bring their own")
