@@ -339,7 +339,7 @@ submit(struct job *j, const struct seen *s, size_t at)
 	m->remove = verb == RELAY_ACT_DELETE || verb == RELAY_ACT_DISCARD;
 	m->by_operator = true;
 	m->uid = j->what.uid;
-	if (m->to.hold == SPOOL_HOLD_NONE && verb != RELAY_ACT_REROUTE)
+	if (verb == RELAY_ACT_RELEASE || verb == RELAY_ACT_RESEND)
 		suspect_forget(r->suspect, m->mid, m->n);
 	j->unanswered++;
 	spool_move(r->spool, m);

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """One message that ends each session it is sent on does not keep the others
 from leaving, though it is always the first of the queue."""
+import os
+import subprocess
 import threading
 
 import pytest
 
 import harness
 import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "dot"])
@@ -55,3 +59,38 @@ def test_the_others_leave(word, stage, rude, postern):
     assert not p.events("bounced")
     p.stop()
     assert len(bad) < 12
+
+
+def test_an_operator_lets_it_try_again(sink, postern):
+    """Held after three rounds, which need not be waited for; released, it has as
+    many again."""
+    script = """rules = ( { stage = "dot"; sender = "poison@*"; action = "drop"; } );"""
+    s = sink(script=script)
+    p = postern(harness.provider(s.port, breaker={"failures": 50, "open": "100ms", "open_max": "100ms"}),
+                retry={"quick": ["100ms"], "min": "1h"})
+
+    def tool(*words):
+        r = subprocess.run([POSTERN, "queue", *words, "-c", str(p.conf)], capture_output=True, text=True,
+                           timeout=harness.LONG)
+        return r.returncode, r.stdout
+
+    def until_held(verb):
+        held, rounds = len(p.events("message.poison")), 0
+        while len(p.events("message.poison")) == held:
+            harness.send_raw(p.port, mails.plain())
+            mark = p.log.mark()
+            assert tool("retry" if rounds else verb, poison)[0] == 0
+            p.log.wait(lambda lines: any(poison in x and ("event=deferred" in x or "event=message.poison" in x)
+                                         for x in lines), since=mark, what="the end of a round")
+            rounds += 1
+        return rounds
+    harness.send_raw(p.port, mails.plain())
+    poison = harness.send_raw(p.port, mails.plain(), sender="poison@example.org").split()[-1]
+    p.wait_event("deferred", msg=poison)
+    until_held("retry")
+    assert until_held("release") >= 3
+    s.read_again("rules = ();")
+    assert tool("release", poison) == (0, poison + " released\n")
+    p.wait_event("delivered", msg=poison)
+    assert not p.events("bounced")
+    p.stop()
