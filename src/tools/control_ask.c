@@ -2,6 +2,7 @@
 #include "tools/control_ask.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,4 +166,28 @@ control_ask_run(const struct control_ask *a, json_t *request,
 	json_decref(request);
 	free(path);
 	return fflush(stdout) == 0 ? code : EX_IOERR;
+}
+
+bool
+control_ask_options(struct control_ask *a, bool has_json, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*a = (struct control_ask){ .file = SYSCONFDIR "/postern/postern.conf" };
+	while ((c = getopt_long(argc, argv,
+	            "c:s:", has_json ? options : &options[1], NULL)) != -1) {
+		if (c == 'c')
+			a->file = optarg;
+		else if (c == 's')
+			a->socket = optarg;
+		else if (c == 'j')
+			a->is_json = true;
+		else
+			return false;
+	}
+	return true;
 }

@@ -19,19 +19,12 @@ print_level(void *arg, const json_t *row)
 int
 log_tool_run(int argc, char **argv)
 {
-	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
-	int c, words;
+	struct control_ask a;
+	bool good = control_ask_options(&a, false, argc, argv);
+	int words = argc - optind;
 
-	while ((c = getopt(argc, argv, "c:s:")) != -1) {
-		if (c == 'c')
-			a.file = optarg;
-		else if (c == 's')
-			a.socket = optarg;
-		else
-			optind = argc + 1;
-	}
-	words = argc - optind;
-	if (words < 1 || words > 2 || strcmp(argv[optind], "level") != 0) {
+	if (!good || words < 1 || words > 2 ||
+	    strcmp(argv[optind], "level") != 0) {
 		(void)fputs("usage: " LOG_TOOL_USAGE, stderr);
 		return EX_USAGE;
 	}

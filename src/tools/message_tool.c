@@ -2,7 +2,6 @@
 #include "tools/message_tool.h"
 
 #include <assert.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -172,24 +171,11 @@ usage(void)
 int
 message_tool_run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
-	bool is_json = false, is_next = false;
-	int c;
+	struct control_ask a;
+	bool is_next = false;
 
-	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
-		if (c == 'c')
-			a.file = optarg;
-		else if (c == 's')
-			a.socket = optarg;
-		else if (c == 'j')
-			is_json = true;
-		else
-			return usage();
-	}
+	if (!control_ask_options(&a, true, argc, argv))
+		return usage();
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (argc - optind != 2 ||
 		    strcmp(argv[optind], verbs[i].name) != 0)
@@ -197,7 +183,7 @@ message_tool_run(int argc, char **argv)
 		return control_ask_run(&a,
 		    json_pack("{ss ss}", "request", verbs[i].request, "id",
 		        argv[optind + 1]),
-		    is_json ? control_row_print : verbs[i].print, &is_next);
+		    a.is_json ? control_row_print : verbs[i].print, &is_next);
 	}
 	return usage();
 }

@@ -20,18 +20,9 @@ on_mistake(void *arg, const json_t *row)
 static int
 ask(int argc, char **argv, const char *request, const char *usage)
 {
-	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
-	int c;
+	struct control_ask a;
 
-	while ((c = getopt(argc, argv, "c:s:")) != -1) {
-		if (c == 'c')
-			a.file = optarg;
-		else if (c == 's')
-			a.socket = optarg;
-		else
-			optind = argc + 1;
-	}
-	if (optind != argc) {
+	if (!control_ask_options(&a, false, argc, argv) || optind != argc) {
 		(void)fprintf(stderr, "usage: %s", usage);
 		return EX_USAGE;
 	}

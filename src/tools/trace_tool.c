@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/trace_tool.h"
 
-#include <getopt.h>
+#include <unistd.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,27 +98,11 @@ usage(void)
 int
 trace_tool_run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct control_ask a = { .file = SYSCONFDIR "/postern/postern.conf" };
-	bool is_json = false;
-	int c;
+	struct control_ask a;
 
-	while ((c = getopt_long(argc, argv, "c:s:", options, NULL)) != -1) {
-		if (c == 'c')
-			a.file = optarg;
-		else if (c == 's')
-			a.socket = optarg;
-		else if (c == 'j')
-			is_json = true;
-		else
-			return usage();
-	}
-	if (argc - optind != 1)
+	if (!control_ask_options(&a, true, argc, argv) || argc - optind != 1)
 		return usage();
 	return control_ask_run(&a,
 	    json_pack("{ss ss}", "request", "trace", "what", argv[optind]),
-	    is_json ? control_row_print : print_event, NULL);
+	    a.is_json ? control_row_print : print_event, NULL);
 }
