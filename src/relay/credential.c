@@ -26,6 +26,7 @@ credential_get(
 	if (w == OAUTH_WAIT)
 		return CREDENTIAL_WAIT;
 	c->secret = got.token;
+	c->trying = w == OAUTH_READY ? p->account : NULL;
 	c->serial = got.serial;
 	c->is_dead = got.is_dead;
 	(void)snprintf(c->why, sizeof c->why, "%s", got.why);
@@ -76,4 +77,7 @@ void
 credential_done(struct credential *c)
 {
 	secret_free(&c->secret);
+	if (c->trying)
+		tokens_tried(c->trying);
+	c->trying = NULL;
 }

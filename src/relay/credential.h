@@ -11,15 +11,17 @@
 
 struct provider;
 struct secret;
+struct token_account;
 
 enum credential_state { CREDENTIAL_READY, CREDENTIAL_WAIT, CREDENTIAL_FAILED };
 
 struct credential {
 	struct secret *secret; /* a reference; NULL: no login */
 	bool is_token;
-	uint64_t serial; /* of a token */
-	bool is_dead;    /* FAILED: and will be until somebody mends it */
-	char why[256];   /* FAILED */
+	uint64_t serial;              /* of a token */
+	struct token_account *trying; /* that token's; NULL: not any more */
+	bool is_dead;  /* FAILED: and will be until somebody mends it */
+	char why[256]; /* FAILED */
 };
 
 /* WAIT: fn(arg) later, when it is to be asked again. */
@@ -34,6 +36,7 @@ void credential_forget(struct provider *p, const void *arg);
 /* The provider refused it.  true: another one is worth a try. */
 bool credential_refused(struct provider *p, const struct credential *c);
 void credential_accepted(struct provider *p, const struct credential *c);
+/* The login is over, however it went. */
 void credential_done(struct credential *c);
 
 #endif

@@ -285,6 +285,7 @@ on_ready(void *arg)
 		return;
 	}
 	credential_accepted(b->provider, &b->credential);
+	credential_done(&b->credential);
 	good_stage(b);
 	begin(b, "mail", OUTCOME_MAIL);
 	send_mail(b);

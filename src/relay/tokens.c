@@ -37,6 +37,10 @@ struct tokens {
 	struct list accounts;
 };
 
+/* Logins with one token at a time: no more are refused when it is good no more.
+ */
+#define TRYING_MAX 2
+
 struct waiter {
 	struct list node;
 	void (*fn)(void *arg);
@@ -57,6 +61,8 @@ struct token_account {
 	bool unsaved; /* rec is newer than the store */
 	uint64_t save_ms;
 	struct timer *timer;
+	struct timer *room; /* for those who wait because of ntrying */
+	uint32_t ntrying;   /* logins under way */
 	struct list waiters;
 };
 
@@ -225,8 +231,9 @@ on_timer(void *arg)
 
 /* They ask again; the account is held meanwhile. */
 static void
-wake(struct token_account *a)
+wake(void *arg)
 {
+	struct token_account *a = arg;
 	struct list woken;
 	struct list *n;
 
@@ -372,7 +379,11 @@ tokens_get(struct token_account *a, struct token_got *got,
 		ask(a);
 		w = oauth_want(&a->state, now_ms(a));
 	}
-	if (w == OAUTH_READY) {
+	if (w == OAUTH_READY && a->ntrying == TRYING_MAX) {
+		w = OAUTH_WAIT;
+		wait_for(a, fn, arg);
+	} else if (w == OAUTH_READY) {
+		a->ntrying++;
 		got->token = secret_ref(a->rec.access);
 		got->serial = a->state.serial;
 		arm(a); /* it is in use: it is renewed ahead of its end */
@@ -391,6 +402,15 @@ uint64_t
 tokens_wake_ms(const struct token_account *a)
 {
 	return oauth_wake_ms(&a->state, now_ms(a));
+}
+
+void
+tokens_tried(struct token_account *a)
+{
+	assert(a->ntrying > 0);
+	a->ntrying--;
+	if (!list_empty(&a->waiters))
+		timer_set(a->room, 0);
 }
 
 void
@@ -483,6 +503,7 @@ account_new(struct tokens *t, const char *name)
 	a->tokens = t;
 	(void)snprintf(a->name, sizeof a->name, "%s", name);
 	a->timer = timer_new(t->loop, on_timer, a);
+	a->room = timer_new(t->loop, wake, a);
 	list_init(&a->waiters);
 	list_push(&t->accounts, &a->node);
 	return a;
@@ -522,6 +543,7 @@ tokens_leave(struct token_account **ap)
 	assert(list_empty(&a->waiters));
 	http_client_forget(a->tokens->http, a);
 	timer_free(&a->timer);
+	timer_free(&a->room);
 	list_remove(&a->node);
 	token_store_done(&a->rec);
 	relay_generation_free(&a->gen);

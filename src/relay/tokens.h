@@ -36,9 +36,12 @@ struct token_got {
 	bool is_dead;         /* FAILED, until somebody mends it */
 	char why[256];        /* FAILED */
 };
-/* READY or FAILED; or WAIT: fn(arg) when it is to be asked again. */
+/* READY, until tokens_tried(), or FAILED; or WAIT: fn(arg) when it is to be
+ * asked again. */
 enum oauth_wanted tokens_get(struct token_account *a, struct token_got *got,
     void (*fn)(void *arg), void *arg);
+/* The login with a token is over, or came to nothing. */
+void tokens_tried(struct token_account *a);
 /* Before that nobody gets one; 0: it is to be tried. */
 uint64_t tokens_wake_ms(const struct token_account *a);
 /* What was in the way may be gone: asks at once. */

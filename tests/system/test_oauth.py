@@ -133,8 +133,8 @@ class Provider(harness.Rude):
 
     def __init__(self, endpoint, mechanism="XOAUTH2", two_steps=False):
         self.endpoint, self.mechanism, self.two_steps = endpoint, mechanism, two_steps
-        self.refuse_all = False
-        self.tries = collections.Counter()
+        self.refuse_all, self.now = False, 0
+        self.tries, self.refused = collections.Counter(), collections.Counter()
         self.got, self.mails = threading.Condition(), []
         super().__init__(self.session)
 
@@ -158,12 +158,22 @@ class Provider(harness.Rude):
         if token in self.endpoint.valid and not self.refuse_all:
             s.say("235 2.7.0 Accepted\r\n")
             return True
+        self.refused[token] += 1
         s.say("334 %s\r\n" % base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode())
         assert s.line() == (b"\r\n" if self.mechanism == "XOAUTH2" else b"AQ==\r\n")
         s.say("535 5.7.8 Not accepted\r\n")
         return False
 
     def session(self, s):
+        with self.got:
+            self.now += 1
+        try:
+            self.carry(s)
+        finally:
+            with self.got:
+                self.now -= 1
+
+    def carry(self, s):
         s.hello("AUTH PLAIN LOGIN " + self.mechanism)
         if not self.login(s):
             return
@@ -271,6 +281,28 @@ def test_a_revoked_token_costs_one_refresh_and_no_mail(world):
     d.stop()
     assert len(end.forms) == 2 and max(p.tries.values()) <= 2
     assert len(p.mails) == 2
+
+
+def test_a_revoked_token_is_tried_twice_by_however_many_sessions(world):
+    """Ten that open at once, with one that has been good for hours."""
+    end = Endpoint()
+    p, d = world(end, start=False)
+    d.settings["providers"][0]["idle_timeout"] = "100ms"
+    d.start()
+    for turn in range(1, 4):
+        if turn > 1:
+            end.valid.clear()
+        for i in range(20):
+            harness.send_raw(d.port, mails.plain())
+        p.wait_mails(20 * turn)
+        d.wait_event("delivered", n=20 * turn)
+        harness.wait_until(lambda: p.now == 0, what="the end of all sessions")
+    d.stop()
+    tries = sorted(p.tries.values())
+    assert len(end.forms) == 3 and len(p.tries) == 3
+    assert end.most == 1 and len(p.mails) == 60
+    refused = [n for token, n in p.refused.items()]
+    assert refused and max(refused) <= 2, (tries, refused)
 
 
 def test_a_provider_that_refuses_all_tokens_is_left_alone(world):

@@ -173,7 +173,7 @@ class AsShipped(harness.Postern):
         self.text = text
 
     def place(self, text):
-        text = text.replace("/var/spool/postern", str(self.spool))
+        text = text.replace("/var/spool/postern", str(self.spool)).replace("/run/postern/", "%s/" % self.dir)
         text = re.sub(r'to = "/var/log/[^"]*"', 'to = "stderr"', text)
         text = re.sub(r'"unix:/run/[^"]*"', '"unix:%s/smtp.sock"' % self.dir, text)
         text = re.sub(r'^user = "[^"]*"', 'user = "root"', text, flags=re.M)
@@ -183,6 +183,8 @@ class AsShipped(harness.Postern):
             text = text.replace('"%s"' % path, '"%s"' % make_file(self.dir, path))
         if not re.search(r"^user = ", text, re.M):
             text += 'user = "root"; group = "root";\n'
+        if not re.search(r"^submission = ", text, re.M):
+            text += 'submission = { socket = "%s/s"; drop_directory = "%s/drop"; };\n' % (self.dir, self.dir)
         if not re.search(r"^spool = ", text, re.M):
             text += 'spool = { directory = "%s"; };\n' % self.spool
         return text
