@@ -52,8 +52,8 @@ str_starts_case(struct str a, struct str prefix)
 bool
 str_has_case(struct str hay, struct str needle)
 {
-	if (needle.len > hay.len)
-		return false;
+	if (needle.len == 0 || needle.len > hay.len)
+		return needle.len == 0; /* hay may be nowhere */
 	for (size_t i = 0; i + needle.len <= hay.len; i++) {
 		if (same_case(hay.p + i, needle.p, needle.len))
 			return true;

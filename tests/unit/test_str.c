@@ -27,6 +27,7 @@ strings_compare_without_a_locale(void **state)
 	assert_true(str_has_case(STR("Too Many Messages"), STR("many")));
 	assert_true(str_has_case(STR("x"), STR("")));
 	assert_true(str_has_case(STR(""), STR("")));
+	assert_true(str_has_case((struct str){ 0 }, STR("")));
 	assert_false(str_has_case(STR("man"), STR("many")));
 	assert_true(str_eq(STR("a\0b"), (struct str){ "a\0b", 3 }));
 }
