@@ -22,8 +22,9 @@
 #include "relay/relay_log.h"
 #include "relay/staging.h"
 
-/* What the settings can add is small beside it. */
+/* What the settings can add is small beside it; more is refused. */
 #define HEAD_MAX (4 * REWRITE_HEADER_MAX)
+#define END_MAX 2         /* an empty line behind it */
 #define ORIGINAL_MAX 2048 /* its field */
 #define MASKED_MAX 1024   /* octets of an address, whose host only goes */
 
@@ -186,6 +187,7 @@ look_at_end(struct dress *w, struct str content)
 	struct str author;
 	int rc = 0;
 
+	w->head.max += END_MAX;
 	if (rewrite_author(buf_str(&w->head), &author) && author.len > 0)
 		w->author = mem_strn(author.p, author.len);
 	w->body = w->took + (begins_empty(rest) ? 2 : 0);
@@ -221,8 +223,9 @@ make(struct delivery *d, const struct provider *p, struct str content)
 	if (!is_rewritten(d, p))
 		own.from = NULL;
 	w->provider = p->id;
-	buf_init(&w->head, HEAD_MAX + DRESS_SIGNATURES_MAX);
-	buf_init(&w->addressed, HEAD_MAX + DRESS_SIGNATURES_MAX + ORIGINAL_MAX);
+	buf_init(&w->head, HEAD_MAX);
+	buf_init(&w->addressed,
+	    HEAD_MAX + END_MAX + DRESS_SIGNATURES_MAX + ORIGINAL_MAX);
 	if (rewrite_header(content, is_whole, asked, 2, &w->head, &w->took) ==
 	    0) {
 		w->crc = crc32c(0, content.p, w->took);
@@ -335,7 +338,7 @@ dress_sign(struct delivery *d, struct str fields)
 	struct buf head;
 	int rc;
 
-	buf_init(&head, HEAD_MAX + DRESS_SIGNATURES_MAX);
+	buf_init(&head, HEAD_MAX + END_MAX + DRESS_SIGNATURES_MAX);
 	rc = buf_add(&head, fields.p, fields.len);
 	if (rc == 0)
 		rc = buf_add(&head, buf_at(&w->head), w->head.len);

@@ -160,6 +160,29 @@ more_fields_than_a_signature_covers_go_back(void **state)
 	free(over);
 }
 
+/* What the settings add leaves no room for a signature. */
+static void
+a_header_without_end_goes_back(void **state)
+{
+	static const char *add[393];
+	char *field = mem_printf("X: %0*d", 995, 0);
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof add / sizeof add[0]; i++)
+		add[i] = field;
+	begin(&w, NULL);
+	w.settings.bounce_to = RELAY_BOUNCE_NONE;
+	w.provider[0].rewrite.header.add = add;
+	w.provider[0].rewrite.header.nadd = sizeof add / sizeof add[0];
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait(&w, 0, 0, 1);
+	assert_string_equal(world_dead(&w).enhanced, "5.6.0");
+	world_done(&w);
+	free(field);
+}
+
 /* Refused there, it is signed once and tried again as it is. */
 static void
 a_second_try_has_the_signature(void **state)
@@ -203,6 +226,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(others_leave_as_they_are),
 		cmocka_unit_test(a_text_without_an_empty_line_is_the_body),
 		cmocka_unit_test(more_fields_than_a_signature_covers_go_back),
+		cmocka_unit_test(a_header_without_end_goes_back),
 		cmocka_unit_test(a_second_try_has_the_signature),
 		cmocka_unit_test(an_end_in_the_middle_leaves_nothing),
 	};
