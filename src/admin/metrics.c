@@ -6,10 +6,7 @@
  */
 #include "admin/metrics.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "postern/admin/stats.h"
 #include "postern/base/buf.h"
@@ -21,6 +18,7 @@
 #include "admin/filter.h"
 #include "postern/admin/pulse.h"
 #include "admin/metrics_table.h"
+#include "admin/process.h"
 
 #define LABELS_MAX 256
 #define BOUNDS_MAX 16
@@ -430,52 +428,15 @@ put_relay(struct out *o)
 /* --- the process -----------------------------------------------------------
  */
 
-static double
-seconds(const struct timeval *t)
-{
-	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
-}
-
-static double
-resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	long size = 0, pages = 0;
-
-	if (f == NULL)
-		return 0;
-	if (fscanf(f, "%ld %ld", &size, &pages) != 2)
-		pages = 0;
-	(void)fclose(f);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static double
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	double n = -3; /* ".", ".." and its own */
-
-	if (d == NULL)
-		return 0;
-	while (readdir(d) != NULL)
-		n++;
-	(void)closedir(d);
-	return n;
-}
-
 static void
 put_process(struct out *o)
 {
-	struct rusage use = { 0 };
-	struct rlimit fds = { 0 };
+	struct process p = process_look();
 
-	(void)getrusage(RUSAGE_SELF, &use);
-	(void)getrlimit(RLIMIT_NOFILE, &fds);
-	one(o, METRIC_CPU, seconds(&use.ru_utime) + seconds(&use.ru_stime));
-	one(o, METRIC_RSS, resident());
-	one(o, METRIC_FDS, open_fds());
-	one(o, METRIC_FDS_MAX, (double)fds.rlim_cur);
+	one(o, METRIC_CPU, p.cpu_s);
+	one(o, METRIC_RSS, p.rss);
+	one(o, METRIC_FDS, p.fds);
+	one(o, METRIC_FDS_MAX, p.fds_max);
 	one(o, METRIC_START, (double)o->src->started_ms / 1000);
 }
 

@@ -14,6 +14,7 @@
 
 #include "admin/alerts.h"
 #include "admin/control_call.h"
+#include "admin/process.h"
 #include "admin/provider_row.h"
 #include "postern/admin/pulse.h"
 
@@ -211,6 +212,15 @@ windows(const struct relay_view *view)
 	return all;
 }
 
+static json_t *
+process(void)
+{
+	struct process p = process_look();
+
+	return json_pack("{sf sI sI}", "cpu_s", p.cpu_s, "rss",
+	    (json_int_t)p.rss, "fds", (json_int_t)p.fds);
+}
+
 json_t *
 stats_document(const struct stats_source *s, const struct relay_view *view)
 {
@@ -219,14 +229,15 @@ stats_document(const struct stats_source *s, const struct relay_view *view)
 	bool accepts = pulse_ready(s, &why) == 0;
 
 	spool_stats(s->spool, &st);
-	return json_pack("{si ss ss si sI sI sb so* so so so so so so sI so}",
-	    "v", STATS_VERSION, "version", s->version, "modules", s->modules,
-	    "pid", (int)getpid(), "started_ms", (json_int_t)s->started_ms,
-	    "uptime_s", (json_int_t)((clock_wall_ms() - s->started_ms) / 1000),
-	    "accepts", (int)accepts, "why",
-	    accepts ? NULL : control_call_text(why.text), "queue",
-	    queue(s, &st), "spool", store(s, &st), "in", inlets(s), "out",
-	    outlets(s, view), "providers", providers(view), "windows",
-	    windows(view), "log_dropped", (json_int_t)log_dropped(), "alerts",
+	return json_pack(
+	    "{si ss ss si sI sI sb so* so so so so so so sI so so}", "v",
+	    STATS_VERSION, "version", s->version, "modules", s->modules, "pid",
+	    (int)getpid(), "started_ms", (json_int_t)s->started_ms, "uptime_s",
+	    (json_int_t)((clock_wall_ms() - s->started_ms) / 1000), "accepts",
+	    (int)accepts, "why", accepts ? NULL : control_call_text(why.text),
+	    "queue", queue(s, &st), "spool", store(s, &st), "in", inlets(s),
+	    "out", outlets(s, view), "providers", providers(view), "windows",
+	    windows(view), "log_dropped", (json_int_t)log_dropped(), "process",
+	    process(), "alerts",
 	    alerts_of(view, &st, accepts ? NULL : why.text));
 }

@@ -90,13 +90,14 @@ def test_the_same_as_one_document(sink, postern, tmp_path):
         c.sendall(b'{"v":1,"request":"stats"}\n')
         lines = c.makefile().read().splitlines()
     row = json.loads(lines[0])["row"]
+    assert doc["process"]["cpu_s"] > 0 and doc["process"]["rss"] > 1 << 20 and doc["process"]["fds"] > 10
     assert set(row) == set(doc) and row["providers"][0]["results"] == a["results"]
     assert json.loads(lines[1])["done"] is True
     # what the page says of it is what is there
     page = open(os.path.join(os.path.dirname(__file__), "../../docs/metrics.md")).read()
     told = set(re.findall(r"`(\w+)`", page[page.index("## Without"):]))
     assert set(doc) <= told
-    for part in ("queue", "spool", "in", "out"):
+    for part in ("queue", "spool", "in", "out", "process"):
         assert set(doc[part]) <= told, part
 
 
