@@ -17,18 +17,29 @@
 #include "postern/conf/conf.h"
 
 #define SOCKET "/run/postern/control.sock" /* as control.socket by default */
-#define ANSWER_S 60 /* of silence; a reload reads files and asks for names */
+
+static void
+tell(const struct control_ask *a, const char *text)
+{
+	if (a->told == NULL)
+		(void)fprintf(stderr, "postern: %s\n", text);
+	else
+		(void)snprintf(a->told, CONTROL_ASK_TOLD, "%s", text);
+}
 
 static int
-complain(int code, const char *what, const char *why)
+complain(
+    const struct control_ask *a, int code, const char *what, const char *why)
 {
-	(void)fprintf(stderr, "postern: %s: %s\n", what, why);
+	char *text = mem_printf("%s: %s", what, why);
+
+	tell(a, text);
+	free(text);
 	return code;
 }
 
-/* The socket that the configuration names; the caller frees it.  NULL: told. */
-static char *
-socket_of(const struct control_ask *a)
+char *
+control_ask_socket(const struct control_ask *a)
 {
 	struct settings *s = NULL;
 	struct conf_report r;
@@ -52,12 +63,18 @@ socket_of(const struct control_ask *a)
 	return path;
 }
 
+static unsigned
+wait_s(const struct control_ask *a)
+{
+	return a->wait_s > 0 ? a->wait_s : CONTROL_ASK_S;
+}
+
 /* A daemon that does not answer is told of. */
 static int
-reach(const char *path)
+reach(const struct control_ask *a, const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	struct timeval most = { .tv_sec = ANSWER_S };
+	struct timeval most = { .tv_sec = wait_s(a) };
 	int fd;
 
 	if (strlen(path) >= sizeof to.sun_path) {
@@ -79,55 +96,64 @@ reach(const char *path)
 	return -1;
 }
 
-/* false: that was the last line, *code is set. */
+/* Of an answer. */
+struct reading {
+	const struct control_ask *ask;
+	control_ask_fn *on_row;
+	void *arg;
+	int code; /* -1: there was no last line yet */
+};
+
+/* false: that was the last line. */
 static bool
-take_line(const json_t *line, control_ask_fn *on_row, void *arg, int *code)
+take_line(struct reading *r, const json_t *line)
 {
 	const json_t *row = json_object_get(line, "row");
 	const char *error = json_string_value(json_object_get(line, "error"));
 
 	if (row != NULL) {
-		on_row(arg, row);
+		r->on_row(r->arg, row);
 		return true;
 	}
 	if (error != NULL) {
-		*code = (int)json_integer_value(json_object_get(line, "exit"));
-		if (*code <= 0 || *code > UINT8_MAX)
-			*code = EX_PROTOCOL;
-		(void)fprintf(stderr, "postern: %s\n", error);
+		r->code =
+		    (int)json_integer_value(json_object_get(line, "exit"));
+		if (r->code <= 0 || r->code > UINT8_MAX)
+			r->code = EX_PROTOCOL;
+		tell(r->ask, error);
 	} else if (json_is_true(json_object_get(line, "done"))) {
-		*code = 0;
+		r->code = 0;
 	}
 	return false;
 }
 
 static int
-read_answer(FILE *f, control_ask_fn *on_row, void *arg)
+read_answer(struct reading *r, FILE *f)
 {
-	char *text = NULL;
+	char *text = NULL, silence[64];
 	size_t cap = 0;
 	bool more = true, silent;
-	int code = -1;
 
 	while (more && getline(&text, &cap, f) > 0) {
 		json_t *line = json_loads(text, 0, NULL);
 
-		more = take_line(line, on_row, arg, &code);
+		more = take_line(r, line);
 		json_decref(line);
 	}
 	silent = ferror(f) && (errno == EAGAIN || errno == EWOULDBLOCK);
 	free(text);
-	if (code < 0)
-		return silent ? complain(EX_TEMPFAIL, "the daemon",
-		                    "has said nothing for 60 seconds")
-		              : complain(EX_PROTOCOL, "the daemon",
-		                    "has ended before its answer was whole");
-	return code;
+	if (r->code >= 0)
+		return r->code;
+	(void)snprintf(silence, sizeof silence,
+	    "has said nothing for %u seconds", wait_s(r->ask));
+	return silent ? complain(r->ask, EX_TEMPFAIL, "the daemon", silence)
+	              : complain(r->ask, EX_PROTOCOL, "the daemon",
+	                    "has ended before its answer was whole");
 }
 
 /* Takes fd.  A daemon that refuses has said why, and may have closed. */
 static int
-talk(int fd, const json_t *request, control_ask_fn *on_row, void *arg)
+talk(struct reading *r, int fd, const json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
 	char *line = mem_printf("%s\n", text);
@@ -136,7 +162,7 @@ talk(int fd, const json_t *request, control_ask_fn *on_row, void *arg)
 
 	(void)send(fd, line, strlen(line), MSG_NOSIGNAL);
 	if (f != NULL) {
-		code = read_answer(f, on_row, arg);
+		code = read_answer(r, f);
 		(void)fclose(f);
 	} else {
 		(void)close(fd);
@@ -150,18 +176,22 @@ int
 control_ask_run(const struct control_ask *a, json_t *request,
     control_ask_fn *on_row, void *arg)
 {
+	struct reading r = {
+		.ask = a, .on_row = on_row, .arg = arg, .code = -1
+	};
 	int code = EX_CONFIG;
 	char *path;
 	int fd;
 
 	if (request == NULL)
-		return complain(EX_DATAERR, "the name", "is no UTF-8");
-	path = socket_of(a);
+		return complain(a, EX_DATAERR, "the name", "is no UTF-8");
+	path = control_ask_socket(a);
 	json_object_set_new(request, "v", json_integer(CONTROL_VERSION));
 	if (path != NULL) {
-		fd = reach(path);
-		code = fd < 0 ? complain(EX_UNAVAILABLE, path, strerror(errno))
-		              : talk(fd, request, on_row, arg);
+		fd = reach(a, path);
+		code = fd < 0
+		           ? complain(a, EX_UNAVAILABLE, path, strerror(errno))
+		           : talk(&r, fd, request);
 	}
 	json_decref(request);
 	free(path);
