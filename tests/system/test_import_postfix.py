@@ -87,6 +87,10 @@ def test_what_is_there_is_not_overwritten(postfix, tmp_path):
     code, _, complaint = run(postfix, "-c", etc, "-o", out)
     assert code == 1 and "is there already" in complaint
     assert (out / "postern.conf").read_text() == "mine" and not list(out.glob("*.pass"))
+    # as the package leaves it, all comments
+    shutil.copy(TOP / "etc/postern.conf", out)
+    assert run(postfix, "-c", etc, "-o", out)[0] == 0
+    assert "providers = " in (out / "postern.conf").read_text()
     assert run(postfix, "-c", etc)[0] == 64
     assert run(postfix, "-c", etc, "-o", tmp_path / "none")[0] == 1
 
@@ -110,10 +114,19 @@ def test_a_queue_moves(sink, postern, postfix, tmp_path):
         harness.wait_until(lambda: len(ids("deferred")) == 4, what="four deferred messages")
         held = ids("deferred")[0]
         subprocess.run([*inside, postfix / "postsuper", "-c", peer.conf, "-h", held], check=True)
+        # does what it is asked to, and then complains, as Postfix does of
+        # maillog_file while it is stopped
+        complains = tmp_path / "complains"
+        shutil.copytree(postfix, complains)
+        (complains / "postsuper").write_text((postfix / "postsuper").read_text().replace("exec ", "") + "exit 1\n")
 
-        def move(*argv):
+        def move(*argv, path=postfix):
             return subprocess.run([*inside, SCRIPT, "-c", peer.conf, "--move-queue", *argv], capture_output=True,
-                                  text=True, env={**os.environ, "POSTFIX_PATH": str(postfix)}, timeout=harness.LONG)
+                                  text=True, env={**os.environ, "POSTFIX_PATH": str(path)}, timeout=harness.LONG)
+        own = subprocess.run([*inside, postfix / "postconf", "-c", peer.conf, "-h", "sendmail_path"],
+                             capture_output=True, text=True, check=True).stdout.strip()
+        r = move("--sendmail", own)
+        assert r.returncode == 1 and "is Postfix's own" in r.stderr
         r = move("--sendmail", "/bin/false")
         assert r.returncode == 75 and "0 messages moved, 3 stay" in r.stdout, r.stderr
         assert len(ids("deferred", "hold", "incoming", "active")) == 4 and ids("hold") == [held]
@@ -123,7 +136,7 @@ def test_a_queue_moves(sink, postern, postfix, tmp_path):
         wrapper.write_text("#!/bin/sh\nPOSTERN_SUBMISSION='%s/submission' exec '%s' \"$@\"\n"
                            % (tmp_path, harness.BUILD / "postern-sendmail"))
         wrapper.chmod(0o755)
-        r = move("--sendmail", wrapper)
+        r = move("--sendmail", wrapper, path=complains)
         assert r.returncode == 0 and "3 messages moved, 0 stay" in r.stdout, r.stderr
         s.wait_messages(3)
         assert ids("deferred", "hold", "incoming", "active") == [held]
