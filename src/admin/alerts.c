@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <jansson.h>
 
+#include "postern/admin/stats.h"
 #include "postern/base/log.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
@@ -45,9 +47,29 @@ add_provider(json_t *all, const struct relay_view_provider *p)
 	add(all, about, text, p->mend);
 }
 
+static void
+add_refused(json_t *all, const struct stats_source *s)
+{
+	uint64_t n = stat_get(&s->mistakes);
+	time_t when = (time_t)(stat_get(&s->refused_ms) / 1000);
+	char day[32] = "", text[128];
+	struct tm tm;
+
+	if (when == 0)
+		return;
+	if (gmtime_r(&when, &tm) != NULL)
+		(void)strftime(day, sizeof day, "%Y-%m-%d %H:%M UTC", &tm);
+	(void)snprintf(text, sizeof text,
+	    "refused since %s: %" PRIu64 " mistake%s", day, n,
+	    n == 1 ? "" : "s");
+	add(all, "configuration", text,
+	    "the settings before it are in force; postern check tells what is "
+	    "wrong");
+}
+
 json_t *
-alerts_of(const struct relay_view *view, const struct spool_stats *st,
-    const char *why)
+alerts_of(const struct stats_source *s, const struct relay_view *view,
+    const struct spool_stats *st, const char *why)
 {
 	json_t *all = json_array();
 
@@ -56,6 +78,7 @@ alerts_of(const struct relay_view *view, const struct spool_stats *st,
 		    "make room on its file system, or raise spool.max_size");
 	else if (why != NULL)
 		add(all, "postern", why, "its log tells more");
+	add_refused(all, s);
 	if (view->n == 0)
 		add(all, "postern", "no provider is configured: mail waits",
 		    "write providers, then postern reload");

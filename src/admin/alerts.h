@@ -9,10 +9,12 @@
 struct json_t;
 struct relay_view;
 struct spool_stats;
+struct stats_source;
 
 /* [{"about":"provider ses","text":"...","mend":"..."}]; the caller's.  why: no
  * mail is accepted; NULL: it is. */
-struct json_t *alerts_of(const struct relay_view *view,
-    const struct spool_stats *st, const char *why);
+struct json_t *alerts_of(const struct stats_source *s,
+    const struct relay_view *view, const struct spool_stats *st,
+    const char *why);
 
 #endif

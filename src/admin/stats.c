@@ -239,5 +239,5 @@ stats_document(const struct stats_source *s, const struct relay_view *view)
 	    "out", outlets(s, view), "providers", providers(view), "windows",
 	    windows(view), "log_dropped", (json_int_t)log_dropped(), "process",
 	    process(), "alerts",
-	    alerts_of(view, &st, accepts ? NULL : why.text));
+	    alerts_of(s, view, &st, accepts ? NULL : why.text));
 }

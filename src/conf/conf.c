@@ -9,6 +9,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
+#include "postern/conf/conf_seen.h"
 #include "postern/inlet/users.h"
 #include "postern/intake/routes.h"
 #include "postern/io/addr.h"
@@ -503,27 +504,59 @@ build(
 	finish_identities(r->arena, s);
 }
 
+static struct conf_read *
+begin(struct generation *g)
+{
+	struct conf_read *r = mem_new(sizeof *r);
+
+	atomic_init(&g->refs, 1);
+	r->arena = &g->arena;
+	r->root = &g->root;
+	r->seen = conf_seen_new();
+	return r;
+}
+
+static void
+end(struct conf_read *r, struct conf_report *report)
+{
+	conf_note_report(&r->notes, report);
+	report->seen = r->seen;
+	conf_read_done(r);
+	free(r);
+}
+
 int
 conf_load(struct settings **s, const char *file, bool identity,
     struct conf_report *report)
 {
 	struct generation *g = mem_new(sizeof *g);
 	struct settings *made = &g->root.s;
-	struct conf_read *r = mem_new(sizeof *r);
+	struct conf_read *r = begin(g);
 
-	atomic_init(&g->refs, 1);
-	r->arena = &g->arena;
-	r->root = &g->root;
 	build(r, g, file, identity);
-	conf_note_report(&r->notes, report);
-	conf_read_done(r);
-	free(r);
+	end(r, report);
 	if (report->nmistakes > 0) {
 		conf_free(&made);
 		return -1;
 	}
 	*s = made;
 	return 0;
+}
+
+char *
+conf_control_socket(const char *file, struct conf_report *report)
+{
+	struct generation *g = mem_new(sizeof *g);
+	struct settings *made = &g->root.s;
+	struct conf_read *r = begin(g);
+	char *path;
+
+	conf_read_files(r, file);
+	finish_control(&g->arena, &g->root);
+	path = mem_str(made->control.socket);
+	end(r, report);
+	conf_free(&made);
+	return path;
 }
 
 void

@@ -213,6 +213,7 @@ check_text(const struct conf_key *k, struct str s, struct err *err)
 	case CONF_LANE:
 		return lane_check(s, err);
 	case CONF_PATH:
+	case CONF_FILE:
 		return check_path(s, err);
 	case CONF_CHOICE:
 		return check_choice(k, s, err);

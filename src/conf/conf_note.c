@@ -7,6 +7,7 @@
 
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
+#include "postern/conf/conf_seen.h"
 
 #define NOTE_MAX 640 /* a line, cut there */
 
@@ -135,5 +136,6 @@ conf_report_done(struct conf_report *r)
 	free_texts(r->mistakes, r->nmistakes);
 	free_texts(r->warnings, r->nwarnings);
 	free_texts(r->hints, r->nhints);
+	conf_seen_free(&r->seen);
 	*r = (struct conf_report){ 0 };
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "postern/base/buf.h"
+#include "postern/conf/conf_seen.h"
 
 #include "conf/conf_hint.h"
 #include "conf/conf_read.h"
@@ -79,7 +80,10 @@ find_file(const struct conf_read *r, const char *name, char path[PATH_BYTES])
 
 		conf_read_path(r, dir[i], full, sizeof full);
 		len = snprintf(path, PATH_BYTES, "%s/%s" ENDING, full, name);
-		if (len > 0 && len < PATH_BYTES && access(path, F_OK) == 0)
+		if (len <= 0 || len >= PATH_BYTES)
+			continue;
+		conf_seen_file(r->seen, path);
+		if (access(path, F_OK) == 0)
 			return true;
 	}
 	return false;

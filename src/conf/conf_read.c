@@ -13,6 +13,7 @@
 
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
+#include "postern/conf/conf_seen.h"
 
 #include "conf/conf_field.h"
 #include "conf/conf_hint.h"
@@ -137,6 +138,16 @@ keep_origin(struct walk *w, const struct conf_key *k, const config_setting_t *v,
 	conf_origin_put(w->how->origins, a, &o);
 }
 
+/* It is opened later, by who knows what stands in it. */
+static void
+keep_seen(struct walk *w, const struct conf_key *k)
+{
+	if (k->type == CONF_FILE)
+		conf_seen_file(w->r->seen,
+		    *(const char *const *)(const void *)((const char *)w->base +
+		                                         k->at));
+}
+
 static void
 set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 {
@@ -151,9 +162,10 @@ set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 		return;
 	rc = text != NULL ? conf_field_set_text(k, w->base, text, a, &err)
 	                  : conf_field_set(k, w->base, v, a, &err);
-	if (rc == 0)
+	if (rc == 0) {
 		keep_origin(w, k, v, text);
-	else if (!w->how->quiet && err.text[0] != '\0')
+		keep_seen(w, k);
+	} else if (!w->how->quiet && err.text[0] != '\0')
 		conf_note_mistake(&w->r->notes, place_in(w->file, v), k->path,
 		    "%s", err.text);
 }
@@ -442,6 +454,7 @@ load_file(struct conf_read *r, const char *path, const char *key)
 	struct err err;
 	int rc = 0;
 
+	conf_seen_file(r->seen, path);
 	/* One read more than the limit, so that its end is seen. */
 	buf_init(&text, CONF_SCAN_FILE_MAX + 4096);
 	if (read_text(path, &text, &err) != 0)
@@ -536,6 +549,7 @@ include_pattern(struct conf_read *r, const char *pattern, struct conf_place at)
 	int rc;
 
 	conf_read_path(r, pattern, full, sizeof full);
+	conf_seen_pattern(r->seen, full);
 	rc = glob(full, 0, NULL, &g);
 	if (rc == GLOB_NOMATCH && strpbrk(pattern, "*?[") == NULL)
 		conf_note_mistake(&r->notes, at, "include",

@@ -26,6 +26,7 @@ struct conf_file {
 };
 
 struct conf_origins;
+struct conf_seen;
 struct conf_sublist;
 
 /* The root, or an entry of a list: where it and its keys stand. */
@@ -46,6 +47,7 @@ struct conf_read {
 	struct conf_notes notes;
 	struct conf_arena *arena; /* the generation's */
 	struct conf_root *root;
+	struct conf_seen *seen; /* what is opened is put there before */
 	struct conf_file *file[CONF_READ_FILES_MAX]; /* owned */
 	size_t nfiles;
 	bool broken; /* a file could not be read whole */

@@ -24,6 +24,7 @@ enum conf_type {
 	CONF_MAIL,         /* const char * */
 	CONF_LANE,         /* const char * */
 	CONF_PATH,         /* const char *; absolute */
+	CONF_FILE,         /* the same; read with the configuration */
 	CONF_CHOICE,       /* const char *; one of the range's words */
 	CONF_WORD,         /* an enum: the place of the word in the range */
 	CONF_SWITCH,       /* bool: false is the range's first word */

@@ -25,6 +25,7 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox.h"
+#include "daemon/watcher.h"
 
 #define OVERDUE_MS 5000 /* behind the grace: then the rest is cut */
 #define EXIT_FATAL 1
@@ -119,6 +120,7 @@ begin_stop(struct daemon *d)
 	log_end(&l);
 	notify_stopping();
 	acceptor_close(&d->acceptors);
+	watcher_free(&d->watcher);
 	maildrop_free(&d->maildrop);
 	d->undrained = d->ninlets + 1;
 	for (size_t i = 0; i < d->ninlets; i++)
@@ -145,6 +147,17 @@ on_hangup(void *arg)
 
 	if (d->phase == DAEMON_PHASE_RUNNING)
 		(void)reload_all(d, NULL, NULL);
+}
+
+static void
+on_change(void *arg, const char *path)
+{
+	struct log_line l;
+
+	log_begin(&l, &daemon_events[DAEMON_CHANGED], 0, 0);
+	log_cstr(&l, "file", path);
+	log_end(&l);
+	on_hangup(arg);
 }
 
 static void
@@ -359,6 +372,7 @@ open_all(struct daemon *d, struct err *err)
 		return -1;
 	d->mailbox = mailbox_new(d->loop, d);
 	d->overdue = timer_new(d->loop, on_overdue, d);
+	d->watcher = watcher_new(d->loop, on_change, d);
 	if (spool_open(&d->spool, &d->settings->spool, err) != 0 ||
 	    daemon_name_routes(d, d->settings, err) != 0)
 		return -1;
@@ -394,6 +408,7 @@ let_all_go(struct daemon *d)
 	}
 	http_free(&d->http);
 	lookout_free(&d->lookout);
+	watcher_free(&d->watcher);
 	control_stop(d->control);
 	if (d->spool != NULL)
 		spool_close(&d->spool);

@@ -31,6 +31,7 @@ struct relay;
 struct settings;
 struct spool;
 struct timer;
+struct watcher;
 
 enum daemon_phase {
 	DAEMON_PHASE_STARTING,
@@ -53,6 +54,7 @@ struct daemon {
 	struct acceptors acceptors;
 	struct spool *spool;
 	struct lookout *lookout;
+	struct watcher *watcher;
 	struct control *control;
 	struct maildrop *maildrop;
 	struct relay *relay;

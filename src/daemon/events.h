@@ -25,6 +25,7 @@ enum daemon_event {
 	DAEMON_SANDBOX,
 	DAEMON_STARTED,
 	DAEMON_FULL,
+	DAEMON_CHANGED,
 	DAEMON_RELOADED,
 	DAEMON_RELOAD_FAILED,
 	DAEMON_RESTART_NEEDED,
@@ -71,6 +72,9 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_STARTED] = { "started", LOG_LEVEL_INFO },
 	/* a connection was turned away, descriptors are out: listener */
 	[DAEMON_FULL] = { "listener.full", LOG_LEVEL_WARN },
+	/* watch: a file of the configuration is another, it is read again:
+	 * file */
+	[DAEMON_CHANGED] = { "config.changed", LOG_LEVEL_INFO },
 	/* new settings are in use: listeners, providers */
 	[DAEMON_RELOADED] = { "reloaded", LOG_LEVEL_INFO },
 	/* a mistake; the settings stay as they are: text */

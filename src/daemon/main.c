@@ -27,6 +27,7 @@
 #include "daemon/inherit.h"
 #include "daemon/places.h"
 #include "daemon/privileges.h"
+#include "daemon/watcher.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
 
@@ -303,6 +304,7 @@ run(struct settings *s, const struct privileges *p, struct start *st)
 		complain("%s", err.text);
 		return exit_code(err.kind);
 	}
+	watcher_use(d.watcher, &st->report, s->watch);
 	daemon_run(&d, on_ready, st);
 	log_stop();
 	return 0;

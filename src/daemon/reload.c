@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
 #include "postern/inlet/inlet.h"
@@ -13,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
 #include "daemon/notify.h"
+#include "daemon/watcher.h"
 
 /* Any thread: an inlet or the relay has let its generation go. */
 static void
@@ -111,6 +113,18 @@ tell_reloaded(const struct settings *s)
 	log_end(&l);
 }
 
+/* For "postern status". */
+static void
+keep_result(struct stats_source *f, bool refused, size_t mistakes)
+{
+	bool first = refused && stat_get(&f->refused_ms) == 0;
+
+	stat_set(&f->mistakes, mistakes);
+	if (first || !refused)
+		stat_set(
+		    &f->refused_ms, refused ? (uint64_t)clock_wall_ms() : 0);
+}
+
 static void
 tell_report(const struct conf_report *r, const struct ear *ear)
 {
@@ -131,13 +145,15 @@ reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 	if (conf_load(&s, d->settings->file, false, &r) != 0)
 		reload_log(d, d->settings); /* it may have been rotated */
 	tell_report(&r, &ear);
-	conf_report_done(&r);
 	if (s != NULL && prepare(d, s, &ear) != 0)
 		conf_free(&s);
 	if (s != NULL) {
 		use(d, s);
 		tell_reloaded(s);
 	}
+	keep_result(&d->figures, s == NULL, r.nmistakes > 0 ? r.nmistakes : 1);
+	watcher_use(d->watcher, &r, d->settings->watch);
+	conf_report_done(&r);
 	notify_ready();
 	return s != NULL ? 0 : -1;
 }

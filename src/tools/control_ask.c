@@ -16,8 +16,6 @@
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
 
-#define SOCKET "/run/postern/control.sock" /* as control.socket by default */
-
 static void
 tell(const struct control_ask *a, const char *text)
 {
@@ -41,26 +39,32 @@ complain(
 char *
 control_ask_socket(const struct control_ask *a)
 {
-	struct settings *s = NULL;
 	struct conf_report r;
-	char *path = NULL;
+	char *path;
 
 	if (a->socket != NULL)
 		return mem_str(a->socket);
-	if (conf_load(&s, a->file, false, &r) == 0)
-		path = mem_str(s->control.socket);
-	else if (geteuid() != 0 && access(SOCKET, F_OK) == 0)
-		path = mem_str(SOCKET); /* secrets are not for everybody */
-	for (size_t i = 0; path == NULL && i < r.nmistakes; i++)
-		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
-	if (path == NULL)
-		(void)fputs(
-		    "postern: the configuration does not tell where the "
-		    "daemon is; write -s socket\n",
-		    stderr);
+	path = conf_control_socket(a->file, &r);
 	conf_report_done(&r);
-	conf_free(&s);
 	return path;
+}
+
+/* Perhaps it is elsewhere, and the file cannot tell where.  An exit code. */
+static int
+unreachable(const struct control_ask *a, const char *path)
+{
+	struct conf_report r = { 0 };
+	int code = complain(a, EX_UNAVAILABLE, path, strerror(errno));
+
+	if (a->socket == NULL && a->told == NULL)
+		free(conf_control_socket(a->file, &r));
+	for (size_t i = 0; i < r.nmistakes; i++)
+		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
+	if (r.nmistakes > 0)
+		code = complain(a, EX_CONFIG, "the configuration",
+		    "may not tell where the daemon is; write -s socket");
+	conf_report_done(&r);
+	return code;
 }
 
 static unsigned
@@ -179,20 +183,15 @@ control_ask_run(const struct control_ask *a, json_t *request,
 	struct reading r = {
 		.ask = a, .on_row = on_row, .arg = arg, .code = -1
 	};
-	int code = EX_CONFIG;
 	char *path;
-	int fd;
+	int fd, code;
 
 	if (request == NULL)
 		return complain(a, EX_DATAERR, "the name", "is no UTF-8");
 	path = control_ask_socket(a);
 	json_object_set_new(request, "v", json_integer(CONTROL_VERSION));
-	if (path != NULL) {
-		fd = reach(a, path);
-		code = fd < 0
-		           ? complain(a, EX_UNAVAILABLE, path, strerror(errno))
-		           : talk(&r, fd, request);
-	}
+	fd = reach(a, path);
+	code = fd < 0 ? unreachable(a, path) : talk(&r, fd, request);
 	json_decref(request);
 	free(path);
 	return fflush(stdout) == 0 ? code : EX_IOERR;

@@ -27,7 +27,8 @@ struct control_ask {
 bool control_ask_options(
     struct control_ask *a, bool has_json, int argc, char **argv);
 
-/* The socket that is asked; the caller frees it.  NULL: told on stderr. */
+/* The socket that is asked, the usual one where the file does not tell; the
+ * caller frees it. */
 char *control_ask_socket(const struct control_ask *a);
 
 /* row is borrowed. */

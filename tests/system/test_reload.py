@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: what can be reloaded is, and a mistake changes nothing."""
+import os
+import subprocess
+
 import harness
 import mails
+
+POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+
+
+def tool(p, *words):
+    r = subprocess.run([POSTERN, *words, "-c", str(p.conf)], capture_output=True, text=True, timeout=harness.LONG)
+    return r.returncode, r.stdout, r.stderr
 
 
 def test_another_provider(sink, postern):
@@ -80,3 +90,57 @@ def test_log_rotation(sink, postern, tmp_path):
     s.wait_messages(1)
     harness.wait_until(lambda: "event=delivered" in log.read_text(), what="the delivery in the new file")
     p.stop()
+
+
+def test_watch(sink, postern, tmp_path):
+    """A change of any of its files is a reload, however it is made; a mistake
+    is told once and leaves everything as it was."""
+    a, b = sink(), sink()
+    for n in ("1", "2"):
+        (tmp_path / ("..data" + n)).mkdir()
+        (tmp_path / ("..data" + n) / "name.conf").write_text('hostname = "name%s.test";\n' % n)
+    (tmp_path / "..data").symlink_to("..data1")
+    (tmp_path / "name.conf").symlink_to("..data/name.conf")
+    p = postern(a.port, watch=True, include=[str(tmp_path / "*.conf")], start=False)
+    del p.settings["hostname"]
+    p.start()
+
+    def banner():
+        with harness.Client(p.port) as c:
+            return c.open()
+    # an editor's way: another file takes its name
+    mark = p.log.mark()
+    p.settings["providers"] = [harness.provider(b.port, name="b")]
+    new = p.conf.with_suffix(".new")
+    new.write_text(harness.conf_text(p.settings))
+    new.rename(p.conf)
+    p.wait_event("config.changed", since=mark, file=str(p.conf))
+    p.wait_event("reloaded", since=mark)
+    harness.send_raw(p.port, mails.plain())
+    b.wait_messages(1)
+    # written in place, with mistakes
+    mark = p.log.mark()
+    p.conf.write_text(p.conf.read_text() + "hostnme = 1;\nwach = true;\n")
+    p.log.wait(lambda ls: [x for x in ls if "reload.failed" in x and "wach" in x], since=mark)
+    rc, out, _ = tool(p, "status")
+    assert rc == 0 and "  configuration: refused since " in out and " UTC: 2 mistakes\n" in out
+    harness.send_raw(p.port, mails.plain())
+    b.wait_messages(2)
+    # mended by a secret's volume: the link to a directory changes
+    mark2 = p.log.mark()
+    p.write_conf()
+    p.wait_event("reloaded", since=mark2)
+    assert "configuration" not in tool(p, "status")[1]
+    assert len([x for x in p.log.lines[mark:] if "event=reload.failed" in x]) == 2
+    assert len([x for x in p.log.lines[mark:] if "event=config.changed" in x]) == 2
+    assert "name1.test" in banner()
+    mark = p.log.mark()
+    (tmp_path / ".new").symlink_to("..data2")
+    (tmp_path / ".new").rename(tmp_path / "..data")
+    p.wait_event("reloaded", since=mark)
+    assert "name2.test" in banner()
+    p.stop()
+    assert a.stop()["messages"] == 0 and b.stop()["messages"] == 2
+    p.conf.write_text("hostnme = 1;\n")  # nor does the usual place answer here
+    rc, _, err = tool(p, "reload")
+    assert rc == 78 and ":1: hostnme: " in err and "write -s socket" in err

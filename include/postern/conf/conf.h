@@ -21,6 +21,8 @@
 #include "postern/relay/relay.h"
 #include "postern/spool/spool.h"
 
+struct conf_seen;
+
 /* One generation.  Everything in it lives as long as it does. */
 struct settings {
 	const char *file; /* the main file */
@@ -33,6 +35,7 @@ struct settings {
 	 * is was not written. */
 	bool submission_by_default, control_by_default; /* their sockets */
 	const char *drop_directory; /* where it leaves mail meanwhile */
+	bool watch;                 /* a change of the files is a reload */
 	const char **routes_at;     /* of relay.routes: "FILE:LINE", or "" */
 	struct inlet_settings inlet;
 	struct relay_settings relay;
@@ -47,6 +50,7 @@ struct conf_report {
 	size_t nmistakes, nwarnings, nhints;
 	char **mistakes, **warnings; /* owned; in the order of files, lines */
 	char **hints; /* what would be better, for a check; owned too */
+	struct conf_seen *seen; /* the files that were read; owned */
 };
 
 /* Reads everything, secrets included, with the rights of the caller.  identity:
@@ -56,6 +60,11 @@ struct conf_report {
 MUST_CHECK int conf_load(struct settings **s, const char *file, bool identity,
     struct conf_report *r);
 void conf_report_done(struct conf_report *r);
+
+/* Where the daemon of that file is to be asked, the caller's to free: also with
+ * mistakes in it, and for those who cannot read its secrets.  r as above; has
+ * what is wrong with the files as such. */
+char *conf_control_socket(const char *file, struct conf_report *r);
 
 struct settings *conf_ref(struct settings *s); /* any thread */
 void conf_free(struct settings **s);           /* drops a reference */
