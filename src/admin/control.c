@@ -45,6 +45,7 @@ static const struct control_request requests[] = {
 	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
 	{ "dead.list", CONTROL_ROLE_READ, control_queue_dead },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
+	{ "log.address", CONTROL_ROLE_READ, control_log_address },
 	{ "log.level", CONTROL_ROLE_READ, control_log_level },
 	{ "log.set", CONTROL_ROLE_WRITE, control_log_set },
 	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },

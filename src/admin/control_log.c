@@ -9,6 +9,8 @@
 #include "admin/control_call.h"
 #include "admin/events.h"
 
+#define ADDRESS_MAX 512 /* 320 by RFC 5321, and what hides it */
+
 static const char *const words[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARN] = "warn",
@@ -53,4 +55,20 @@ control_log_set(struct control_call *call)
 	}
 	control_call_fail(call, EX_USAGE,
 	    "there is no such level; write error, warn, info or debug");
+}
+
+void
+control_log_address(struct control_call *call)
+{
+	const char *address = control_call_word(call, "address");
+	char hidden[ADDRESS_MAX];
+
+	if (address == NULL || strchr(address, '@') == NULL) {
+		control_call_fail(
+		    call, EX_USAGE, "name an address, such as ann@example.com");
+		return;
+	}
+	(void)log_address(hidden, sizeof hidden, str_of(address));
+	control_call_row(call, json_pack("{ss}", "address", hidden));
+	control_call_done(call);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/events.h"
+#include "base/log_address.h"
 #include "base/log_line.h"
 #include "base/log_ring.h"
 #include "base/log_writer.h"
@@ -40,6 +41,7 @@ log_start(const struct log_settings *s, struct err *err)
 		return -1;
 	}
 	log_line_format(s->format);
+	log_address_mode(s->addresses);
 	atomic_store(&level_now, (int)s->level);
 	atomic_fetch_add(&generation, 1);
 	return 0;
@@ -53,6 +55,7 @@ log_change(const struct log_settings *s, struct err *err)
 	if (log_writer_open(s->to, &fd, err) < 0)
 		return -1;
 	log_line_format(s->format);
+	log_address_mode(s->addresses);
 	atomic_store(&level_now, (int)s->level);
 	log_writer_retarget(fd);
 	log_text(&event_log_reopened, "%s", s->to);

@@ -9,8 +9,11 @@
 #include "postern/base/clock.h"
 #include "postern/base/id.h"
 
-#define VALUE_CUT 200 /* bytes of a value, before escaping */
-#define TEXT_CUT 256  /* of a sentence of ours */
+#include "base/log_address.h"
+
+#define VALUE_CUT 200              /* bytes of a value, before escaping */
+#define TEXT_CUT 256               /* of a sentence of ours */
+#define LOOKED_AT (TEXT_CUT + 384) /* an address at the cut is whole there */
 #define ESCAPED_MAX (6 * TEXT_CUT + 1)
 #define END_ROOM 2 /* "}\n" */
 
@@ -136,12 +139,18 @@ void
 log_line_field(
     struct log_line *l, const char *key, struct str value, size_t cut)
 {
-	char escaped[ESCAPED_MAX];
+	char escaped[ESCAPED_MAX], hidden[LOOKED_AT];
 	struct str s = { escaped, 0 };
 	bool quoted = true;
 
 	if (!l->ev)
 		return;
+	if (log_address_is_in(key, value)) {
+		if (value.len > LOOKED_AT)
+			value.len = LOOKED_AT;
+		value.len = log_address_hide(hidden, sizeof hidden, value);
+		value.p = hidden;
+	}
 	value = cut_at(value, cut);
 	if (is_json(l)) {
 		s.len = json_escape(escaped, sizeof escaped, value);

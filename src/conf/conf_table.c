@@ -304,6 +304,7 @@ const struct conf_key conf_table[] = {
 { "log.to", CONF_PLACE_TO_LOG, ROOT(s.log.to), .def = "\"stderr\"" },
 { "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json" },
 { "log.level", CONF_WORD, ROOT(s.log.level), .def = "\"info\"", .range = "error|warn|info|debug" },
+{ "log.addresses", CONF_WORD, ROOT(s.log.addresses), .def = "\"full\"", .range = "full|masked|hashed" },
 };
 /* clang-format on */
 const size_t conf_table_n = sizeof conf_table / sizeof conf_table[0];

@@ -511,6 +511,7 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 {
 	struct err err;
 
+	log_address_key(spool_secret(d->spool));
 	tell_spool(d);
 	daemon_tell_providers(d->settings);
 	watch_signals(d);

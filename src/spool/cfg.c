@@ -134,3 +134,23 @@ cfg_get_drop(struct store_txn *x, char *drop)
 	drop[v.len - 1] = '\0';
 	return 0;
 }
+
+int
+cfg_own_secret(struct store_txn *x, unsigned char *secret)
+{
+	unsigned char mem[1 + SPOOL_SECRET];
+	struct str v;
+	int rc = store_get(x, STORE_CFG, STR("secret"), &v);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 && v.len == sizeof mem && v.p[0] == RECORD_VERSION) {
+		memcpy(secret, v.p + 1, SPOOL_SECRET);
+		return 0;
+	}
+	rand_bytes(secret, SPOOL_SECRET);
+	mem[0] = RECORD_VERSION;
+	memcpy(mem + 1, secret, SPOOL_SECRET);
+	return store_put(x, STORE_CFG, STR("secret"),
+	    (struct str){ (char *)mem, sizeof mem });
+}

@@ -25,5 +25,7 @@ MUST_CHECK int cfg_get_stop(
 /* The drop file that was taken last; SPOOL_DROP_MAX bytes. */
 MUST_CHECK int cfg_put_drop(struct store_txn *x, const char *drop);
 MUST_CHECK int cfg_get_drop(struct store_txn *x, char *drop);
+/* SPOOL_SECRET bytes, drawn when there are none. */
+MUST_CHECK int cfg_own_secret(struct store_txn *x, unsigned char *secret);
 
 #endif

@@ -48,6 +48,7 @@ struct spool {
 	void *fatal_arg;
 	uint64_t flush_us, poisoned, doubted;
 	char drop[SPOOL_DROP_MAX]; /* as it was at the start */
+	unsigned char secret[SPOOL_SECRET];
 	_Atomic uint64_t last_mid;
 	_Atomic size_t memory;
 	struct stat_counter commits, operations;

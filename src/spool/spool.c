@@ -124,7 +124,8 @@ first_batch(struct batch *b, struct poison_check *c)
 	uint64_t stopped_at;
 
 	if (cfg_get_stop(&b->x, &c->clean, &stopped_at) ||
-	    cfg_get_drop(&b->x, sp->drop) || load_counts(b) ||
+	    cfg_get_drop(&b->x, sp->drop) ||
+	    cfg_own_secret(&b->x, sp->secret) || load_counts(b) ||
 	    journal_load(&sp->journal, &b->x) || last_mid(b, stopped_at) ||
 	    sweep_stage(b) || op_doubt_left(b, &sp->doubted) ||
 	    poison_check(b, c))
@@ -285,6 +286,12 @@ spool_on_ready(struct spool *sp, struct mailbox *to, spool_ready_fn *fn)
 {
 	sp->ready_to = to;
 	sp->ready_fn = fn;
+}
+
+const unsigned char *
+spool_secret(const struct spool *sp)
+{
+	return sp->secret;
 }
 
 const char *

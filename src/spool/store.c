@@ -12,6 +12,7 @@
  *                           sig created ms
  *          "stop"           u8 clean, u64 last mid drawn
  *          "drop"           the file of the drop directory taken last
+ *          "secret"         16 random bytes
  *          "flight" u64 mid num unclean stops in a row in flight, num 0
  * msg      u64 mid          u8 inlined, num queued, num dead, num deliveries,
  *                           num recipients, num flags, num size, u32 crc32c,

@@ -9,11 +9,25 @@
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 
+/* key: what is printed of the row. */
 static void
-print_level(void *arg, const json_t *row)
+print_word(void *key, const json_t *row)
 {
-	(void)arg;
-	(void)puts(control_row_text(row, "level"));
+	(void)puts(control_row_text(row, key));
+}
+
+/* NULL: that is nothing that can be asked. */
+static json_t *
+request_of(const char *what, const char *word)
+{
+	if (strcmp(what, "address") == 0 && word != NULL)
+		return json_pack(
+		    "{ss ss}", "request", "log.address", "address", word);
+	if (strcmp(what, "level") != 0)
+		return NULL;
+	return word == NULL
+	           ? json_pack("{ss}", "request", "log.level")
+	           : json_pack("{ss ss}", "request", "log.set", "level", word);
 }
 
 int
@@ -22,15 +36,14 @@ log_tool_run(int argc, char **argv)
 	struct control_ask a;
 	bool good = control_ask_options(&a, false, argc, argv);
 	int words = argc - optind;
+	json_t *request = NULL;
 
-	if (!good || words < 1 || words > 2 ||
-	    strcmp(argv[optind], "level") != 0) {
+	if (good && (words == 1 || words == 2))
+		request = request_of(
+		    argv[optind], words == 2 ? argv[optind + 1] : NULL);
+	if (request == NULL) {
 		(void)fputs("usage: " LOG_TOOL_USAGE, stderr);
 		return EX_USAGE;
 	}
-	return control_ask_run(&a,
-	    words == 1 ? json_pack("{ss}", "request", "log.level")
-	               : json_pack("{ss ss}", "request", "log.set", "level",
-	                     argv[optind + 1]),
-	    print_level, NULL);
+	return control_ask_run(&a, request, print_word, argv[optind]);
 }

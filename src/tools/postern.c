@@ -42,7 +42,7 @@ static const struct command {
 	{ "dkim", dkim_tool_run, DKIM_TOOL_USAGE, false,
 	    "a key for DKIM signatures" },
 	{ "log", log_tool_run, LOG_TOOL_USAGE, false,
-	    "how much the daemon logs" },
+	    "how much the daemon logs; an address in it" },
 	{ "message", message_tool_run, MESSAGE_TOOL_USAGE, true,
 	    "one message: how it stands, its header, its body" },
 	{ "passwd", passwd_run, PASSWD_USAGE, false,

@@ -26,11 +26,17 @@ enum log_level {
 	LOG_LEVEL_DEBUG
 };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_addresses {
+	LOG_ADDRESSES_FULL,
+	LOG_ADDRESSES_MASKED,
+	LOG_ADDRESSES_HASHED
+};
 
 struct log_settings {
 	const char *to; /* "stderr" or a path; copied */
 	enum log_format format;
 	enum log_level level;
+	enum log_addresses addresses;
 };
 
 /* A row of an event table; what it means is in postern-log(7). */
@@ -62,6 +68,12 @@ bool log_wants(enum log_level level);
 void log_level_set(enum log_level level);
 enum log_level log_level_now(void);
 uint64_t log_dropped(void);
+
+/* What addresses are hashed with, once; before it they are masked instead. */
+#define LOG_KEY 16
+void log_address_key(const unsigned char key[LOG_KEY]);
+/* An address as the log has it, with NUL, in max bytes; its length. */
+size_t log_address(char *out, size_t max, struct str address);
 
 /* One line: begin, fields, end.  msg or sess 0: left out. */
 void log_begin(struct log_line *l, const struct log_event *ev, uint64_t msg,

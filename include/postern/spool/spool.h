@@ -128,6 +128,9 @@ void spool_on_fatal(
 /* The last drop file whose message was committed when the spool was opened; it
  * may still be there.  "": there was none. */
 const char *spool_last_drop(const struct spool *sp);
+/* Random, its own since it was made: for digests that others cannot guess. */
+#define SPOOL_SECRET 16
+const unsigned char *spool_secret(const struct spool *sp);
 /* Median of 16 flushes of 4 KiB in the directory, us: measured at open. */
 uint64_t spool_flush_us(const struct spool *sp);
 /* The daemon's lines at start: "spool.open" and so on are logged by daemon. */
