@@ -134,8 +134,12 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	if (argc > 1)
-		(void)fprintf(
-		    stderr, "postern: there is no command %s\n", argv[1]);
+	if (argc > 1) {
+		(void)fprintf(stderr,
+		    "postern: there is no command %s; postern help all lists "
+		    "them\n",
+		    argv[1]);
+		return EX_USAGE;
+	}
 	return usage();
 }
