@@ -7,8 +7,11 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "postern/base/mem.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
+
+#include "tools/help_text.h"
 
 static void
 print_part(const char *label, struct str value)
@@ -31,6 +34,19 @@ print_key(struct str line)
 	(void)printf("  %-9s by a %.*s\n", "taken up", (int)line.len, line.p);
 }
 
+/* With what it is for. */
+static void
+print_entry(struct str line)
+{
+	struct str rest = line, path = str_cut(&rest, '\t');
+	char *name = mem_strn(path.p, path.len);
+
+	print_key(line);
+	(void)putchar('\n');
+	(void)help_text_print(stdout, HELP_TEXT_KEYS, name);
+	free(name);
+}
+
 static bool
 fits(struct str line, const char *key, bool exactly)
 {
@@ -39,9 +55,9 @@ fits(struct str line, const char *key, bool exactly)
 	return exactly ? str_is(path, key) : str_has_case(path, str_of(key));
 }
 
-/* How many there were. */
+/* How many there are; fn is called for each. */
 static size_t
-print_all(struct str all, const char *key, bool exactly)
+each(struct str all, const char *key, bool exactly, void (*fn)(struct str line))
 {
 	size_t n = 0;
 
@@ -50,9 +66,26 @@ print_all(struct str all, const char *key, bool exactly)
 
 		if (!fits(line, key, exactly))
 			continue;
-		print_key(line);
+		if (fn != NULL)
+			fn(line);
 		n++;
 	}
+	return n;
+}
+
+/* The key, the one with such a name, or all that have it in theirs. */
+static size_t
+print_all(struct str all, const char *key)
+{
+	size_t n = each(all, key, true, print_entry);
+
+	if (n > 0)
+		return n;
+	n = each(all, key, false, NULL);
+	(void)each(all, key, false, n == 1 ? print_entry : print_key);
+	if (n > 1)
+		(void)puts("The whole name of one has the help tell what it is "
+		           "for.");
 	return n;
 }
 
@@ -67,9 +100,7 @@ help_key_run(const char *key)
 	conf_keys(out);
 	(void)fclose(out);
 	assert(text != NULL);
-	n = print_all((struct str){ text, len }, key, true);
-	if (n == 0)
-		n = print_all((struct str){ text, len }, key, false);
+	n = print_all((struct str){ text, len }, key);
 	free(text);
 	if (n == 0) {
 		(void)fprintf(stderr,
@@ -78,6 +109,5 @@ help_key_run(const char *key)
 		    key);
 		return EX_DATAERR;
 	}
-	(void)puts("postern.conf(5) tells what they are for.");
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }

@@ -14,6 +14,7 @@
 #include "tools/dead_tool.h"
 #include "tools/dkim_tool.h"
 #include "tools/help_key.h"
+#include "tools/help_text.h"
 #include "tools/log_tool.h"
 #include "tools/message_tool.h"
 #include "tools/passwd.h"
@@ -89,7 +90,7 @@ list_commands(bool all)
 	}
 }
 
-/* Of a command its usage; of a key what it takes. */
+/* Of a command its usage, of a key what it takes; and the page's entry. */
 static int
 help_about(const char *word)
 {
@@ -97,7 +98,9 @@ help_about(const char *word)
 		if (strcmp(commands[i].name, word) != 0)
 			continue;
 		(void)printf(
-		    "%s\nusage: %s", commands[i].what, commands[i].usage);
+		    "%s\nusage: %s\n", commands[i].what, commands[i].usage);
+		(void)help_text_print(
+		    stdout, HELP_TEXT_COMMANDS, commands[i].name);
 		return fflush(stdout) == 0 ? 0 : EX_IOERR;
 	}
 	return help_key_run(word);
@@ -115,9 +118,9 @@ help(int argc, char **argv)
 	(void)printf("postern COMMAND ..., of which %s:\n",
 	    all ? "there are" : "these are for every day");
 	list_commands(all);
-	(void)puts("postern help all: all of them; help COMMAND: its usage; "
-	           "help KEY: what a key of\nthe configuration takes.  "
-	           "postern(8) tells the rest.");
+	(void)puts("postern help all: all of them; help COMMAND: what it "
+	           "does, and its options;\nhelp KEY: what a key of the "
+	           "configuration takes, and what it is for.");
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 

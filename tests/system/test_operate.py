@@ -2,6 +2,7 @@
 """What an operator wants of a running daemon: providers paused and resumed."""
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -155,9 +156,15 @@ def test_help():
     assert (rc, err) == (0, "") and "  status " in out and "  passwd " not in out
     everything = ask("all")[1]
     assert "  passwd " in everything and all(len(x) <= 80 for x in everything.splitlines())
-    assert "usage: postern status [-c file]" in ask("status")[1]
+    out = ask("status")[1]
+    assert "usage: postern status [-c file]" in out and "\n  --watch\n" in out
+    for word in re.findall(r"^  ([a-z]+)", everything, re.M):  # each has an entry in the page, too
+        assert re.search(r"\n\n  \S", ask(word)[1]), word
     rc, out, _ = ask("providers.max_connections")
     assert rc == 0 and out.startswith("providers.max_connections\n  type      number\n  default   ")
+    assert "  taken up  by a reload\n\n  " in out
     assert "listeners.client_rate\n" in ask("_rate")[1]
+    # a part that but one has: the whole entry
+    assert ask("oken_dir") == ask("token_directory") and "Where OAuth2 tokens are kept" in ask("oken_dir")[1]
     rc, out, err = ask("nonsense")
     assert rc == 65 and out == "" and "postern.conf(5)" in err
