@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/provider_row.h"
 
+#include "postern/base/clock.h"
 #include "postern/relay/relay_view.h"
 
 #include "admin/control_call.h"
@@ -54,6 +55,19 @@ for_ms(const struct relay_view_provider *p)
 	                               : NULL;
 }
 
+/* Not there: it has had none. */
+static json_t *
+trouble(const struct relay_view_trouble *t)
+{
+	if (t->at_ms == 0)
+		return NULL;
+	return json_pack("{sI sI ss ss si ss so}", "at_ms",
+	    (json_int_t)t->at_ms, "age_ms",
+	    (json_int_t)(clock_wall_ms() - t->at_ms), "stage", t->stage,
+	    "class", t->class, "code", (int)t->code, "enhanced", t->enhanced,
+	    "text", control_call_text(t->text));
+}
+
 json_t *
 provider_row_latency(const struct stat_histogram *h)
 {
@@ -69,7 +83,8 @@ json_t *
 provider_row(const struct relay_view_provider *p)
 {
 	return json_pack(
-	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so so* so* ss*}",
+	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so so* so* ss* "
+	    "so*}",
 	    "name", control_call_text(p->name), "host",
 	    control_call_text(p->host), "port", (int)p->port, "state", p->state,
 	    "why", p->why, "for_ms", for_ms(p), "paused", paused(p), "level",
@@ -78,5 +93,6 @@ provider_row(const struct relay_view_provider *p)
 	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
 	    "learned", learned(p), "delivery_ms",
 	    provider_row_latency(&p->tally->delivery_ms), "wait_ms",
-	    provider_row_latency(&p->tally->wait_ms), "mend", p->mend);
+	    provider_row_latency(&p->tally->wait_ms), "mend", p->mend,
+	    "trouble", trouble(&p->trouble));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
 #include "postern/io/tls.h"
@@ -175,6 +176,7 @@ provider_inherit(struct provider *p, struct provider *old)
 	if (!same(p->set->host, old->set->host) ||
 	    p->set->port != old->set->port)
 		return;
+	p->trouble = old->trouble;
 	memcpy(p->stall.slow_x8, old->stall.slow_x8, sizeof p->stall.slow_x8);
 	p->is_known = old->is_known;
 	p->caps = old->caps;
@@ -391,6 +393,21 @@ provider_reopen(struct provider *p, enum verdict_class why, uint64_t left_ms,
 	p->why = why; /* tripped_ms stays 0: no session is from before it */
 	pool_distrust(&p->pool);
 	tell_down(p, now_ms);
+}
+
+void
+provider_note(
+    struct provider *p, const struct verdict *v, const struct outcome *o)
+{
+	struct relay_view_trouble *t = &p->trouble;
+
+	t->at_ms = clock_wall_ms();
+	t->stage = outcome_stage_word(o->stage);
+	t->class = verdict_row(v->class)->name;
+	t->code = o->code;
+	(void)snprintf(t->enhanced, sizeof t->enhanced, "%s", o->enhanced);
+	(void)snprintf(
+	    t->text, sizeof t->text, "%.*s", RELAY_VIEW_TEXT - 1, o->text);
 }
 
 void

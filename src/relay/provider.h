@@ -12,6 +12,7 @@
 
 #include "postern/base/err.h"
 #include "postern/base/list.h"
+#include "postern/relay/relay_view.h"
 #include "postern/smtp/smtp_client.h"
 
 #include "relay/breaker.h"
@@ -54,9 +55,10 @@ struct provider {
 	struct token_account *account; /* NULL: no OAuth2 */
 	char tls_error[256];           /* why tls is missing, "" it is not */
 	struct breaker health;
-	enum verdict_class why; /* of its last opening */
-	uint64_t tripped_ms;    /* when that was */
-	uint64_t probe_ms;      /* when the last probe began */
+	enum verdict_class why;            /* of its last opening */
+	struct relay_view_trouble trouble; /* the last */
+	uint64_t tripped_ms;               /* when that was */
+	uint64_t probe_ms;                 /* when the last probe began */
 	struct pause rate, quota;
 	struct halt halt; /* the operator's */
 	struct pool pool;
@@ -119,6 +121,9 @@ uint64_t provider_wake_ms(const struct provider *p, uint64_t now_ms);
 /* A verdict's effect on it.  on_session: messages this session had ended. */
 void provider_judge(struct provider *p, const struct verdict *v,
     const struct outcome *o, uint32_t on_session);
+/* Its trouble, for an operator. */
+void provider_note(
+    struct provider *p, const struct verdict *v, const struct outcome *o);
 /* It has failed, whatever the count says: opens the breaker, where that is not
  * open. */
 void provider_give_up(struct provider *p, enum verdict_class why);

@@ -169,8 +169,10 @@ judge(struct relay_session *s, const struct delivery *d,
 	if (o->code == 421 || v->class == VERDICT_STALE ||
 	    v->class == VERDICT_RECYCLE)
 		s->judged = true; /* no more on this one */
-	if (row->is_trouble)
+	if (row->is_trouble) {
+		provider_note(s->provider, v, o);
 		relay_log_trouble(s, d, v, o);
+	}
 	if (!is_old_news(s, v))
 		provider_judge(s->provider, v, o, s->ended);
 }

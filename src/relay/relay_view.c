@@ -88,6 +88,7 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->level = level_word(t->level.state);
 	v->level_why = t->level.why;
 	v->mend = mend(p);
+	v->trouble = p->trouble;
 	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)
 		v->sessions[i] = p->pool.n[i];
 	for (size_t i = 0; i < SPOOL_PRIORITIES; i++)

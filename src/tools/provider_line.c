@@ -3,8 +3,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postern/base/mem.h"
 
 #include "tools/control_row.h"
+
+#define INDENT "    "
 
 static int64_t
 sum(const json_t *row, const char *key)
@@ -36,6 +42,28 @@ provider_line_head(void)
 }
 
 void
+provider_line_trouble(const json_t *row, const char *label, size_t columns)
+{
+	const json_t *of = json_object_get(row, "trouble");
+	const char *enhanced = control_row_text(of, "enhanced");
+	char age[CONTROL_ROW_SHORT], code[8] = "", *text;
+
+	if (of == NULL)
+		return;
+	control_row_time(control_row_number(of, "age_ms"), age);
+	if (control_row_number(of, "code") > 0)
+		(void)snprintf(code, sizeof code, "%" PRId64 " ",
+		    control_row_number(of, "code"));
+	text = mem_printf("%s ago at %s: %s%s%s%s", age,
+	    control_row_text(of, "stage"), code, enhanced, *enhanced ? " " : "",
+	    control_row_text(of, "text"));
+	(void)fputs(label, stdout);
+	control_row_column(text, strlen(text) > columns ? columns : 0);
+	(void)putchar('\n');
+	free(text);
+}
+
+void
 provider_line_print(const json_t *row)
 {
 	char wait[32];
@@ -46,4 +74,7 @@ provider_line_print(const json_t *row)
 	    control_row_text(row, "name"), control_row_text(row, "state"),
 	    control_row_text(row, "level"), wait, sum(row, "sessions"),
 	    sum(row, "waiting"), control_row_number(row, "delivered"));
+	if (strcmp(control_row_text(row, "state"), "ok") != 0)
+		provider_line_trouble(
+		    row, INDENT, control_row_width() - strlen(INDENT));
 }

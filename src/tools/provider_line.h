@@ -7,8 +7,14 @@
 #define TOOLS_PROVIDER_LINE_H
 
 #include <jansson.h>
+#include <stddef.h>
 
 void provider_line_head(void);
+/* Below it, of one that is not ok, its last trouble. */
 void provider_line_print(const json_t *row);
+/* "12s ago at auth: 535 5.7.8 no such user", and a new line; nothing where
+ * there was none.  columns: at most so many, without label. */
+void provider_line_trouble(
+    const json_t *row, const char *label, size_t columns);
 
 #endif

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,7 @@ print_page(void *arg, const json_t *row)
 	print_state("state", control_row_text(row, "state"),
 	    control_row_text(row, "why"));
 	print_pause(json_object_get(row, "paused"));
+	provider_line_trouble(row, "trouble     ", SIZE_MAX);
 	if (*control_row_text(row, "mend"))
 		(void)printf(
 		    "%-11s %s\n", "mend", control_row_text(row, "mend"));

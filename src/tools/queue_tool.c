@@ -80,6 +80,10 @@ print_why(const json_t *row)
 			(void)snprintf(code, sizeof code, "%" PRId64 " %s", is,
 			    control_row_text(r, "enhanced"));
 	}
+	if (*cause == '\0' && *code == '\0' &&
+	    strcmp(control_row_text(row, "state"), "queued") == 0 &&
+	    control_row_number(row, "due_in_ms") <= 0)
+		cause = "due";
 	control_row_column(*cause != '\0' ? cause : code, 9);
 }
 

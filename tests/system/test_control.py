@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -81,6 +82,14 @@ def test_a_provider_that_is_down_says_why(postern):
     row = json.loads(tool(p, "provider", "show", "a", "--json")[1])
     assert row["state"] == "open" and row["why"]
     assert 0 < row["for_ms"] <= 1.2 * 3600 * 1000
+    # its last words, and when they were
+    trouble = row["trouble"]
+    assert (trouble["stage"], trouble["code"], trouble["class"]) == ("connect", 0, "net")
+    assert "refused" in trouble["text"] and 0 <= trouble["age_ms"] < 60000
+    assert abs(time.time() * 1000 - trouble["at_ms"]) < 60000
+    for words in (("provider", "list"), ("status",)):
+        assert re.search(r"^    \d+m?s ago at connect: .*refused$", tool(p, *words)[1], re.M), words
+    assert re.search(r"^trouble +\d+m?s ago at connect: .*refused$", tool(p, "provider", "show", "a")[1], re.M)
     p.stop()
 
 

@@ -41,9 +41,12 @@ def test_one_page_tells_how_it_is(sink, postern, tmp_path):
     assert lines[4].startswith("times   to delivery: half within ")
     assert lines[5].startswith("spool   ")
     assert [x.split()[:2] for x in lines[7:10]] == [["PROVIDER", "STATE"], ["a", "ok"], ["b", "open"]]
-    assert lines[11:13] == ["To be mended:", "  provider b: not used: auth"] and "user and password" in lines[13]
+    assert lines[10].startswith("    ") and " ago at auth: 535 5.7.8 " in lines[10]
+    assert lines[12:14] == ["To be mended:", "  provider b: not used: auth"] and "user and password" in lines[14]
     row = json.loads(status(p, "--json")[1])
     assert row["queue"]["queued"] == 1 and row["alerts"][0]["about"] == "provider b"
+    lines = subprocess.run([POSTERN, "queue", "list", "-c", p.conf], capture_output=True, text=True).stdout.splitlines()
+    assert lines[0].split()[4] == "WHY" and lines[1].split()[3] == "due"  # no provider was tried, none can be
     show = subprocess.run([POSTERN, "provider", "show", "b", "-c", p.conf], capture_output=True, text=True).stdout
     assert "mend        " in show and "user and password" in show
     watch = harness.Program([POSTERN, "status", "--watch", "--json", "-c", p.conf])

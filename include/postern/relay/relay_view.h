@@ -19,6 +19,16 @@ struct relay;
 #define RELAY_VIEW_PHASES 5             /* of sessions */
 const char *relay_view_phase(size_t i); /* "connecting", ... */
 
+/* What it did last that was no good, since the start. */
+#define RELAY_VIEW_TEXT 201
+struct relay_view_trouble {
+	int64_t at_ms;              /* wall clock; 0: nothing */
+	const char *stage, *class;  /* words */
+	uint16_t code;              /* 0: it said nothing */
+	char enhanced[12];          /* or "" */
+	char text[RELAY_VIEW_TEXT]; /* a reply's, or what happened; cut */
+};
+
 struct relay_view_provider {
 	char *name, *host; /* owned by the view */
 	uint16_t port;
@@ -28,7 +38,8 @@ struct relay_view_provider {
 	const char *state, *level;
 	const char *why, *level_why; /* NULL: nothing to say */
 	const char *mend; /* what a person has to do; NULL: nothing */
-	uint64_t for_ms;  /* until it may be used; 0: now; UINT64_MAX: no end */
+	struct relay_view_trouble trouble;
+	uint64_t for_ms; /* until it may be used; 0: now; UINT64_MAX: no end */
 	uint32_t paused_uid;     /* whose pause it is */
 	int64_t paused_since_ms; /* wall clock; 0: there is none */
 	size_t sessions[RELAY_VIEW_PHASES];
