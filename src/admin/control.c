@@ -16,6 +16,7 @@
 #include "postern/io/conn.h"
 #include "postern/io/listen.h"
 
+#include "admin/backup.h"
 #include "admin/control_act.h"
 #include "admin/control_call.h"
 #include "admin/control_log.h"
@@ -67,6 +68,7 @@ static const struct control_request requests[] = {
 	{ "queue.retry", CONTROL_ROLE_WRITE, control_act_retry },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
 	{ "route", CONTROL_ROLE_READ, control_route_run },
+	{ "spool.backup", CONTROL_ROLE_WRITE, backup_run },
 	{ "stats", CONTROL_ROLE_READ, control_stats_run },
 	{ "trace", CONTROL_ROLE_READ, control_trace_run },
 	{ "why", CONTROL_ROLE_READ, control_why_run },
@@ -84,6 +86,7 @@ struct control {
 	const struct control_hooks hooks;
 	const struct control_settings set; /* without the socket */
 	struct walker *walker;
+	struct backup *backup;
 	struct list calls;
 	struct place place[CALLERS_MAX + STRANGERS_MAX];
 };
@@ -273,6 +276,18 @@ struct walker *
 control_call_walker(const struct control_call *call)
 {
 	return call->control->walker;
+}
+
+struct backup *
+control_call_backup(const struct control_call *call)
+{
+	return call->control->backup;
+}
+
+int
+control_call_fd(struct control_call *call)
+{
+	return call->conn != NULL ? conn_take_fd(call->conn) : -1;
 }
 
 static json_t *
@@ -565,8 +580,10 @@ on_caller(void *arg, int fd, const struct addr *peer, bool full)
 	call->role = role;
 	call->uid = uid;
 	call->conn = conn_adopt(c->loop, fd,
-	    &(struct conn_settings){
-	        .input_max = CONTROL_REQUEST_MAX, .fn = on_conn, .arg = call });
+	    &(struct conn_settings){ .input_max = CONTROL_REQUEST_MAX,
+	        .takes_fd = true,
+	        .fn = on_conn,
+	        .arg = call });
 	list_push(&c->calls, &call->node);
 	conn_timeout(call->conn, SECONDS_MS);
 }
@@ -616,14 +633,17 @@ control_start(struct control *c)
 	if (c == NULL)
 		return;
 	c->walker = walker_new(c->hooks.spool, c->hooks.mailbox);
+	c->backup = backup_new(c->hooks.spool, c->hooks.mailbox, c->loop);
 	listen_start(c->listen, c->loop, on_caller, c);
 }
 
 void
 control_stop(struct control *c)
 {
-	if (c != NULL)
-		walker_free(&c->walker);
+	if (c == NULL)
+		return;
+	walker_free(&c->walker);
+	backup_free(&c->backup);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "postern/base/err.h"
 #include "postern/base/str.h"
 
+struct backup;
 struct buf;
 struct control_call;
 struct control_hooks;
@@ -48,6 +49,10 @@ enum control_role control_call_role(const struct control_call *call);
 bool control_call_is_over(const struct control_call *call);
 /* NULL: the daemon ends. */
 struct walker *control_call_walker(const struct control_call *call);
+struct backup *control_call_backup(const struct control_call *call);
+/* A descriptor that came with the request, the caller's from here on; -1: none
+ * did. */
+int control_call_fd(struct control_call *call);
 void control_call_row(struct control_call *call, json_t *row); /* takes row */
 /* The same in two steps, the first of which any thread may do. */
 MUST_CHECK int control_call_line(struct buf *b, json_t *row); /* takes row */

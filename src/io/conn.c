@@ -92,6 +92,7 @@ new_conn(struct loop *l, int fd, const struct conn_settings *s)
 	c->magic = CONN_MAGIC;
 	c->loop = l;
 	c->fd = fd;
+	c->passed_fd = -1;
 	c->s = *s;
 	if (c->s.input_max == 0)
 		c->s.input_max = INPUT_MAX_DEFAULT;
@@ -175,6 +176,8 @@ conn_destroy(struct conn *c)
 		close(c->fd);
 	}
 	c->fd = -1;
+	if (c->passed_fd >= 0)
+		close(c->passed_fd);
 	c->phase = CONN_PHASE_DEAD;
 	c->view = STR("");
 	buf_clear(&c->in);

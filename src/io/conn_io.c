@@ -124,7 +124,8 @@ receive(struct conn *c, char *to, size_t max, size_t *n)
 
 	if (c->phase == CONN_PHASE_SECURE)
 		return conn_tls_read(c, to, max, n);
-	got = recv(c->fd, to, max, 0);
+	got = c->s.takes_fd ? conn_fd_receive(c, to, max)
+	                    : recv(c->fd, to, max, 0);
 	if (got < 0)
 		return would_wait_or_error(c, "read");
 	*n = (size_t)got;

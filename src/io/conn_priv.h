@@ -2,7 +2,7 @@
 /*
  * io/conn_priv - the inside of a connection.
  * conn.c: life and what the owner calls; conn_io.c: events, reading, sending;
- * conn_tls.c: what differs with TLS.
+ * conn_tls.c: what differs with TLS; conn_fd.c: descriptors that come along.
  * Callbacks are made from three places only, so never inside a call of the
  * owner's: an event of the descriptor or the timer, and the two tasks.
  */
@@ -36,6 +36,7 @@ struct conn {
 	enum conn_phase phase;
 	struct loop *loop;
 	int fd, events; /* events: what the watcher waits for */
+	int passed_fd;  /* by the peer, not yet taken; -1: none */
 	struct conn_settings s;
 	ev_io io;
 	struct timer timer;
@@ -78,6 +79,9 @@ void conn_fail(struct conn *c, const char *what, int e); /* keeps the first */
 void conn_fail_tls(struct conn *c, const char *sentence);
 void conn_end(struct conn *c, enum conn_event ev); /* the last event */
 void conn_destroy(struct conn *c);
+
+/* conn_fd.c */
+ssize_t conn_fd_receive(struct conn *c, char *to, size_t max); /* as recv() */
 
 /* conn_io.c */
 void conn_io_start(struct conn *c);

@@ -40,7 +40,7 @@ static const struct {
 /* What a spool's directory may hold; a first start that was cut short leaves
  * some of it without data. */
 static const char *const ours[] = { ".", "..", "data.mdb", "lock.mdb", ".lock",
-	"ballast", "flight", ".flush", "lost+found" };
+	"ballast", "flight", ".flush", "lost+found", DIRECTORY_COPY };
 
 const char *
 directory_unsafe_fs(unsigned long magic)
@@ -52,7 +52,7 @@ directory_unsafe_fs(unsigned long magic)
 }
 
 static int
-check_place(int fd, const char *path, struct err *err)
+check_place(int fd, bool root_may, const char *path, struct err *err)
 {
 	const char *fs;
 	struct statfs sfs;
@@ -66,7 +66,7 @@ check_place(int fd, const char *path, struct err *err)
 		    "%s lies on %s, where a mapped file is not safe; put the "
 		    "spool on a local disk",
 		    path, fs);
-	if (st.st_uid != geteuid())
+	if (st.st_uid != geteuid() && !(root_may && geteuid() == 0))
 		return err_set(err, ERR_CONFIG,
 		    "%s does not belong to the user that posternd runs as "
 		    "(uid %u); chown it",
@@ -75,11 +75,11 @@ check_place(int fd, const char *path, struct err *err)
 }
 
 static int
-open_dir(int *fd, const char *path, struct err *err)
+open_dir(int *fd, bool root_may, const char *path, struct err *err)
 {
 	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd >= 0)
-		return check_place(*fd, path, err);
+		return check_place(*fd, root_may, path, err);
 	if (errno == ENOENT)
 		return err_set(err, ERR_CONFIG,
 		    "%s does not exist; make it, owned by the daemon's user: "
@@ -166,16 +166,49 @@ take(int *fd, int dir, const char *path, struct err *err)
 		return -1;
 	if (fchmod(dir, 0700))
 		return err_sys(err, "%s", path);
+	(void)unlinkat(dir, DIRECTORY_COPY, 0); /* somebody was cut short */
 	return 0;
 }
 
 int
 directory_take(int *fd, const char *path, struct err *err)
 {
-	int dir = -1, lock_fd = -1, rc = open_dir(&dir, path, err);
+	int dir = -1, lock_fd = -1, rc = open_dir(&dir, false, path, err);
 
 	if (rc == 0)
 		rc = take(&lock_fd, dir, path, err);
+	if (dir >= 0)
+		close(dir);
+	if (rc == 0)
+		*fd = lock_fd;
+	else if (lock_fd >= 0)
+		close(lock_fd);
+	return rc;
+}
+
+/* The lock of a copy that no daemon has used may be made here. */
+static int
+lock_of(int *fd, int dir, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(dir, "data.mdb", &st, 0) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s is no spool: it holds no data.mdb", path);
+	if (lock(fd, dir, path, err) != 0)
+		return -1;
+	if (geteuid() == 0 && fchown(*fd, st.st_uid, st.st_gid) != 0)
+		return err_sys(err, "%s/.lock", path);
+	return 0;
+}
+
+int
+directory_lock(int *fd, const char *path, struct err *err)
+{
+	int dir = -1, lock_fd = -1, rc = open_dir(&dir, true, path, err);
+
+	if (rc == 0)
+		rc = lock_of(&lock_fd, dir, path, err);
 	if (dir >= 0)
 		close(dir);
 	if (rc == 0)

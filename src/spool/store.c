@@ -69,6 +69,7 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "postern/base/mem.h"
 
@@ -207,6 +208,46 @@ store_open(struct store **st, const char *directory, uint64_t map, bool *fresh,
 		return env_fail(err, directory, rc);
 	}
 	store_reader_check(s);
+	*st = s;
+	return 0;
+}
+
+static int
+view_tables(struct store *st)
+{
+	MDB_stat stat;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(st->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; !rc && i < STORE_TABLES; i++)
+		rc = mdb_dbi_open(txn, names[i], 0, &st->dbi[i]);
+	if (!rc)
+		rc = mdb_stat(txn, st->dbi[STORE_CFG], &stat);
+	if (rc) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	st->page = stat.ms_psize;
+	return mdb_txn_commit(txn); /* or the tables would be closed again */
+}
+
+int
+store_view(struct store **st, const char *directory, struct err *err)
+{
+	struct store *s = mem_new(sizeof *s);
+	int rc = env_new(&s->env, MAP_LEAST); /* it takes what the data needs */
+
+	if (!rc)
+		rc = mdb_env_open(s->env, directory,
+		    MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600);
+	if (!rc)
+		rc = view_tables(s);
+	if (rc) {
+		store_close(&s);
+		return env_fail(err, directory, rc);
+	}
 	*st = s;
 	return 0;
 }
@@ -558,4 +599,44 @@ store_reader_check(struct store *st)
 
 	(void)mdb_reader_check(
 	    st->env, &dead); /* the next minute tries again */
+}
+
+/* --- a copy --- */
+
+static int
+copy_fail(struct err *err, int rc)
+{
+	if (rc == ENOSPC || rc == EDQUOT)
+		return err_set(
+		    err, ERR_FULL, "the copy's disk has no room left");
+	return err_set(err, ERR_STORE, "the copy failed: %s", mdb_strerror(rc));
+}
+
+int
+store_copy(struct store *st, int fd, struct err *err)
+{
+	int rc = mdb_env_copyfd2(st->env, fd, MDB_CP_COMPACT);
+
+	if (!rc && fsync(fd))
+		rc = errno;
+	return rc ? copy_fail(err, rc) : 0;
+}
+
+int
+store_copy_bytes(struct store *st, uint64_t *bytes, struct err *err)
+{
+	struct store_txn x;
+	struct store_use u;
+	uint64_t unused;
+
+	if (store_read_begin(st, &x) || store_read_renew(&x)) {
+		copy_fail(err, x.rc);
+		store_abort(&x);
+		return -1;
+	}
+	store_use(st, &u);
+	unused = store_free_pages(&x, SIZE_MAX) * st->page;
+	store_abort(&x);
+	*bytes = u.file_bytes > unused ? u.file_bytes - unused : 0;
+	return 0;
 }

@@ -62,6 +62,10 @@ struct store_txn {
  * *fresh: it was empty (also: left half made).  map: 0 is the default. */
 MUST_CHECK int store_open(struct store **st, const char *directory,
     uint64_t map, bool *fresh, struct err *err);
+/* For readers alone, and nothing is written, not even a table of readers:
+ * nobody may write meanwhile, for which the caller has the lock. */
+MUST_CHECK int store_view(
+    struct store **st, const char *directory, struct err *err);
 void store_close(struct store **st);
 /* Is this file an environment with our tables?  Touches nothing; 1: it is an
  * environment without any table, 0: yes, -1: *err. */
@@ -119,5 +123,11 @@ struct store_use {
 };
 void store_use(struct store *st, struct store_use *u);
 void store_reader_check(struct store *st);
+/* All that is in it now, without what is free, into an empty file: one read
+ * transaction from its beginning to its end, beside a thread that writes. */
+MUST_CHECK int store_copy(struct store *st, int fd, struct err *err);
+/* Bytes that such a copy has, about. */
+MUST_CHECK int store_copy_bytes(
+    struct store *st, uint64_t *bytes, struct err *err);
 
 #endif

@@ -155,25 +155,53 @@ read_answer(struct reading *r, FILE *f)
 	                    "has ended before its answer was whole");
 }
 
-/* Takes fd.  A daemon that refuses has said why, and may have closed. */
-static int
-talk(struct reading *r, int fd, const json_t *request)
+/* A daemon that refuses has said why, and may have closed. */
+static void
+say(const struct control_ask *a, int fd, const char *line)
 {
-	char *text = json_dumps(request, JSON_COMPACT);
-	char *line = mem_printf("%s\n", text);
+	union { /* aligned */
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} u = { .room = { 0 } };
+	struct iovec data = { (void *)(uintptr_t)line, strlen(line) };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (a->has_fd) {
+		u.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof a->fd) };
+		memcpy(CMSG_DATA(&u.head), &a->fd, sizeof a->fd);
+		m.msg_control = u.room;
+		m.msg_controllen = sizeof u.room;
+	}
+	(void)sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+/* Takes fd. */
+static int
+talk(struct reading *r, int fd, const char *line)
+{
 	FILE *f = fdopen(fd, "r");
 	int code = EX_OSERR;
 
-	(void)send(fd, line, strlen(line), MSG_NOSIGNAL);
+	say(r->ask, fd, line);
 	if (f != NULL) {
 		code = read_answer(r, f);
 		(void)fclose(f);
 	} else {
 		(void)close(fd);
 	}
-	free(text);
-	free(line);
 	return code;
+}
+
+static char *
+line_of(const json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	char *line = mem_printf("%s\n", text);
+
+	free(text);
+	return line;
 }
 
 int
@@ -183,15 +211,17 @@ control_ask_run(const struct control_ask *a, json_t *request,
 	struct reading r = {
 		.ask = a, .on_row = on_row, .arg = arg, .code = -1
 	};
-	char *path;
+	char *path, *line;
 	int fd, code;
 
 	if (request == NULL)
 		return complain(a, EX_DATAERR, "the name", "is no UTF-8");
 	path = control_ask_socket(a);
 	json_object_set_new(request, "v", json_integer(CONTROL_VERSION));
+	line = line_of(request);
 	fd = reach(a, path);
-	code = fd < 0 ? unreachable(a, path) : talk(&r, fd, request);
+	code = fd < 0 ? unreachable(a, path) : talk(&r, fd, line);
+	free(line);
 	json_decref(request);
 	free(path);
 	return fflush(stdout) == 0 ? code : EX_IOERR;

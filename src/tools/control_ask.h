@@ -17,6 +17,8 @@ struct control_ask {
 	unsigned wait_s;    /* most of its silence; 0: CONTROL_ASK_S */
 	char *told; /* CONTROL_ASK_TOLD bytes for what went wrong; NULL: to
 	               stderr with it */
+	bool has_fd;        /* fd goes along with the request; borrowed */
+	int fd;
 };
 
 #define CONTROL_ASK_TOLD 512

@@ -22,6 +22,7 @@
 #include "tools/queue_tool.h"
 #include "tools/reload_tool.h"
 #include "tools/route_tool.h"
+#include "tools/spool_tool.h"
 #include "tools/status_tool.h"
 #include "tools/token_tool.h"
 #include "tools/trace_tool.h"
@@ -56,6 +57,8 @@ static const struct command {
 	    "have the daemon take its configuration up" },
 	{ "route", route_tool_run, ROUTE_TOOL_USAGE, true,
 	    "which way a message would take now" },
+	{ "spool", spool_tool_run, SPOOL_TOOL_USAGE, false,
+	    "the spool as a whole: a copy of it, a smaller file" },
 	{ "status", status_tool_run, STATUS_TOOL_USAGE, true,
 	    "how the daemon is, and what is to be mended" },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE, false,

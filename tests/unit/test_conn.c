@@ -739,6 +739,73 @@ dropped_input_is_gone(void **state)
 	close(fd[1]);
 }
 
+static void
+pass(int by, const char *s, int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} u = { .head = { .cmsg_level = SOL_SOCKET,
+		    .cmsg_type = SCM_RIGHTS,
+		    .cmsg_len = CMSG_LEN(sizeof fd) } };
+	struct iovec data = { (void *)(uintptr_t)s, strlen(s) };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = u.room,
+		.msg_controllen = sizeof u.room };
+
+	memcpy(CMSG_DATA(&u.head), &fd, sizeof fd);
+	assert_int_equal(sendmsg(by, &m, 0), (ssize_t)strlen(s));
+}
+
+/* The end of the pipe that comes along, or what a closed one gives. */
+static bool
+is_open(int pipe_end)
+{
+	return send(pipe_end, "x", 1, MSG_NOSIGNAL) == 1;
+}
+
+static void
+the_last_descriptor_that_comes_along_is_the_owners(void **state)
+{
+	struct conn_settings with = { .takes_fd = true };
+	struct side s = { 0 };
+	int fd[2], first[2], second[2], third[2], got;
+
+	(void)state;
+	world_pair(fd, SOCK_STREAM);
+	world_pair(first, SOCK_STREAM);
+	world_pair(second, SOCK_STREAM);
+	world_pair(third, SOCK_STREAM);
+	world_side(&s, &with);
+	s.c = conn_adopt(world, fd[0], &with);
+	assert_int_equal(conn_take_fd(s.c), -1);
+	pass(fd[1], "one ", first[0]);
+	world_turns(3);
+	pass(fd[1], "two ", second[0]);
+	close(first[0]);
+	close(second[0]);
+	put(fd[1], "three");
+	world_turns(3);
+	assert_got(&s, "one two three");
+	assert_false(is_open(first[1])); /* a newer one came */
+	got = conn_take_fd(s.c);
+	assert_true(got >= 0);
+	assert_int_equal(conn_take_fd(s.c), -1);
+	pass(fd[1], "!", third[0]);
+	close(third[0]);
+	world_turns(3);
+	world_done(&s);
+	world_turns(3);
+	assert_true(is_open(second[1]));
+	assert_false(is_open(third[1])); /* nobody took it */
+	close(got);
+	close(fd[1]);
+	close(first[1]);
+	close(second[1]);
+	close(third[1]);
+}
+
 int
 main(void)
 {
@@ -768,6 +835,7 @@ main(void)
 		TEST(connecting_fails_as_an_event),
 		TEST(a_connect_may_take_too_long),
 		TEST(dropped_input_is_gone),
+		TEST(the_last_descriptor_that_comes_along_is_the_owners),
 	};
 
 	fill_big();

@@ -48,6 +48,7 @@ typedef void conn_fn(struct conn *c, enum conn_event ev, void *arg);
 struct conn_settings {
 	size_t input_max;   /* at least 4 KiB; 0: 64 KiB */
 	size_t output_high; /* 0: 256 KiB */
+	bool takes_fd; /* of a unix socket: a descriptor may come with input */
 	conn_fn *fn;
 	void *arg;
 };
@@ -71,6 +72,8 @@ bool conn_close_told(
 
 struct str conn_input(const struct conn *c); /* until the next conn_ call */
 void conn_take(struct conn *c, size_t n);
+/* The descriptor that came last, the caller's from here on; -1: none did. */
+int conn_take_fd(struct conn *c);
 /* The same of what holds a secret: it is wiped here. */
 void conn_take_secret(struct conn *c, size_t n);
 void conn_drop_input(

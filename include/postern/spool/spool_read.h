@@ -151,4 +151,17 @@ uint32_t spool_fingerprint(struct str s); /* ASCII case ignored */
 /* Is one of the names of the event one with that fingerprint? */
 bool spool_event_names(const struct spool_event *e, uint32_t fingerprint);
 
+/* --- a copy -----------------------------------------------------------------
+ */
+
+/* All of the spool as it is now, into an empty file of the caller's, and to the
+ * disk: whole databases may be made of it (data.mdb).  Any thread; as long as
+ * it goes on no page that is freed meanwhile is used again, so that the spool's
+ * own file grows.  ERR_FULL: there is no room for it, which is found out
+ * before. */
+MUST_CHECK int spool_copy(struct spool *sp, int fd, struct err *err);
+/* Bytes that it will have, about. */
+MUST_CHECK int spool_copy_bytes(
+    struct spool *sp, uint64_t *bytes, struct err *err);
+
 #endif
