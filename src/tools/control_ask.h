@@ -15,9 +15,9 @@ struct control_ask {
 	const char *socket; /* NULL: that of file */
 	bool is_json;       /* rows are to be printed as they come */
 	unsigned wait_s;    /* most of its silence; 0: CONTROL_ASK_S */
-	char *told; /* CONTROL_ASK_TOLD bytes for what went wrong; NULL: to
-	               stderr with it */
-	bool has_fd;        /* fd goes along with the request; borrowed */
+	char *told;  /* CONTROL_ASK_TOLD bytes for what went wrong; NULL: to
+	                stderr with it */
+	bool has_fd; /* fd goes along with the request; borrowed */
 	int fd;
 };
 
