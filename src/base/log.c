@@ -3,12 +3,15 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/events.h"
 #include "base/log_address.h"
 #include "base/log_line.h"
+#include "base/log_record.h"
 #include "base/log_ring.h"
+#include "base/log_target.h"
 #include "base/log_writer.h"
 
 #define HURRY_BYTES (LOG_RING_BYTES / 2)
@@ -31,13 +34,13 @@ is_running(unsigned g)
 int
 log_start(const struct log_settings *s, struct err *err)
 {
-	int fd;
+	struct log_target t;
 
-	if (log_writer_open(s->to, &fd, err) < 0)
+	tzset(); /* before anything keeps its file from us */
+	if (log_target_open(&t, s, err) < 0)
 		return -1;
-	if (log_writer_start(fd, err) < 0) {
-		if (fd > STDERR_FILENO)
-			close(fd);
+	if (log_writer_start(&t, s->postfix_tag, err) < 0) {
+		log_target_close(&t);
 		return -1;
 	}
 	log_line_format(s->format);
@@ -50,14 +53,14 @@ log_start(const struct log_settings *s, struct err *err)
 int
 log_change(const struct log_settings *s, struct err *err)
 {
-	int fd;
+	struct log_target t;
 
-	if (log_writer_open(s->to, &fd, err) < 0)
+	if (log_target_open(&t, s, err) < 0)
 		return -1;
 	log_line_format(s->format);
 	log_address_mode(s->addresses);
 	atomic_store(&level_now, (int)s->level);
-	log_writer_retarget(fd);
+	log_writer_retarget(&t, s->postfix_tag);
 	log_text(&event_log_reopened, "%s", s->to);
 	return 0;
 }
@@ -129,28 +132,42 @@ my_ring(unsigned g)
 	return ring;
 }
 
+/* No logger: one line, here. */
+static void
+write_now(struct str line)
+{
+	char out[LOG_LINE_MAX + LOG_RECORD_PREFIX];
+	struct log_dress d;
+	size_t n;
+
+	log_record_dress(&d, false, "postern");
+	n = log_record_write(out, line.p, line.len, &d);
+	if (write(STDERR_FILENO, out, n) < 0)
+		log_writer_lost(1);
+}
+
 void
 log_end(struct log_line *l)
 {
 	unsigned g = atomic_load(&generation);
 	struct log_ring *r;
+	struct str s;
 	size_t used;
 
 	if (!l->ev)
 		return;
-	log_line_finish(l);
+	s = log_line_finish(l);
 	if (!is_running(g)) {
-		if (write(STDERR_FILENO, l->text, l->len) < 0)
-			log_writer_lost(1);
+		write_now(s);
 		return;
 	}
 	r = my_ring(g);
-	if (!log_ring_put(r, l->text, l->len)) {
+	if (!log_ring_put(r, s.p, s.len)) {
 		atomic_fetch_add(&dropped, 1);
 		return;
 	}
 	used = log_ring_used(r);
-	if (used > HURRY_BYTES && used - l->len <= HURRY_BYTES)
+	if (used > HURRY_BYTES && used - s.len <= HURRY_BYTES)
 		log_writer_hurry(); /* once: a stuck writer is not belled at */
 	else
 		log_writer_poke();

@@ -10,6 +10,7 @@
 #include "postern/base/id.h"
 
 #include "base/log_address.h"
+#include "base/log_record.h"
 
 #define VALUE_CUT 200              /* bytes of a value, before escaping */
 #define TEXT_CUT 256               /* of a sentence of ours */
@@ -37,7 +38,7 @@ log_line_format(enum log_format format)
 static bool
 is_json(const struct log_line *l)
 {
-	return l->text[0] == '{';
+	return log_record_format(l->text) == LOG_FORMAT_JSON;
 }
 
 /* One character or byte for the inside of a JSON string; *used: bytes of s.  A
@@ -165,15 +166,17 @@ void
 log_begin(
     struct log_line *l, const struct log_event *ev, uint64_t msg, uint64_t sess)
 {
-	bool json = atomic_load(&format_now) == LOG_FORMAT_JSON;
-	char ts[40], id[ID_TEXT];
+	enum log_format format = (enum log_format)atomic_load(&format_now);
+	char id[ID_TEXT];
+	bool json = format == LOG_FORMAT_JSON;
 
 	l->ev = log_wants(ev->level) ? ev : NULL;
 	if (!l->ev)
 		return;
-	clock_rfc3339(clock_wall_us(), ts);
-	l->len = (size_t)snprintf(l->text, sizeof l->text,
-	    json ? "{\"ts\":\"%s\",\"level\":\"%s\"" : "%s %s", ts,
+	log_record_begin(l->text, (uint64_t)clock_wall_us(), format, ev->level);
+	l->len = LOG_RECORD_HEAD;
+	l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len,
+	    json ? "\"level\":\"%s\"" : "%s",
 	    json ? levels[ev->level].json : levels[ev->level].text);
 	add_field(l, "event", str_of(ev->name), json);
 	if (msg) {
@@ -226,10 +229,11 @@ log_text(const struct log_event *ev, const char *fmt, ...)
 	log_end(&l);
 }
 
-void
+struct str
 log_line_finish(struct log_line *l)
 {
 	if (is_json(l))
 		add(l, "}", 1);
 	add(l, "\n", 1);
+	return (struct str){ l->text, l->len };
 }

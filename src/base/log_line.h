@@ -8,7 +8,8 @@
 #include "postern/base/log.h"
 
 void log_line_format(enum log_format format); /* of lines begun from now on */
-void log_line_finish(struct log_line *l);     /* the end and its '\n' */
+/* The end; what goes into a ring, borrowed from l. */
+struct str log_line_finish(struct log_line *l);
 void log_line_field(
     struct log_line *l, const char *key, struct str value, size_t cut);
 

@@ -2,36 +2,34 @@
 #include "base/log_writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
 #include "postern/base/thread.h"
 
 #include "base/events.h"
 #include "base/log_line.h"
+#include "base/log_record.h"
 #include "base/log_ring.h"
+#include "base/log_target.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024)
-#define PAUSE_MS 5       /* after a batch: the next one is bigger */
-#define PIPE_CHUNK 4096  /* fits where poll(2) says there is room */
+#define PAUSE_MS 5 /* after a batch: the next one is bigger */
+#define OUT_BYTES ((size_t)64 * 1024) /* in one write */
 #define STOP_TRIES 10    /* so often a stuck target is waited for */
 #define STOP_WAIT_MS 100 /* ... so long, when stopping */
 #define STOP_JOIN_S 3    /* then the thread is left alone */
 #define RINGS_MAX 64     /* sources that are merged by time */
-
-enum target_kind { TARGET_FILE, TARGET_SOCKET, TARGET_PIPE };
 
 struct part {
 	const char *p, *end;
@@ -43,54 +41,20 @@ static struct {
 	atomic_bool sleeping, stop;
 	_Atomic uint64_t lost;
 
-	pthread_mutex_t lock; /* for the two below */
+	pthread_mutex_t lock; /* for the four below */
 	struct log_ring *rings;
-	int next_fd; /* -1: none */
+	bool has_next;
+	struct log_target next;
+	char next_tag[LOG_TAG_MAX + 1];
 
 	/* the thread's own */
-	int fd;
-	enum target_kind kind;
+	struct log_target target;
+	struct log_dress dress;
 	uint64_t lost_told;
 	bool gave_up; /* on a stuck target, when stopping */
-	char *batch, *sorted;
-} w = {
-	.wake = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .next_fd = -1
-};
-
-int
-log_writer_open(const char *to, int *fd, struct err *err)
-{
-	int got = STDERR_FILENO;
-
-	if (strcmp(to, "stderr") != 0)
-		got = open(to,
-		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK |
-		        O_NOCTTY,
-		    0640);
-	if (got < 0)
-		return err_sys(err, "log: %s", to);
-	*fd = got;
-	return 0;
-}
-
-static void
-close_target(int fd)
-{
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
-static enum target_kind
-kind_of(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return TARGET_PIPE;
-	return S_ISREG(st.st_mode)    ? TARGET_FILE
-	       : S_ISSOCK(st.st_mode) ? TARGET_SOCKET
-	                              : TARGET_PIPE;
-}
+	char *batch, *out;
+	size_t nout;
+} w = { .wake = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .target = { .fd = -1 } };
 
 static void
 ring_bell(void)
@@ -135,16 +99,23 @@ log_writer_add(struct log_ring *r)
 	pthread_mutex_unlock(&w.lock);
 }
 
-void
-log_writer_retarget(int fd)
+static void
+put_on(const struct log_target *t, const char *tag)
 {
-	int old;
+	w.target = *t;
+	log_record_dress(&w.dress, t->kind == LOG_TARGET_SYSLOG, tag);
+}
 
+void
+log_writer_retarget(const struct log_target *t, const char *tag)
+{
 	pthread_mutex_lock(&w.lock);
-	old = w.next_fd;
-	w.next_fd = fd;
+	if (w.has_next)
+		log_target_close(&w.next);
+	w.next = *t;
+	w.has_next = true;
+	snprintf(w.next_tag, sizeof w.next_tag, "%s", tag);
 	pthread_mutex_unlock(&w.lock);
-	close_target(old);
 	ring_bell();
 }
 
@@ -152,17 +123,13 @@ log_writer_retarget(int fd)
 static void
 adopt_target(void)
 {
-	int fd;
-
 	pthread_mutex_lock(&w.lock);
-	fd = w.next_fd;
-	w.next_fd = -1;
+	if (w.has_next) {
+		log_target_close(&w.target);
+		put_on(&w.next, w.next_tag);
+		w.has_next = false;
+	}
 	pthread_mutex_unlock(&w.lock);
-	if (fd < 0)
-		return;
-	close_target(w.fd);
-	w.fd = fd;
-	w.kind = kind_of(fd);
 }
 
 /* Waits for the bell, or for room in the target as well. */
@@ -170,34 +137,12 @@ static void
 wait_for(bool room, int ms)
 {
 	struct pollfd p[2] = { { .fd = w.wake, .events = POLLIN },
-		{ .fd = w.fd, .events = POLLOUT } };
+		{ .fd = w.target.fd, .events = POLLOUT } };
 	uint64_t n;
 
 	if (poll(p, room ? 2 : 1, ms) > 0 && p[0].revents &&
 	    read(w.wake, &n, sizeof n) < 0)
 		return;
-}
-
-/* As much as goes without waiting: > 0 written, -1 and errno. */
-static ssize_t
-write_some(const char *p, size_t n)
-{
-	struct pollfd out = { .fd = w.fd, .events = POLLOUT };
-	const char *end;
-
-	if (w.kind == TARGET_FILE)
-		return write(w.fd, p, n);
-	if (w.kind == TARGET_SOCKET)
-		return send(w.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n > PIPE_CHUNK) { /* whole lines: others may write there too */
-		end = memrchr(p, '\n', PIPE_CHUNK);
-		n = end ? (size_t)(end - p) + 1 : PIPE_CHUNK;
-	}
-	if (poll(&out, 1, 0) == 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return write(w.fd, p, n);
 }
 
 static uint64_t
@@ -219,7 +164,7 @@ deliver(const char *p, size_t n)
 		ssize_t put;
 
 		adopt_target();
-		put = write_some(p, n);
+		put = log_target_write(&w.target, p, n);
 		if (put > 0) {
 			p += put;
 			n -= (size_t)put;
@@ -229,7 +174,7 @@ deliver(const char *p, size_t n)
 		} else if (put < 0 && errno != EAGAIN) {
 			break;
 		} else if (!atomic_load(&w.stop)) {
-			wait_for(true, -1);
+			wait_for(true, log_target_wait_ms(&w.target));
 		} else if (tries++ < STOP_TRIES) {
 			wait_for(true, STOP_WAIT_MS);
 		} else {
@@ -239,39 +184,62 @@ deliver(const char *p, size_t n)
 	log_writer_lost(count_lines(p, n));
 }
 
-/* "2026-11-24T09:31:12.123456Z" at the same place in each line of a format. */
-static bool
-is_before(const char *a, const char *b)
+static size_t
+put_record(const char *record, size_t n)
 {
-	a += *a == '{' ? sizeof "{\"ts\":\"" - 1 : 0;
-	b += *b == '{' ? sizeof "{\"ts\":\"" - 1 : 0;
-	return memcmp(a, b, 27) < 0;
+	return log_record_write(w.out + w.nout, record, n, &w.dress);
 }
 
-/* Merges the parts (each in order of time) line by line. */
-static size_t
-merge(char *out, struct part *part, size_t n)
+static void
+flush(void)
 {
-	size_t len = 0;
+	deliver(w.out, w.nout);
+	w.nout = 0;
+}
 
-	for (;;) {
-		struct part *first = NULL;
-		size_t line;
+/* Of the parts (each in order of time) the one whose next line is first. */
+static struct part *
+first_of(struct part *part, size_t n)
+{
+	struct part *first = NULL;
 
-		for (size_t i = 0; i < n; i++) {
-			if (part[i].p < part[i].end &&
-			    (!first || is_before(part[i].p, first->p)))
-				first = &part[i];
-		}
-		if (!first)
-			return len;
-		line = (size_t)((const char *)rawmemchr(first->p, '\n') -
-		                first->p) +
-		       1;
-		memcpy(out + len, first->p, line);
-		len += line;
+	for (size_t i = 0; i < n; i++) {
+		if (part[i].p < part[i].end &&
+		    (!first || log_record_compare(part[i].p, first->p) < 0))
+			first = &part[i];
+	}
+	return first;
+}
+
+/* Line by line, as it stands in the log. */
+static void
+write_parts(struct part *part, size_t n)
+{
+	struct part *first;
+
+	while ((first = first_of(part, n)) != NULL) {
+		const char *end = rawmemchr(first->p, '\n');
+		size_t line = (size_t)(end - first->p) + 1;
+
+		if (w.nout + line + LOG_RECORD_PREFIX > OUT_BYTES)
+			flush();
+		w.nout += put_record(first->p, line);
 		first->p += line;
 	}
+	flush();
+}
+
+/* What the logger itself has to say; goes straight to the target. */
+static void
+say(struct log_line *l)
+{
+	struct str s;
+
+	if (!l->ev)
+		return;
+	s = log_line_finish(l);
+	w.nout += put_record(s.p, s.len);
+	flush();
 }
 
 /* A line about n drops; goes straight to the target. */
@@ -283,10 +251,7 @@ tell_drops(const char *thread, uint64_t n)
 	log_begin(&l, &event_log_dropped, 0, 0);
 	log_cstr(&l, "thread", thread);
 	log_num(&l, "count", (int64_t)n);
-	if (!l.ev)
-		return;
-	log_line_finish(&l);
-	deliver(l.text, l.len);
+	say(&l);
 }
 
 static void
@@ -310,9 +275,9 @@ tell_all_drops(void)
 	}
 }
 
-/* Everything that is in the rings (or a batch full of it) into *out. */
-static size_t
-collect(const char **out)
+/* Writes everything that is in the rings, or a batch full of it. */
+static bool
+write_batch(void)
 {
 	struct part part[RINGS_MAX];
 	struct log_ring *rings;
@@ -329,8 +294,25 @@ collect(const char **out)
 		part[n++] = (struct part){ w.batch + len, w.batch + len + got };
 		len += got;
 	}
-	*out = n > 1 ? w.sorted : w.batch;
-	return n > 1 ? merge(w.sorted, part, n) : len;
+	if (n == 0)
+		return false;
+	atomic_store(&w.sleeping, false);
+	write_parts(part, n);
+	return true;
+}
+
+/* A new target, or a file that was moved away. */
+static void
+look(void)
+{
+	struct log_line l;
+
+	adopt_target();
+	if (!log_target_look(&w.target, clock_mono_ms()))
+		return;
+	log_begin(&l, &event_log_reopened, 0, 0);
+	log_cstr(&l, "text", w.target.path);
+	say(&l);
 }
 
 static void *
@@ -339,12 +321,9 @@ run(void *arg)
 	(void)arg;
 	for (;;) {
 		bool stopping = atomic_load(&w.stop);
-		const char *p;
-		size_t n = collect(&p);
 
-		if (n) {
-			atomic_store(&w.sleeping, false);
-			deliver(p, n);
+		look();
+		if (write_batch()) {
 			tell_all_drops();
 			if (!stopping)
 				wait_for(false, PAUSE_MS);
@@ -355,23 +334,22 @@ run(void *arg)
 			continue; /* look once more before sleeping */
 		} else {
 			wait_for(false, -1);
-			adopt_target();
 		}
 	}
 }
 
 int
-log_writer_start(int fd, struct err *err)
+log_writer_start(const struct log_target *t, const char *tag, struct err *err)
 {
 	int rc;
 
 	w.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w.wake < 0)
 		return err_sys(err, "log: eventfd");
-	w.fd = fd;
-	w.kind = kind_of(fd);
+	put_on(t, tag);
 	w.batch = mem_resize(NULL, BATCH_BYTES);
-	w.sorted = mem_resize(NULL, BATCH_BYTES);
+	w.out = mem_resize(NULL, OUT_BYTES);
+	w.nout = 0;
 	atomic_store(&w.stop, false);
 	atomic_store(&w.sleeping, false);
 	w.gave_up = false;
@@ -381,7 +359,9 @@ log_writer_start(int fd, struct err *err)
 	close(w.wake);
 	w.wake = -1;
 	free(w.batch);
-	free(w.sorted);
+	free(w.out);
+	w.batch = w.out = NULL;
+	w.target = (struct log_target){ .fd = -1 };
 	errno = rc;
 	return err_sys(err, "log: thread");
 }
@@ -396,12 +376,14 @@ free_all(void)
 		free(r);
 	}
 	free(w.batch);
-	free(w.sorted);
+	free(w.out);
 	close(w.wake);
-	close_target(w.fd);
-	close_target(w.next_fd);
-	w.wake = w.fd = w.next_fd = -1;
-	w.batch = w.sorted = NULL;
+	log_target_close(&w.target);
+	if (w.has_next)
+		log_target_close(&w.next);
+	w.has_next = false;
+	w.wake = -1;
+	w.batch = w.out = NULL;
 }
 
 bool

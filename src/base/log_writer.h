@@ -14,12 +14,14 @@
 #include "postern/base/err.h"
 
 struct log_ring;
+struct log_target;
 
-/* "stderr" or a path; the descriptor in *fd. */
-MUST_CHECK int log_writer_open(const char *to, int *fd, struct err *err);
-MUST_CHECK int log_writer_start(int fd, struct err *err);
-/* From the next write on, lines go to fd (owned, but for 2). */
-void log_writer_retarget(int fd);
+/* Takes over the target, as the next one does; on -1 it is still the caller's.
+ * tag: of the form postfix; copied. */
+MUST_CHECK int log_writer_start(
+    const struct log_target *t, const char *tag, struct err *err);
+/* From the next write on, lines go there. */
+void log_writer_retarget(const struct log_target *t, const char *tag);
 void log_writer_add(struct log_ring *r); /* owned from here on */
 void log_writer_poke(void);              /* a line is in a ring */
 void log_writer_hurry(void);             /* a ring fills up */

@@ -173,11 +173,14 @@ check_log_to(struct str s, struct err *err)
 {
 	char shown[64];
 
-	if (str_is(s, "stderr") || (s.len > 0 && s.p[0] == '/'))
+	if (str_is(s, "stderr") || str_is(s, "syslog") ||
+	    (s.len > 0 && s.p[0] == '/'))
 		return 0;
 	(void)str_escape(shown, sizeof shown, s);
 	return err_set(err, ERR_CONFIG,
-	    "\"%s\" is not possible; write \"stderr\" or an absolute path",
+	    "\"%s\" is not possible; write \"stderr\", "
+	    "\"syslog\" or an "
+	    "absolute path",
 	    shown);
 }
 

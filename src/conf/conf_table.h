@@ -59,7 +59,7 @@ enum conf_type {
 	CONF_ADDRESSES,    /* const struct addr * */
 	CONF_FILES,        /* const char **; patterns */
 	CONF_DESTINATION,  /* const char *; a word of the range or an address */
-	CONF_PLACE_TO_LOG, /* const char *; stderr or an absolute path */
+	CONF_PLACE_TO_LOG, /* const char *; stderr, syslog or a path */
 	/* structure; no field */
 	CONF_GROUP,
 	CONF_LIST,

@@ -74,8 +74,10 @@ detach_ready(int ready)
 void
 detach_stderr(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	int fd = -1;
 
+	if (path[0] == '/') /* no word such as "syslog" */
+		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -430,9 +430,9 @@ static const struct {
 	{ "log = { level = \"loud\"; };",
 	    "main.conf:1: log.level: \"loud\" is not possible; write "
 	    "\"error\", \"warn\", \"info\" or \"debug\"" },
-	{ "log = { to = \"syslog\"; };",
-	    "main.conf:1: log.to: \"syslog\" is not possible; write "
-	    "\"stderr\" or an absolute path" },
+	{ "log = { to = \"sislog\"; };",
+	    "main.conf:1: log.to: \"sislog\" is not possible; write "
+	    "\"stderr\", \"syslog\" or an absolute path" },
 	{ "retry = { factor = 0.5; };",
 	    "main.conf:1: retry.factor: 0.5 is out of range; write 1 to 10" },
 	{ "retry = { quick = \"1s\"; };",

@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +21,8 @@
 #include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+
+#include "base/log_record.h"
 
 #define TS (sizeof "2026-11-24T09:31:12.123456Z" - 1)
 
@@ -45,7 +50,11 @@ read_all(const char *name)
 static void
 start_to(const char *to, enum log_format format)
 {
-	struct log_settings s = { to, format, LOG_LEVEL_INFO };
+	struct log_settings s = { .to = to,
+		.format = format,
+		.level = LOG_LEVEL_INFO,
+		.postfix_tag = "relay",
+		.syslog_socket = other };
 	struct err err = { 0 };
 
 	if (log_start(&s, &err) < 0)
@@ -169,7 +178,10 @@ values_are_cut_and_lines_end(void **state)
 static void
 below_the_level_nothing_is_done(void **state)
 {
-	struct log_settings s = { path, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG };
+	struct log_settings s = { .to = path,
+		.format = LOG_FORMAT_TEXT,
+		.level = LOG_LEVEL_DEBUG,
+		.postfix_tag = "relay" };
 	struct log_line l;
 	struct err err;
 
@@ -226,9 +238,12 @@ before_and_after_it_goes_to_stderr(void **state)
 static void
 a_rotated_file_is_opened_anew(void **state)
 {
-	struct log_settings s = { path, LOG_FORMAT_JSON, LOG_LEVEL_INFO };
-	struct log_settings bad = { "/nonexistent/x", LOG_FORMAT_TEXT,
-		LOG_LEVEL_INFO };
+	struct log_settings s = { .to = path,
+		.format = LOG_FORMAT_JSON,
+		.level = LOG_LEVEL_INFO,
+		.postfix_tag = "relay" };
+	struct log_settings bad = { .to = "/nonexistent/x",
+		.level = LOG_LEVEL_INFO };
 	struct err err;
 
 	(void)state;
@@ -252,7 +267,159 @@ a_rotated_file_is_opened_anew(void **state)
 	assert_int_equal(log_start(&bad, &err), -1);
 }
 
+/* Who rotates renames it; a new one comes at once, or not at all. */
+static void
+a_file_that_was_moved_away_is_left(void **state)
+{
+	static const bool makes_new[] = { true, false };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		start(LOG_FORMAT_TEXT);
+		log_text(&alarmed, "old");
+		while (read_all(path) == 0)
+			;
+		assert_int_equal(rename(path, other), 0);
+		if (makes_new[i])
+			fclose(fopen(path, "w"));
+		do {
+			log_text(&alarmed, "new");
+			poll(NULL, 0, 10);
+		} while (access(path, F_OK) != 0 || read_all(path) == 0);
+		log_text(&alarmed, "last");
+		log_stop();
+		read_all(path);
+		assert_non_null(strstr(text, "event=log.reopened text="));
+		assert_non_null(strstr(text, "text=last\n"));
+		read_all(other);
+		assert_null(strstr(text, "last"));
+	}
+}
+
+/* --- syslog ------------------------------------------------------------------
+ */
+
+/* 2026-03-04T05:06:07.000008Z */
+#define A_TIME 1772600767000008u
+
+static const struct {
+	enum log_format format;
+	enum log_level level;
+	const char *file, *syslog;
+} records[] = {
+	{ LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "2026-03-04T05:06:07.000008Z body\n",
+	    "<22>Mar  4 05:06:07 posternd[77]: body\n" },
+	{ LOG_FORMAT_JSON, LOG_LEVEL_ERROR,
+	    "{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n",
+	    "<19>Mar  4 05:06:07 posternd[77]: "
+	    "{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n" },
+	{ LOG_FORMAT_POSTFIX, LOG_LEVEL_WARN,
+	    "Mar  4 05:06:07 web1 relaybody\n",
+	    "<20>Mar  4 05:06:07 relaybody\n" },
+	{ LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG,
+	    "2026-03-04T05:06:07.000008Z body\n",
+	    "<23>Mar  4 05:06:07 posternd[77]: body\n" },
+};
+
+static void
+a_record_is_dressed_for_its_target(void **state)
+{
+	struct log_dress d = { .tag = "relay", .host = "web1", .pid = 77 };
+	char record[LOG_RECORD_HEAD + 5], out[256];
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	tzset();
+	for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+		size_t n;
+
+		log_record_begin(
+		    record, A_TIME, records[i].format, records[i].level);
+		memcpy(record + LOG_RECORD_HEAD, "body\n", 5);
+		d.is_syslog = false;
+		n = log_record_write(out, record, sizeof record, &d);
+		out[n] = '\0';
+		assert_string_equal(out, records[i].file);
+		d.is_syslog = true;
+		n = log_record_write(out, record, sizeof record, &d);
+		out[n] = '\0';
+		assert_string_equal(out, records[i].syslog);
+	}
+}
+
+static int
+open_syslog(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	unlink(other);
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", other);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	return fd;
+}
+
+static const char *
+next_datagram(int fd)
+{
+	ssize_t n = recv(fd, text, 4096, 0);
+
+	assert_true(n > 0);
+	text[n] = '\0';
+	return text;
+}
+
+static void
+syslog_may_come_and_go(void **state)
+{
+	uint64_t dropped = log_dropped();
+	char want[64];
+	int fd;
+
+	(void)state;
+	unlink(other);
+	start_to("syslog", LOG_FORMAT_TEXT); /* it is not there yet */
+	log_text(&alarmed, "one");
+	fd = open_syslog();
+	snprintf(want, sizeof want,
+	    " posternd[%d]: ERROR event=alarmed text=one", (int)getpid());
+	next_datagram(fd);
+	assert_memory_equal(text, "<19>", 4);
+	assert_string_equal(text + sizeof "<19>Mar  4 05:06:07" - 1, want);
+	close(fd);
+	log_text(&alarmed, "two");
+	log_text(&delivered, "three");
+	fd = open_syslog();
+	assert_non_null(strstr(next_datagram(fd), "text=two"));
+	assert_non_null(strstr(next_datagram(fd), "text=three"));
+	assert_memory_equal(text, "<22>", 4);
+	log_text(&alarmed, "four");
+	log_stop();
+	assert_non_null(strstr(next_datagram(fd), "text=four"));
+	close(fd);
+	unlink(other);
+	assert_true(log_dropped() == dropped);
+}
+
 #define LINES 20000
+
+static void
+a_stuck_syslog_stops_nobody(void **state)
+{
+	uint64_t dropped = log_dropped(), start_ms;
+	int fd = open_syslog();
+
+	(void)state;
+	start_to("syslog", LOG_FORMAT_TEXT);
+	start_ms = clock_mono_ms();
+	for (int i = 0; i < LINES; i++)
+		log_text(&alarmed, "number %d", i);
+	log_stop();
+	assert_true(clock_mono_ms() - start_ms < 5000);
+	assert_true(log_dropped() > dropped);
+	close(fd);
+	unlink(other);
+}
 
 /* Lines with those words; what is behind the words, added up. */
 static uint64_t
@@ -477,6 +644,10 @@ main(void)
 		cmocka_unit_test(below_the_level_nothing_is_done),
 		cmocka_unit_test(before_and_after_it_goes_to_stderr),
 		cmocka_unit_test(a_rotated_file_is_opened_anew),
+		cmocka_unit_test(a_file_that_was_moved_away_is_left),
+		cmocka_unit_test(a_record_is_dressed_for_its_target),
+		cmocka_unit_test(syslog_may_come_and_go),
+		cmocka_unit_test(a_stuck_syslog_stops_nobody),
 		cmocka_unit_test(a_stuck_target_stops_nobody),
 		cmocka_unit_test(stopping_with_a_stuck_target_ends),
 		cmocka_unit_test(

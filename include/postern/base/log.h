@@ -25,7 +25,8 @@ enum log_level {
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG
 };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_POSTFIX };
+#define LOG_TAG_MAX 32
 enum log_addresses {
 	LOG_ADDRESSES_FULL,
 	LOG_ADDRESSES_MASKED,
@@ -33,7 +34,9 @@ enum log_addresses {
 };
 
 struct log_settings {
-	const char *to; /* "stderr" or a path; copied */
+	const char *to; /* "stderr", "syslog" or a path; copied, as all here */
+	const char *syslog_socket;
+	const char *postfix_tag;
 	enum log_format format;
 	enum log_level level;
 	enum log_addresses addresses;
