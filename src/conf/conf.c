@@ -13,8 +13,10 @@
 #include "postern/inlet/users.h"
 #include "postern/intake/routes.h"
 #include "postern/io/addr.h"
+#include "postern/mail/aliases.h"
 #include "postern/smtp/smtp_client.h"
 
+#include "conf/conf_aliases.h"
 #include "conf/conf_check.h"
 #include "conf/conf_dkim.h"
 #include "conf/conf_field.h"
@@ -55,6 +57,7 @@ struct generation {
 	struct conf_origins *origins;     /* of each */
 	size_t nproviders;
 	struct conf_routes routes;
+	struct aliases *aliases; /* owned; or NULL */
 };
 
 static struct generation *
@@ -85,6 +88,7 @@ conf_free(struct settings **s)
 	}
 	conf_tls_done(&g->tls);
 	users_free(&g->root.s.inlet.users);
+	aliases_free(&g->aliases);
 	for (size_t i = 0; i < g->routes.n; i++)
 		conf_dkim_done(
 		    g->routes.route[i].dkim, g->routes.route[i].ndkim);
@@ -409,9 +413,11 @@ finish_control(struct conf_arena *a, struct conf_root *root)
 }
 
 static void
-finish_local(struct conf_arena *a, struct settings *s)
+finish_local(struct conf_read *r, struct generation *g)
 {
+	struct settings *s = &g->root.s;
 	struct local *l = &s->inlet.intake.local;
+	struct conf_arena *a = r->arena;
 
 	if (l->domains == NULL) {
 		l->domains = conf_arena_new(a, 2, sizeof *l->domains);
@@ -419,6 +425,9 @@ finish_local(struct conf_arena *a, struct settings *s)
 		l->domains[1] = "localhost";
 		l->ndomains = 2;
 	}
+	if (g->root.aliases_file != NULL)
+		g->aliases = conf_aliases_load(r, g->root.aliases_file, l);
+	l->aliases = g->aliases;
 	s->relay.local = *l;
 }
 
@@ -499,7 +508,7 @@ build(
 	conf_check_root(r, identity);
 	finish_intake(s);
 	finish_relay(&g->root);
-	finish_local(r->arena, s);
+	finish_local(r, g);
 	finish_control(&g->arena, &g->root);
 	finish_identities(r->arena, s);
 }

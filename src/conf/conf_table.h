@@ -83,7 +83,7 @@ enum conf_base {
 
 struct conf_root {
 	struct settings s;
-	const char *bounce_to, *users_file;
+	const char *bounce_to, *users_file, *aliases_file;
 	const char *control_socket; /* as written; NULL: by the spool */
 	const char *control_group, *control_admin_group;
 	struct inlet_listener submission; /* as far as it has keys */

@@ -19,6 +19,7 @@
 #include "intake/intake_state.h"
 #include "intake/overload.h"
 #include "intake/rates.h"
+#include "intake/readers.h"
 #include "intake/repair.h"
 #include "intake/rules.h"
 
@@ -426,7 +427,9 @@ message_new(struct intake *i, const struct intake_from *from,
     const struct smtp_mail *mail)
 {
 	struct intake_message *m = mem_new(sizeof *m);
-	uint32_t rcpts = i->rules->s.recipients_max;
+	const struct intake_settings *s = &i->rules->s;
+	size_t rcpts = s->recipients_max +
+	               (s->local.aliases != NULL ? ALIASES_MEMBERS_MAX : 0);
 
 	m->magic = MESSAGE_MAGIC;
 	m->phase = MESSAGE_ENVELOPE;
@@ -444,7 +447,7 @@ message_new(struct intake *i, const struct intake_from *from,
 		m->quota.rate = *m->policy.quota;
 	routing_init(
 	    &m->routing, i->rules->s.routes, m->policy.lane, from->address);
-	draft_init(&m->draft, WORDS_BYTES + (size_t)rcpts * WORDS_BYTES_RCPT);
+	draft_init(&m->draft, WORDS_BYTES + rcpts * WORDS_BYTES_RCPT);
 	return m;
 }
 
@@ -471,56 +474,45 @@ intake_begin(struct intake *i, const struct intake_from *from,
 	return NULL;
 }
 
+/* For n recipients more. */
 static bool
-has_memory(struct intake_message *m)
+has_memory(struct intake_message *m, size_t n)
 {
-	size_t held = WORDS_FREE + m->words_taken;
+	size_t wanted = m->draft.text.len + n * WORDS_BYTES_RCPT;
 
-	if (m->draft.text.len + WORDS_BYTES_RCPT <= held)
-		return true;
-	if (!spool_memory_take(m->in->pool.sp, WORDS_STEP))
-		return false;
-	m->words_taken += WORDS_STEP;
+	while (wanted > WORDS_FREE + m->words_taken) {
+		if (!spool_memory_take(m->in->pool.sp, WORDS_STEP))
+			return false;
+		m->words_taken += WORDS_STEP;
+	}
 	return true;
 }
 
 static bool
-put_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
-    struct smtp_reply *reply)
+put_rcpt(struct intake_message *m, const struct readers *who,
+    const struct smtp_rcpt *r, struct smtp_reply *reply)
 {
-	if (draft_rcpt(&m->draft, r->address, r->orcpt, r->notify) == 0)
+	if (readers_put(who, &m->draft, r))
 		return true;
 	smtp_reply_set(reply, 452, "4.5.3", "Too many recipients");
 	return false;
 }
 
-/* Who reads this host's mail, in place of one who is known here alone. */
-static struct smtp_rcpt
-whose(const struct intake_message *m, const struct smtp_rcpt *r)
-{
-	const struct local *l = &m->rules->s.local;
-	struct smtp_rcpt to = *r;
-
-	if (l->root != NULL && (r->is_bare || local_has(l, r->address)))
-		to.address = str_of(l->root);
-	return to;
-}
-
-/* true: it is one of the message's; else *reply is the refusal. */
+/* true: it is one of the message's, or those who read its mail are; else *reply
+ * is the refusal. */
 static bool
 take_rcpt(struct intake_message *m, const struct smtp_rcpt *rcpt,
-    struct smtp_reply *reply)
+    struct readers *who, struct smtp_reply *reply)
 {
-	struct smtp_rcpt to = whose(m, rcpt);
-
 	if (!policy_allows_recipient(&m->policy, rcpt->address)) {
 		smtp_reply_set(reply, 550, "5.7.1",
 		    "Mail to this address is not taken here");
 		return false;
 	}
-	if (draft_has(&m->draft, to.address))
+	readers_find(who, &m->rules->s.local, &m->draft, rcpt);
+	if (who->n == 0)
 		return true;
-	if (!has_memory(m)) {
+	if (!has_memory(m, who->n)) {
 		smtp_reply_set(reply, 452, "4.3.1", "No memory for it now");
 		return false;
 	}
@@ -530,18 +522,22 @@ take_rcpt(struct intake_message *m, const struct smtp_rcpt *rcpt,
 	}
 	return is_within_rates(m, RATE_RECIPIENTS, reply) &&
 	       is_within_quota(m, RATE_RECIPIENTS, reply) &&
-	       put_rcpt(m, &to, reply);
+	       put_rcpt(m, who, rcpt, reply);
 }
 
 void
 intake_rcpt(struct intake_message *m, const struct smtp_rcpt *r,
     struct smtp_reply *reply)
 {
+	struct readers who = { 0 };
 	char *address;
+	bool taken;
 
 	assert(m->phase == MESSAGE_ENVELOPE);
 	m->wait_ms = 0;
-	if (take_rcpt(m, r, reply)) {
+	taken = take_rcpt(m, r, &who, reply);
+	readers_done(&who);
+	if (taken) {
 		smtp_reply_set(reply, 250, "2.1.5", "Ok");
 		return;
 	}

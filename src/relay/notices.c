@@ -27,7 +27,9 @@
 
 struct notice {
 	const struct delivery *d;
-	const char *to;
+	struct envelope_rcpt one;
+	struct envelope_rcpt *to; /* &one, or owned; those who are told */
+	uint32_t nto;
 	struct dsn_rcpt *rcpts; /* owned; room for all of d */
 	size_t nrcpts;
 	char *head; /* owned: header read from the store, or NULL */
@@ -141,7 +143,7 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 	const char *host = d->relay->set->hostname;
 	char from[300], message_id[300], id[ID_TEXT], own[ID_TEXT];
 	struct dsn_report r = { .hostname = host,
-		.to = str_of(n->to),
+		.to = str_of(n->to[0].address),
 		.now_ms = clock_wall_ms(),
 		.arrival_ms = e->arrival_ms,
 		.envid = str_of(e->envid),
@@ -165,9 +167,10 @@ fill(struct notice *n, struct buf *out, uint64_t mid, struct dsn_needs *needs)
 }
 
 static uint32_t
-flags_of(
-    const struct dsn_needs *needs, const char *to, const struct envelope *about)
+flags_of(const struct dsn_needs *needs, const struct notice *n)
 {
+	const struct envelope *about = n->d->env;
+	const char *to = n->to[0].address; /* several are all in ASCII */
 	uint32_t flags = ENVELOPE_NOTICE;
 
 	if (needs->eight_bit)
@@ -184,8 +187,6 @@ pack(const struct notice *n, struct buf *text, uint64_t mid,
     const struct dsn_needs *needs)
 {
 	struct str s = buf_str(text);
-	struct envelope_rcpt rcpt = { .address = n->to,
-		.notify = ENVELOPE_NOTIFY_NEVER };
 	struct body *body = body_new(s.len);
 	struct envelope *made;
 	struct envelope e = { .mid = mid,
@@ -193,13 +194,13 @@ pack(const struct notice *n, struct buf *text, uint64_t mid,
 		.arrival_ms = clock_wall_ms(),
 		.size = s.len,
 		.crc32c = crc32c(0, s.p, s.len),
-		.flags = flags_of(needs, n->to, n->d->env),
+		.flags = flags_of(needs, n),
 		.mt_priority = n->d->env->mt_priority,
 		.sender = "",
 		.client = "local",
 		.listener = "notice",
-		.nrcpts = 1,
-		.rcpts = &rcpt,
+		.nrcpts = n->nto,
+		.rcpts = n->to,
 		.body = body };
 
 	if (body_add(body, s.p, s.len) < 0)
@@ -208,6 +209,67 @@ pack(const struct notice *n, struct buf *text, uint64_t mid,
 		made = envelope_new(&e);
 	body_free(&body);
 	return made;
+}
+
+/* --- to whom ----------------------------------------------------------------
+ */
+
+static bool
+is_told(const struct notice *n, const char *address)
+{
+	for (uint32_t i = 0; i < n->nto; i++) {
+		if (strcmp(n->to[i].address, address) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_to(void *arg, const char *address)
+{
+	struct notice *n = arg;
+	struct envelope_rcpt rcpt = { .address = address,
+		.notify = ENVELOPE_NOTIFY_NEVER };
+
+	if (n->nto == 0) {
+		n->to = &n->one;
+	} else if (is_told(n, address)) {
+		return;
+	} else if (n->nto == 1) {
+		n->to = mem_array(ALIASES_MEMBERS_MAX, sizeof *n->to);
+		n->to[0] = n->one;
+	}
+	n->to[n->nto++] = rcpt;
+}
+
+static void
+forget_to(struct notice *n)
+{
+	if (n->nto > 1)
+		free(n->to);
+	n->to = NULL;
+	n->nto = 0;
+}
+
+/* Of one who is known on this host alone, those who read its mail. */
+static void
+set_to(struct notice *n, const char *address)
+{
+	const struct local *l = &n->d->relay->set->local;
+	struct str s = str_of(address);
+
+	forget_to(n);
+	if (!local_has(l, s) || !local_readers(l, local_name(s), add_to, n))
+		add_to(n, address);
+}
+
+/* All but d goes. */
+static void
+end(struct notice *n)
+{
+	forget_to(n);
+	free(n->head);
+	free(n->rcpts);
 }
 
 static struct envelope *
@@ -227,17 +289,8 @@ make(struct notice *n)
 	}
 	if (e)
 		relay_log_notice(n->d, e);
-	free(n->head);
-	free(n->rcpts);
+	end(n);
 	return e;
-}
-
-/* Of one who is known on this host alone, who reads its mail. */
-static const char *
-sender_of(const struct envelope *e, const struct local *l)
-{
-	return l->root != NULL && local_has(l, str_of(e->sender)) ? l->root
-	                                                          : e->sender;
 }
 
 /* May there be a report at all? */
@@ -250,7 +303,7 @@ begin(struct notice *n, const struct delivery *d)
 	if (!e || (e->flags & ENVELOPE_NOTICE) != 0 || e->sender[0] == '\0' ||
 	    d->corrupt)
 		return false;
-	n->to = sender_of(e, &d->relay->set->local);
+	set_to(n, e->sender);
 	return true;
 }
 
@@ -265,7 +318,7 @@ is_capped(struct notice *n)
 	    ration_take(&r->notices, r->set->bounce_rate, relay_now_ms(r)))
 		return false;
 	relay_log_notice_capped(n->d);
-	free(n->rcpts);
+	end(n);
 	return true;
 }
 
@@ -307,8 +360,8 @@ notices_make(struct delivery *d)
 		add_failures(&n);
 	failures = n.nrcpts;
 	if (failures > 0 && set->bounce_to == RELAY_BOUNCE_ADDRESS)
-		n.to = set->bounce_address; /* failures only: success is the
-		                               sender's affair */
+		set_to(&n, set->bounce_address); /* failures only: success is
+		                                    the sender's affair */
 	else
 		add_relayed(&n);
 	if (!is_capped(&n))
@@ -328,7 +381,7 @@ notices_delay(const struct delivery *d)
 	if (set->bounce_to == RELAY_BOUNCE_NONE || !begin(&n, d))
 		return NULL;
 	if (set->bounce_to == RELAY_BOUNCE_ADDRESS)
-		n.to = set->bounce_address;
+		set_to(&n, set->bounce_address);
 	n.rcpts = mem_array(d->nrcpts, sizeof *n.rcpts);
 	for (uint32_t i = 0; i < d->nrcpts; i++) {
 		const struct delivery_rcpt *rcpt = &d->rcpts[i];

@@ -1090,6 +1090,78 @@ the_users_files_mistakes_have_its_lines(void **state)
 	free(text);
 }
 
+#define WITH_ALIASES                                                           \
+	USER "root = \"ops@example.com\"; local_domains = [ \"web1\" ];\n"     \
+	     "aliases_file = \"%s/aliases\";\n"
+
+static void
+keep(void *arg, const char *address)
+{
+	const char **last = arg;
+
+	*last = address;
+}
+
+static void
+an_aliases_file_is_read_with_the_rest(void **state)
+{
+	char *text = mem_printf(WITH_ALIASES, dir);
+	const char *to = NULL;
+	const struct local *l;
+	struct settings *s;
+
+	(void)state;
+	put_file("aliases", "# names\nann: ann@example.com\nbob: x@web1\n");
+	s = load_good(text);
+	l = &s->inlet.intake.local;
+	assert_true(local_readers(l, STR("ANN"), keep, &to));
+	assert_string_equal(to, "ann@example.com");
+	assert_true(local_readers(l, STR("bob"), keep, &to));
+	assert_string_equal(to, "ops@example.com");
+	assert_ptr_equal(s->relay.local.aliases, l->aliases);
+	conf_free(&s);
+	free(text);
+}
+
+static void
+the_aliases_files_mistakes_have_its_lines(void **state)
+{
+	char *text = mem_printf(WITH_ALIASES, dir), *got;
+	char *large = mem_new(ALIASES_FILE_MAX + 2);
+	struct settings *s;
+
+	(void)state;
+	put_file("aliases", "ann: |/bin/cat\nbob: ann, c@d.e\n\nbob: x@y.z\n");
+	got = mistakes_of(text);
+	assert_string_equal(got,
+	    "aliases:1: aliases_file: \"|/bin/cat\" is a command, which is "
+	    "not run; write an address\n"
+	    "aliases:4: aliases_file: \"bob\" stands in line 2 already; write "
+	    "it once\n");
+	free(got);
+	memset(large, '\n', ALIASES_FILE_MAX);
+	put_file("aliases", large);
+	s = load_good(text);
+	conf_free(&s);
+	large[ALIASES_FILE_MAX] = '\n';
+	put_file("aliases", large);
+	got = mistakes_of(text);
+	assert_non_null(strstr(got, "is larger than 1048576 bytes"));
+	free(got);
+	put_file("aliases", "");
+	assert_int_equal(chmod(path_of("aliases"), 0666), 0);
+	got = mistakes_of(text);
+	assert_non_null(
+	    strstr(got, "main.conf:2: aliases_file: everybody can write"));
+	free(got);
+	assert_int_equal(unlink(path_of("aliases")), 0);
+	got = mistakes_of(text);
+	assert_non_null(strstr(got, "cannot be read (No such file"));
+	free(got);
+	free(large);
+	free(text);
+}
+
 static void
 no_provider_is_a_warning(void **state)
 {
@@ -1346,6 +1418,8 @@ main(void)
 		cmocka_unit_test(secrets_that_others_can_read_are_refused),
 		cmocka_unit_test(a_users_file_is_read_with_the_rest),
 		cmocka_unit_test(the_users_files_mistakes_have_its_lines),
+		cmocka_unit_test(an_aliases_file_is_read_with_the_rest),
+		cmocka_unit_test(the_aliases_files_mistakes_have_its_lines),
 		cmocka_unit_test(no_provider_is_a_warning),
 		cmocka_unit_test(keys_that_need_a_restart_are_named),
 		cmocka_unit_test(a_generation_lives_until_its_last_reference),

@@ -20,7 +20,7 @@ static const struct {
 	{ "one that ends so", "root@mylocalhost", false },
 	{ "the last @ counts", "\"a@b\"@localhost", true },
 	{ "the same elsewhere", "\"root@localhost\"@example.com", false },
-	{ "no domain", "root", false },
+	{ "no domain: Postmaster", "root", true },
 	{ "the null sender", "", false },
 };
 

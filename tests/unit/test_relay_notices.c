@@ -11,6 +11,8 @@
 
 #include "postern/spool/envelope.h"
 
+#include "postern/mail/local.h"
+
 #include "relay_world.h"
 
 static const struct fake_rule refusing[] = {
@@ -121,16 +123,49 @@ static const struct {
 	{ "no null sender's to the address either",
 	    { .rcpts = "no@x", .sender = "" }, RELAY_BOUNCE_ADDRESS, NULL },
 	{ "nobody", { .rcpts = "no@x" }, RELAY_BOUNCE_NONE, NULL },
+	{ "of a user of this host those who read its mail",
+	    { .rcpts = "no@x", .sender = "www-data@web1" }, RELAY_BOUNCE_SENDER,
+	    "<ann@example.com> <bob@example.com>" },
+	{ "or root", { .rcpts = "no@x", .sender = "x@web1" },
+	    RELAY_BOUNCE_SENDER, "<root@example.com>" },
 };
+
+static void
+no_mistake(void *arg, unsigned line, const char *text)
+{
+	(void)arg;
+	fail_msg("line %u: %s", line, text);
+}
+
+static const char *domains[] = { "web1" };
+
+static struct aliases *
+set_aliases(struct local *l)
+{
+	struct aliases *a = NULL;
+
+	*l = (struct local){
+		.root = "root@example.com", .domains = domains, .ndomains = 1
+	};
+	assert_int_equal(aliases_parse(&a,
+	                     STR("www-data: ann@example.com, bob@example.com, "
+	                         "ann@example.com\n"),
+	                     l, no_mistake, NULL),
+	    0);
+	l->aliases = a;
+	return a;
+}
 
 static void
 bounces_go_where_they_may(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct aliases *aliases;
 		struct world w;
 
 		begin(&w, refusing);
+		aliases = set_aliases(&w.settings.local);
 		w.settings.bounce_to = rows[i].to;
 		w.settings.bounce_address = "ops@example.com";
 		world_start(&w);
@@ -144,6 +179,7 @@ bounces_go_where_they_may(void **state)
 			fail_msg("%s: %s", rows[i].why,
 			    fake_mail(w.fake[0], 0)->rcpts);
 		world_done(&w);
+		aliases_free(&aliases);
 	}
 }
 

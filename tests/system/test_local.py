@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail for this host: who reads it."""
+import pytest
+
+import harness
+from test_sendmail import ANN, Mails, sendmail
+
+CRLF = b"Subject: s\r\n\r\nhello\r\n"
+ALIASES = """\
+# who reads what
+postmaster: root
+www-data:   ann@example.net, bob@example.net,
+            ops
+ops:        carl@example.net, ann@example.net
+"""
+
+
+@pytest.fixture
+def host(sink, postern, tmp_path):
+    """(daemon with aliases, what arrives)"""
+    s = sink("--reply", "rcpt<bad@example.net>=550:5.1.1:no such user")
+    file = tmp_path / "aliases"
+    file.write_text(ALIASES)
+    p = postern(s.port, root="ops@example.com", local_domains=["web1"], aliases_file=str(file))
+    return p, Mails(s), file
+
+
+def test_aliases(host):
+    """Whoever brings it; bounces, too; and what is said of the file comes with a reload."""
+    p, mails, file = host
+    assert sendmail(p, "Www-Data", "nobody", "bob@example.net").returncode == 0
+    assert mails.next()[0]["recipients"] == ["ann@example.net", "bob@example.net", "carl@example.net", "ops@example.com"]
+    harness.send_raw(p.port, CRLF, recipients=("WWW-DATA@web1", "Postmaster", ANN))
+    assert mails.next()[0]["recipients"] == ["ann@example.net", "bob@example.net", "carl@example.net", "ops@example.com"]
+    harness.send_raw(p.port, CRLF, recipients=("www-data@web1.example.net",))
+    assert mails.next()[0]["recipients"] == ["www-data@web1.example.net"]
+    harness.send_raw(p.port, CRLF, sender="www-data@web1", recipients=("bad@example.net",))
+    assert mails.next()[0]["recipients"] == ["%s@example.net NOTIFY=NEVER" % x for x in ("ann", "bob", "carl")]
+    file.write_text("ops: ops\nwww-data: |/usr/bin/procmail\n")
+    mark = p.reload()
+    p.wait_event("reload.failed", since=mark)
+    told = [e["text"].replace("\\", "") for e in p.events("reload.failed")]
+    assert any('%s:1: aliases_file: "ops" comes back to itself' % file in t for t in told), told
+    assert any('%s:2: aliases_file: "|/usr/bin/procmail" is a command' % file in t for t in told), told
+    assert sendmail(p, "ops").returncode == 0
+    assert mails.next()[0]["recipients"] == ["carl@example.net", "ann@example.net"], "as it was"
+    file.write_text("ops: dora@example.net\n")
+    mark = p.reload()
+    p.wait_event("reloaded", since=mark)
+    assert sendmail(p, "ops", "www-data").returncode == 0
+    assert mails.next()[0]["recipients"] == ["dora@example.net", "ops@example.com"]
+    p.stop()
