@@ -27,7 +27,7 @@ const struct conf_key conf_table[] = {
 { "domain", CONF_HOST, ROOT(s.inlet.intake.domain), .told = "hostname" },
 { "root", CONF_MAIL, ROOT(s.inlet.intake.local.root), .told = "none: they are as other addresses" },
 { "local_domains", CONF_DOMAINS, ROOT(s.inlet.intake.local.domains), COUNTED(conf_root, s.inlet.intake.local.ndomains), .told = "hostname and localhost" },
-{ "aliases_file", CONF_PATH, ROOT(aliases_file), .told = "none: root reads all such mail" },
+{ "aliases_file", CONF_FILE, ROOT(aliases_file), .told = "none: root reads all such mail" },
 { "user", CONF_NAME, ROOT(s.user), .def = "\"postern\"", .restart = true },
 { "group", CONF_NAME, ROOT(s.group), .told = "the user's own group", .restart = true },
 { "inlet_threads", CONF_COUNT, ROOT(s.inlet_threads), .def = "1", .range = "1..64", .unit = "threads", .restart = true },
