@@ -25,6 +25,7 @@
 #include "tools/spool_tool.h"
 #include "tools/status_tool.h"
 #include "tools/token_tool.h"
+#include "tools/top_tool.h"
 #include "tools/trace_tool.h"
 #include "tools/why_tool.h"
 
@@ -63,6 +64,8 @@ static const struct command {
 	    "how the daemon is, and what is to be mended" },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE, false,
 	    "OAuth2 tokens of providers" },
+	{ "top", top_tool_run, TOP_TOOL_USAGE, false,
+	    "how the daemon is, on a terminal, while it changes" },
 	{ "trace", trace_tool_run, TRACE_TOOL_USAGE, true,
 	    "what became of a message, also when it has left" },
 	{ "why", why_tool_run, WHY_TOOL_USAGE, true,
