@@ -7,8 +7,8 @@
 #define TOOLS_DKIM_TOOL_H
 
 #define DKIM_TOOL_USAGE                                                        \
-	"postern dkim genkey [-a rsa | ed25519] [-b BITS] -o FILE DOMAIN "     \
-	"SELECTOR\n"
+	"postern dkim genkey [-a rsa | ed25519] [-b bits] -o file domain "     \
+	"selector\n"
 
 int dkim_tool_run(int argc, char **argv);
 

@@ -6,9 +6,9 @@
 #define TOOLS_PASSWD_H
 
 #define PASSWD_USAGE                                                           \
-	"postern passwd [--scram] [--print] [-c users_file] NAME\n"            \
-	"       postern passwd --option KEY=VALUE ... [-c users_file] NAME\n"  \
-	"       postern passwd --delete [-c users_file] NAME\n"
+	"postern passwd [--scram] [--print] [-c users_file] name\n"            \
+	"       postern passwd --option key=value ... [-c users_file] name\n"  \
+	"       postern passwd --delete [-c users_file] name\n"
 
 /* argv[0] is the command's name.  An exit code. */
 int passwd_run(int argc, char **argv);

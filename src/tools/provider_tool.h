@@ -8,13 +8,15 @@
 
 #define PROVIDER_TOOL_USAGE                                                    \
 	"postern provider list [-c file] [-s socket] [--json]\n"               \
-	"       postern provider show [-c file] [-s socket] [--json] name\n"   \
-	"       postern provider show --settings [-c file] [--json] name\n"    \
+	"       postern provider show [-c file] [-s socket] [--json] "         \
+	"provider\n"                                                           \
+	"       postern provider show --settings [-c file] [--json] "          \
+	"provider\n"                                                           \
 	"       postern provider pause [-c file] [-s socket] [--for time] "    \
-	"name\n"                                                               \
+	"provider\n"                                                           \
 	"       postern provider probe [-c file] [-s socket] [--json]\n"       \
-	"           [--from address] [--to address] name\n"                    \
-	"       postern provider resume [-c file] [-s socket] name\n"
+	"           [--from address] [--to address] provider\n"                \
+	"       postern provider resume [-c file] [-s socket] provider\n"
 
 int provider_tool_run(int argc, char **argv);
 

@@ -8,8 +8,8 @@
 #include "postern/conf/explain_options.h"
 
 #define ROUTE_TOOL_USAGE                                                       \
-	"postern route [-c file] [-s socket] [--json] "                        \
-	"\n           " EXPLAIN_OPTIONS_USAGE
+	"postern route [-c file] [-s socket] [--json]\n"                       \
+	"           " EXPLAIN_OPTIONS_USAGE
 
 int route_tool_run(int argc, char **argv);
 

@@ -75,18 +75,22 @@ static const char *const tls_names[] = { "off", "starttls", "required",
 static void
 help(void)
 {
-	fputs("usage: postern-sink [-l ADDRESS:PORT] [--tls off|starttls|"
-	      "required|implicit]\n"
-	      "    [--certificate FILE --key FILE] [--auth USER:PASSWORD]\n"
-	      "    [--maildir DIRECTORY] [--log FILE [--brief]] [--script "
-	      "FILE]\n"
-	      "    [--reply STAGE=ACTION] [--delay [STAGE=]MS]\n"
-	      "    [--disable NAME[,NAME]] [--offer NAME[,NAME]] "
-	      "[--limits \"NAME=N ...\"]\n"
-	      "    [--max-size N] [--max-recipients N] [--max-connections N]\n"
-	      "    [--max-messages N] [--delayed-ack]\n"
-	      "    [--hostname NAME] [--count N | --once N]\n"
-	      "See postern-sink(1).\n",
+	fputs(
+	    "usage: postern-sink [-l address:port]\n"
+	    "           [--tls off | starttls | required | implicit]\n"
+	    "           [--certificate file --key file] [--auth "
+	    "user:password]\n"
+	    "           [--maildir directory] [--log file [--brief]] "
+	    "[--script file]\n"
+	    "           [--reply stage=action] [--delay [stage=]ms]\n"
+	    "           [--disable name[,...]] [--offer name[,...]] "
+	    "[--limits text]\n"
+	    "           [--max-size octets] [--max-recipients n] "
+	    "[--max-connections n]\n"
+	    "           [--max-messages n] [--delayed-ack] [--hostname name]\n"
+	    "           [--count n | --once n]\n"
+	    "       postern-sink -h | -V\n"
+	    "See postern-sink(1).\n",
 	    stdout);
 }
 
