@@ -417,6 +417,7 @@ let_all_go(struct daemon *d)
 			loop_signal_free(&d->signal[i]);
 	}
 	acceptor_close(&d->acceptors);
+	walls_done(&d->walls);
 	if (d->overdue != NULL)
 		timer_free(&d->overdue);
 	if (d->mailbox != NULL)
@@ -517,6 +518,9 @@ daemon_run(struct daemon *d, void (*ready)(void *arg), void *arg)
 	watch_signals(d);
 	if (sandbox_enter(&err) != 0)
 		log_text(&daemon_events[DAEMON_SANDBOX], "%s", err.text);
+	if (d->walls.refused.kind != ERR_NONE)
+		log_text(&daemon_events[DAEMON_SANDBOX], "%s",
+		    d->walls.refused.text);
 	start_threads(d);
 	fill_figures(d);
 	d->lookout = lookout_new(d->loop, d->spool, &d->figures);

@@ -17,6 +17,7 @@
 
 #include "daemon/acceptor.h"
 #include "daemon/events.h"
+#include "daemon/walls.h"
 
 struct control;
 struct http;
@@ -52,6 +53,7 @@ struct daemon {
 	struct loop_signal *signal[DAEMON_SIGNALS];
 	struct timer *overdue;
 	struct acceptors acceptors;
+	struct walls walls;
 	struct spool *spool;
 	struct lookout *lookout;
 	struct watcher *watcher;

@@ -275,8 +275,10 @@ prepare(struct daemon *d, const struct settings *s, const struct privileges *p,
 		return -1;
 	}
 	privileges_confine();
+	walls_raise(&d->walls, s);
 	if (log_start(&s->log, err) != 0) {
 		acceptor_close(&d->acceptors);
+		walls_done(&d->walls);
 		return err_wrap(err, "log.to");
 	}
 	return 0;

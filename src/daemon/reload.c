@@ -68,7 +68,8 @@ prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 {
 	struct err err;
 
-	if (acceptor_open(&d->acceptors, s, &err) != 0) {
+	if (walls_check(&d->walls, s, &err) != 0 ||
+	    acceptor_open(&d->acceptors, s, &err) != 0) {
 		failed(ear, err.text);
 		return -1;
 	}
@@ -175,6 +176,7 @@ reload_check(struct daemon *d, control_tell_fn *tell, void *arg)
 	struct settings *s = NULL;
 	struct conf_report r;
 	int rc = conf_load(&s, d->settings->file, false, &r);
+	struct err err;
 
 	for (size_t i = 0; i < r.nmistakes; i++)
 		tell(arg, r.mistakes[i]);
@@ -184,6 +186,10 @@ reload_check(struct daemon *d, control_tell_fn *tell, void *arg)
 		tell(arg, r.hints[i]);
 	if (rc == 0)
 		conf_needs_restart(d->settings, s, tell_restart, &ear);
+	if (rc == 0 && walls_check(&d->walls, s, &err) != 0) {
+		tell(arg, err.text);
+		rc = -1;
+	}
 	conf_report_done(&r);
 	conf_free(&s);
 	return rc;
