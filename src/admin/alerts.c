@@ -10,6 +10,7 @@
 #include "postern/admin/stats.h"
 #include "postern/base/log.h"
 #include "postern/relay/relay_view.h"
+#include "postern/relay/stray_cause.h"
 #include "postern/spool/spool.h"
 
 #include "admin/control_call.h"
@@ -87,6 +88,11 @@ alerts_of(const struct stats_source *s, const struct relay_view *view,
 	add_number(all, "queue", st->doubt, "may have been delivered",
 	    "see postern queue list --where state=doubt; release or delete "
 	    "them");
+	add_number(all, "local mail", stat_get(&s->strays),
+	    "dead letters are for users here whom nobody reads for",
+	    "set root to who reads such mail, or name them in aliases_file; "
+	    "postern reload; postern dead resend --where 'cause=\"" STRAY_CAUSE
+	    "\"'");
 	add_number(all, "log", log_dropped(), "lines are lost",
 	    "what takes the log is too slow, or gone");
 	return all;

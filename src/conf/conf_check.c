@@ -477,8 +477,8 @@ conf_check_root(struct conf_read *r, bool identity)
 	conf_check_retry(r, e, "retry", &r->root->s.relay.retry);
 	if (r->root->s.inlet.intake.local.root == NULL)
 		conf_note_hint(&r->notes, e->at, "root",
-		    "is not set, so mail for root and other users of this host "
-		    "leaves for those names; write root = "
+		    "is not set, so mail for users of this host without an "
+		    "alias is kept as dead letters; write root = "
 		    "\"ops@example.com\"; with who reads it");
 	check_http(r);
 	if (r->list[CONF_BASE_PROVIDER].n == 0 && r->notes.mistakes == 0)

@@ -8,6 +8,7 @@
 #include "postern/admin/oldest.h"
 #include "postern/admin/pulse.h"
 #include "postern/admin/stats.h"
+#include "postern/admin/strays.h"
 #include "postern/base/mem.h"
 #include "postern/io/loop.h"
 #include "postern/spool/spool.h"
@@ -24,6 +25,7 @@ struct lookout {
 	struct timer *timer;
 	struct stats_source *figures;
 	struct oldest *oldest;
+	struct strays *strays;
 	bool was_full;
 	unsigned looks;
 };
@@ -66,6 +68,7 @@ look(void *arg)
 	spool_stats(o->spool, &st);
 	(void)oldest_look(o->oldest, &st, &oldest_ms);
 	stat_set(&o->figures->oldest_ms, (uint64_t)oldest_ms);
+	stat_set(&o->figures->strays, strays_look(o->strays, &st));
 	if (st.full != o->was_full)
 		tell_room(&st);
 	o->was_full = st.full;
@@ -82,6 +85,7 @@ lookout_new(struct loop *l, struct spool *sp, struct stats_source *figures)
 	o->spool = sp;
 	o->figures = figures;
 	o->oldest = oldest_new(sp);
+	o->strays = strays_new(sp);
 	o->timer = timer_new(l, look, o);
 	timer_set(o->timer, 0);
 	return o;
@@ -94,6 +98,7 @@ lookout_free(struct lookout **o)
 		return;
 	timer_free(&(*o)->timer);
 	oldest_free(&(*o)->oldest);
+	strays_free(&(*o)->strays);
 	free(*o);
 	*o = NULL;
 }

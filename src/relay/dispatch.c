@@ -37,6 +37,7 @@
 #include "relay/settle.h"
 #include "relay/sign.h"
 #include "relay/staging.h"
+#include "relay/stray.h"
 #include "relay/supply.h"
 #include "relay/suspect.h"
 #include "relay/sweep.h"
@@ -328,7 +329,7 @@ dispatch_place(struct delivery *d)
 		overdue_fail(d);
 		return;
 	}
-	if (staging_capture(d)) {
+	if (staging_capture(d) || stray_keep(d)) {
 		settle_final(d);
 		return;
 	}

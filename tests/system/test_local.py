@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail for this host: who reads it."""
+import os
+import subprocess
+
 import pytest
 
 import harness
@@ -13,6 +16,11 @@ www-data:   ann@example.net, bob@example.net,
             ops
 ops:        carl@example.net, ann@example.net
 """
+
+
+def postern_tool(p, *words):
+    return subprocess.run([os.environ.get("POSTERN", str(harness.BUILD / "postern")), *words, "-c", str(p.conf)],
+                          capture_output=True, text=True, timeout=harness.LONG)
 
 
 @pytest.fixture
@@ -49,4 +57,29 @@ def test_aliases(host):
     p.wait_event("reloaded", since=mark)
     assert sendmail(p, "ops", "www-data").returncode == 0
     assert mails.next()[0]["recipients"] == ["dora@example.net", "ops@example.com"]
+    p.stop()
+
+
+def test_nobody_reads_it(sink, postern, tmp_path):
+    """It is kept, nobody gets it or a bounce, and status says what is to be done; which helps."""
+    s = sink()
+    p = postern(s.port, local_domains=["web1"])
+    mails = Mails(s)
+    assert sendmail(p, "root@web1", ANN).returncode == 0
+    assert mails.next()[0]["recipients"] == [ANN]
+    e = p.wait_event("dead", rcpt="root@web1")
+    assert e["cause"] == "no alias" and e["enhanced"] == "5.1.1", e
+    harness.wait_until(lambda: "local mail: 1 dead letters" in postern_tool(p, "status").stdout, what="it is counted")
+    out = postern_tool(p, "status").stdout
+    assert "set root to who reads such mail" in out and all(len(x) <= 80 for x in out.splitlines()), out
+    assert "no alias" in postern_tool(p, "dead", "list").stdout
+    r = subprocess.run([harness.POSTERND, "-t", "-c", p.conf], capture_output=True, text=True)
+    assert r.returncode == 0 and "root: is not set" in r.stdout + r.stderr
+    assert mails.none()
+    p.stop()
+    p.settings["local_domains"] = []
+    p.start()  # it is as any other address is, then
+    harness.wait_until(lambda: "1 dead" in postern_tool(p, "status").stdout, what="it is still there")
+    assert sendmail(p, "root@web1").returncode == 0
+    assert mails.next()[0]["recipients"] == ["root@web1"]
     p.stop()

@@ -338,6 +338,67 @@ rounds_that_nobody_could_be_asked_in_count_where_tries_are_bounded(void **state)
 	world_done(&w);
 }
 
+static void
+mail_for_this_host_stays_where_nobody_reads_it(void **state)
+{
+	static const char *domains[] = { "web1", "localhost" };
+	struct spool_dead dead;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	w.settings.local.domains = domains;
+	w.settings.local.ndomains = 2;
+	world_start(&w);
+	world_send(
+	    &w, &(struct world_mail){ .rcpts = "a@web1 b@x.net c@LOCALHOST" });
+	world_wait(&w, 0, 0, 1);
+	world_wait_logs(&w, "dead", "5.1.1", 2);
+	dead = world_dead(&w);
+	assert_string_equal(dead.cause, "no alias");
+	world_send(&w, &(struct world_mail){ .rcpts = "Postmaster" });
+	world_send(&w, &(struct world_mail){ .rcpts = "d@x.web1" });
+	world_wait(&w, 0, 0, 2);
+	world_stop(&w);
+	assert_int_equal(fake_mails(w.fake[0]), 2); /* and no bounce */
+	for (size_t i = 0; i < 2; i++)
+		assert_non_null(strstr(
+		    "<b@x.net> <d@x.web1>", fake_mail(w.fake[0], i)->rcpts));
+	world_done(&w);
+}
+
+static void
+root_may_be_at_this_host_and_a_route_may_redirect(void **state)
+{
+	static const char *first[] = { "one" };
+	static const char *domains[] = { "example.com" };
+	struct relay_route *stage;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	stage = world_route(&w, "stage", 1, first);
+	stage->mode = RELAY_MODE_REDIRECT;
+	stage->redirect_to = "stage@example.net";
+	w.settings.local = (struct local){
+		.root = "Ops@example.com", .domains = domains, .ndomains = 1
+	};
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ .rcpts = "ops@example.com" });
+	fake_wait_mails(w.fake[0], 1);
+	world_send(&w,
+	    &(struct world_mail){ .rcpts = "ann@example.com", .route = stage });
+	fake_wait_mails(w.fake[0], 2);
+	world_stop(&w);
+	assert_string_equal(
+	    fake_mail(w.fake[0], 0)->rcpts, "<ops@example.com>");
+	assert_string_equal(
+	    fake_mail(w.fake[0], 1)->rcpts, "<stage@example.net>");
+	world_done(&w);
+}
+
 int
 main(void)
 {
@@ -357,6 +418,10 @@ main(void)
 		cmocka_unit_test(routes_take_turns_at_a_provider),
 		cmocka_unit_test(
 		    rounds_that_nobody_could_be_asked_in_count_where_tries_are_bounded),
+		cmocka_unit_test(
+		    mail_for_this_host_stays_where_nobody_reads_it),
+		cmocka_unit_test(
+		    root_may_be_at_this_host_and_a_route_may_redirect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ struct stats_source {
 	struct stat_counter beat_ms;     /* of main, monotonic */
 	struct stat_counter is_draining; /* 1: no new mail */
 	struct stat_counter oldest_ms;   /* as oldest_look() */
+	struct stat_counter strays;      /* as strays_look() */
 	struct stat_counter refused_ms; /* no reload has worked since then, wall
 	                                 * clock; 0: the last one has */
 	struct stat_counter mistakes;   /* of the last one */
