@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "postern/base/mem.h"
 #include "postern/base/secret.h"
@@ -20,6 +19,7 @@
 #include "conf/conf_check.h"
 #include "conf/conf_dkim.h"
 #include "conf/conf_field.h"
+#include "conf/conf_login.h"
 #include "conf/conf_oauth.h"
 #include "conf/conf_owner.h"
 #include "conf/conf_origin.h"
@@ -27,7 +27,6 @@
 #include "conf/conf_read.h"
 #include "conf/conf_replies.h"
 #include "conf/conf_routes.h"
-#include "conf/conf_secret.h"
 #include "conf/conf_submission.h"
 #include "conf/conf_table.h"
 #include "conf/conf_tls.h"
@@ -35,7 +34,6 @@
 #include "conf/conf_value.h"
 
 #define STAGE_ABOVE (256u << 10) /* bytes; DESIGN section 4 */
-#define HOSTNAME_MAX 254
 
 /* The words of providers.disable are in the order of the bits. */
 _Static_assert(SMTP_CAP_PIPELINING == 1 << 0 && SMTP_CAP_CHUNKING == 1 << 1 &&
@@ -299,23 +297,6 @@ read_provider(struct conf_read *r, struct conf_stack *s,
 }
 
 static void
-read_password(
-    struct conf_read *r, struct conf_entry *e, struct conf_provider *c)
-{
-	const struct conf_secret_key keys[] = {
-		{ "providers.password_file", SECRET_SOURCE_FILE,
-		    &c->password_file },
-		{ "providers.password_env", SECRET_SOURCE_ENV,
-		    &c->password_env },
-		{ "providers.password_credential", SECRET_SOURCE_CREDENTIAL,
-		    &c->password_credential },
-	};
-	const struct conf_secret s = { keys, sizeof keys / sizeof keys[0] };
-
-	conf_secret_read(r, e, &s, &c->p.password, &c->p.password_source);
-}
-
-static void
 build_providers(struct conf_read *r, struct generation *g)
 {
 	size_t n = r->list[CONF_BASE_PROVIDER].n;
@@ -330,7 +311,7 @@ build_providers(struct conf_read *r, struct generation *g)
 		struct conf_stack s = { .own = e, .like = chain };
 
 		read_provider(r, &s, &c[i], &g->origins[i]);
-		read_password(r, e, &c[i]);
+		conf_login_read(r, e, &c[i]);
 		conf_oauth_read(r, e, &c[i]);
 		conf_tls_provider(r, e, &c[i]);
 		g->providers[i] = c[i].p;
@@ -347,18 +328,6 @@ build_providers(struct conf_read *r, struct generation *g)
 /* --- the whole
  * ------------------------------------------------------------------
  */
-
-static const char *
-own_hostname(struct conf_arena *a)
-{
-	char name[HOSTNAME_MAX + 1] = "";
-	struct err err;
-
-	if (gethostname(name, HOSTNAME_MAX) != 0 ||
-	    conf_value_host(str_of(name), &err) != 0)
-		return "localhost";
-	return conf_arena_str(a, name);
-}
 
 /* The largest of the listeners' limits: a message is held to its listener's by
  * the session. */
@@ -497,7 +466,7 @@ build(
 	s->file = conf_arena_str(r->arena, file);
 	conf_read_files(r, file);
 	if (s->hostname == NULL)
-		s->hostname = own_hostname(r->arena);
+		s->hostname = conf_value_own_host(r->arena);
 	s->inlet.hostname = s->hostname;
 	if (g->root.users_file != NULL)
 		s->inlet.users = conf_users_load(r, g->root.users_file);

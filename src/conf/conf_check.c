@@ -9,6 +9,7 @@
 
 #include "postern/io/addr.h"
 
+#include "conf/conf_login.h"
 #include "conf/conf_value.h"
 
 void
@@ -230,65 +231,6 @@ conf_check_listeners(struct conf_read *r, const struct conf_listener *listener)
  * ----------------------------------------------------------------
  */
 
-/* A login by the certificate that is shown. */
-static void
-check_external(struct conf_read *r, const struct conf_entry *e,
-    const struct relay_provider *p, bool secret)
-{
-	struct conf_place at = conf_read_place(e, "providers.auth");
-
-	if (p->tls_set.own.certificate == NULL)
-		conf_note_mistake(&r->notes, at, "providers.auth",
-		    "\"external\" is proven by a certificate; write "
-		    "certificate = \"/etc/postern/FILE.pem\"; and key");
-	if (secret)
-		conf_note_mistake(&r->notes, at, "providers.auth",
-		    "\"external\" sends no password; take the password away");
-}
-
-static void
-check_login(struct conf_read *r, const struct conf_entry *e,
-    const struct conf_provider *c)
-{
-	const struct relay_provider *p = &c->p;
-	bool secret = p->password_source.kind != SECRET_SOURCE_NONE ||
-	              p->oauth.client_id != NULL || c->key_file != NULL;
-	struct conf_place at = conf_read_place(e, "providers.user");
-
-	if (p->oauth.token_url != NULL && strcmp(p->auth, "auto") != 0 &&
-	    strcmp(p->auth, "xoauth2") != 0 &&
-	    strcmp(p->auth, "oauthbearer") != 0)
-		conf_note_mistake(&r->notes,
-		    conf_read_place(e, "providers.auth"), "providers.auth",
-		    "\"%s\" takes no token of oauth; write auth = \"auto\";",
-		    p->auth);
-	if (strcmp(p->auth, "external") == 0) {
-		check_external(r, e, p, secret);
-		return;
-	}
-	if (p->user == NULL && secret)
-		conf_note_mistake(&r->notes, e->at, "providers.user",
-		    "is missing, but there is a password; write user = "
-		    "\"...\";");
-	if (p->user == NULL)
-		return;
-	if (!secret)
-		conf_note_mistake(&r->notes, at, "providers.user",
-		    "has no password; write password_file = \"/etc/postern/"
-		    "FILE\";");
-	if (p->tls <= RELAY_TLS_OPPORTUNISTIC && !p->allow_clear_auth)
-		conf_note_mistake(&r->notes, at, "providers.tls",
-		    "the password %s leave in clear; write tls = "
-		    "\"verify\"; or allow_clear_auth = true;",
-		    p->tls == RELAY_TLS_OFF ? "would" : "may");
-	if ((p->tls == RELAY_TLS_OPPORTUNISTIC ||
-	        p->tls == RELAY_TLS_REQUIRED) &&
-	    !p->allow_unverified_auth)
-		conf_note_mistake(&r->notes, at, "providers.tls",
-		    "the password would go to whoever answers; write tls = "
-		    "\"verify\"; or allow_unverified_auth = true;");
-}
-
 static void
 check_warm(struct conf_read *r, const struct conf_entry *e,
     const struct relay_provider *p)
@@ -389,7 +331,7 @@ conf_check_providers(struct conf_read *r, const struct conf_provider *provider)
 		    !c->is_blamed)
 			conf_check_needs(r, e, "providers.host",
 			    "host = \"smtp.example.com\";");
-		check_login(r, e, c);
+		conf_login_check(r, e, c);
 		check_timing(r, e, &c->p);
 		check_warm(r, e, &c->p);
 		check_identity_policy(r, e, &c->p);

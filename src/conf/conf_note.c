@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/mem.h"
 #include "postern/conf/conf.h"
@@ -37,14 +38,18 @@ add(struct conf_notes *n, struct conf_place at, enum kind kind, char *text)
 	n->mistakes += kind == MISTAKE;
 }
 
-static char *sentence(struct conf_place at, const char *key, const char *fmt,
-    va_list ap) PRINTF_LIKE(3, 0);
+static char *sentence(const struct conf_notes *n, struct conf_place at,
+    const char *key, const char *fmt, va_list ap) PRINTF_LIKE(4, 0);
 
 static char *
-sentence(struct conf_place at, const char *key, const char *fmt, va_list ap)
+sentence(const struct conf_notes *n, struct conf_place at, const char *key,
+    const char *fmt, va_list ap)
 {
+	size_t under = n->under != NULL ? strlen(n->under) : 0;
 	char text[NOTE_MAX];
 
+	if (under > 0 && strncmp(key, n->under, under) == 0)
+		key += under;
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	if (at.line == 0)
 		return mem_printf("%s: %s: %s", at.file, key, text);
@@ -58,7 +63,7 @@ conf_note_mistake(struct conf_notes *n, struct conf_place at, const char *key,
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(n, at, MISTAKE, sentence(at, key, fmt, ap));
+	add(n, at, MISTAKE, sentence(n, at, key, fmt, ap));
 	va_end(ap);
 }
 
@@ -69,7 +74,7 @@ conf_note_warning(struct conf_notes *n, struct conf_place at, const char *key,
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(n, at, WARNING, sentence(at, key, fmt, ap));
+	add(n, at, WARNING, sentence(n, at, key, fmt, ap));
 	va_end(ap);
 }
 
@@ -80,7 +85,7 @@ conf_note_hint(struct conf_notes *n, struct conf_place at, const char *key,
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(n, at, HINT, sentence(at, key, fmt, ap));
+	add(n, at, HINT, sentence(n, at, key, fmt, ap));
 	va_end(ap);
 }
 

@@ -22,6 +22,7 @@ struct conf_place {
 struct conf_notes {
 	size_t n, cap;
 	size_t mistakes;
+	const char *under; /* this beginning of keys is left out; or NULL */
 	struct conf_note *note; /* owned */
 };
 

@@ -46,6 +46,13 @@ place_in(const struct conf_file *f, const config_setting_t *v)
 		.line = v != NULL ? (int)config_setting_source_line(v) : 0 };
 }
 
+static void
+path_of(char path[PATH_MAX_KEY], const char *prefix, const char *name)
+{
+	(void)snprintf(path, PATH_MAX_KEY, "%s%s%.60s", prefix,
+	    prefix[0] != '\0' ? "." : "", name);
+}
+
 /* --- unknown keys ------------------------------------------------------------
  */
 
@@ -75,20 +82,22 @@ homes_of(const char *name, char *out, size_t max)
 }
 
 static void
-unknown_key(struct walk *w, const config_setting_t *v, const char *prefix,
-    const char *path)
+unknown_key(struct walk *w, const config_setting_t *v, const char *prefix)
 {
 	const char *name = config_setting_name(v);
 	struct conf_place at = place_in(w->file, v);
 	struct conf_hint h = { 0 };
-	char homes[128];
+	char homes[128], path[PATH_MAX_KEY];
 
+	path_of(path, prefix, name);
 	for (size_t i = 0; i < conf_table_n; i++) {
 		if (conf_table_is_in(&conf_table[i], prefix))
 			conf_hint_offer(
 			    &h, name, conf_table_leaf(&conf_table[i]));
 	}
 	homes_of(name, homes, sizeof homes);
+	if (w->how->root != NULL)
+		homes[0] = '\0'; /* it has no such places */
 	if (homes[0] != '\0')
 		conf_note_mistake(&w->r->notes, at, path,
 		    "is no key here; write it in %s", homes);
@@ -140,18 +149,26 @@ keep_origin(struct walk *w, const struct conf_key *k, const config_setting_t *v,
 
 /* It is opened later, by who knows what stands in it. */
 static void
-keep_seen(struct walk *w, const struct conf_key *k)
+keep_seen(struct walk *w, const struct conf_key *k, const void *base)
 {
 	if (k->type == CONF_FILE)
 		conf_seen_file(w->r->seen,
-		    *(const char *const *)(const void *)((const char *)w->base +
+		    *(const char *const *)(const void *)((const char *)base +
 		                                         k->at));
+}
+
+/* A key of the top level among those of an entry. */
+static bool
+is_of_root(const struct walk *w, const struct conf_key *k)
+{
+	return w->how->root != NULL && strchr(k->path, '.') == NULL;
 }
 
 static void
 set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 {
 	struct conf_arena *a = w->r->arena;
+	void *base = is_of_root(w, k) ? w->how->root : w->base;
 	const char *text = NULL;
 	struct err err;
 	int rc = 0;
@@ -160,11 +177,11 @@ set_key(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 		rc = w->how->text_of(w->how->arg, k, v, &text);
 	if (rc < 0)
 		return;
-	rc = text != NULL ? conf_field_set_text(k, w->base, text, a, &err)
-	                  : conf_field_set(k, w->base, v, a, &err);
+	rc = text != NULL ? conf_field_set_text(k, base, text, a, &err)
+	                  : conf_field_set(k, base, v, a, &err);
 	if (rc == 0) {
 		keep_origin(w, k, v, text);
-		keep_seen(w, k);
+		keep_seen(w, k, base);
 	} else if (!w->how->quiet && err.text[0] != '\0')
 		conf_note_mistake(&w->r->notes, place_in(w->file, v), k->path,
 		    "%s", err.text);
@@ -272,6 +289,20 @@ may_stand(struct walk *w, const struct conf_key *k, const config_setting_t *v)
 	       w->how->allows(w->how->arg, k, place_in(w->file, v));
 }
 
+static const struct conf_key *
+find_key(const struct walk *w, const char *prefix, const char *name)
+{
+	char path[PATH_MAX_KEY];
+	const struct conf_key *k;
+
+	path_of(path, prefix, name);
+	k = conf_table_find(path);
+	if (k != NULL || w->how->root == NULL ||
+	    strcmp(prefix, w->how->prefix) != 0)
+		return k;
+	return conf_table_find(name);
+}
+
 /* Inner groups are at most two deep in the table: no peer decides the depth. */
 static void
 walk_group(struct walk *w, const config_setting_t *g, const char *prefix)
@@ -281,32 +312,28 @@ walk_group(struct walk *w, const config_setting_t *g, const char *prefix)
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *v =
 		    config_setting_get_elem(g, (unsigned)i);
+		const char *name = config_setting_name(v);
 		const struct conf_key *k;
-		char path[PATH_MAX_KEY];
 
-		(void)snprintf(path, sizeof path, "%s%s%.60s", prefix,
-		    prefix[0] != '\0' ? "." : "",
-		    config_setting_name(v) != NULL ? config_setting_name(v)
-		                                   : "");
-		k = conf_table_find(path);
-		if (config_setting_name(v) != NULL &&
-		    config_setting_name(v)[0] == '*')
+		if (name == NULL || name[0] == '*')
 			continue;
+		k = find_key(w, prefix, name);
 		if (k == NULL && !w->how->quiet)
-			unknown_key(w, v, prefix, path);
+			unknown_key(w, v, prefix);
 		if (k == NULL || !first_time(w, k, v) || is_told(v))
 			continue;
-		if (k->type != CONF_GROUP && !may_stand(w, k, v))
+		if ((k->type != CONF_GROUP || is_of_root(w, k)) &&
+		    !may_stand(w, k, v))
 			continue;
 		if (k->type == CONF_LIST)
 			take_list(w, k, v);
 		else if (k->type != CONF_GROUP)
 			set_key(w, k, v);
 		else if (config_setting_is_group(v) != CONFIG_FALSE)
-			walk_group(w, v, path);
+			walk_group(w, v, k->path);
 		else if (!w->how->quiet)
 			conf_note_mistake(&w->r->notes, place_in(w->file, v),
-			    path, "has to be a group; write %s = { ... };",
+			    k->path, "has to be a group; write %s = { ... };",
 			    conf_table_leaf(k));
 	}
 }

@@ -71,6 +71,9 @@ struct conf_layer {
 	int (*text_of)(void *arg, const struct conf_key *k,
 	    const config_setting_t *v, const char **text);
 	void *arg;
+	/* Keys of the top level may stand among those of the entry; NULL: no.
+	 * allows() is asked for each of them. */
+	struct conf_root *root;
 };
 
 /* The entries that a provider is made of; what is nearer wins. */

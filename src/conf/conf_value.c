@@ -6,9 +6,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "postern/base/clock.h"
 
+#include "conf/conf_arena.h"
+
+#define HOSTNAME_MAX 254
 #define DURATION_MAX (UINT64_C(3650) * 86400 * 1000)
 
 struct unit {
@@ -260,6 +264,18 @@ conf_value_host(struct str s, struct err *err)
 	    "\"%s\" is no host; write a name such as \"smtp.example.com\" or "
 	    "a numeric address, without a port",
 	    SHOWN(s));
+}
+
+const char *
+conf_value_own_host(struct conf_arena *a)
+{
+	char name[HOSTNAME_MAX + 1] = "";
+	struct err err;
+
+	if (gethostname(name, HOSTNAME_MAX) != 0 ||
+	    conf_value_host(str_of(name), &err) != 0)
+		return "localhost";
+	return conf_arena_str(a, name);
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conf/conf_value - texts to values, one parser each.  Pure.  On -1 err->text
+ * conf/conf_value - texts to values, one parser each.  On -1 err->text
  * reads "what is wrong; what to write".
  */
 #ifndef CONF_CONF_VALUE_H
@@ -10,6 +10,8 @@
 
 #include "postern/base/err.h"
 #include "postern/base/str.h"
+
+struct conf_arena;
 
 /* "300ms", "30s", "5m", "4h", "5d": at most 3650 days. */
 MUST_CHECK int conf_value_duration(struct str s, uint64_t *ms, struct err *err);
@@ -21,6 +23,8 @@ MUST_CHECK int conf_value_network(struct str s, struct err *err);
 MUST_CHECK int conf_value_ip(struct str s, struct err *err);
 /* A host name or a numeric address. */
 MUST_CHECK int conf_value_host(struct str s, struct err *err);
+/* This host's, or "localhost". */
+const char *conf_value_own_host(struct conf_arena *a);
 /* What names a provider, a listener: letters, digits, '-', '_', '.'; at most
  * 63. */
 MUST_CHECK int conf_value_name(struct str s, struct err *err);

@@ -22,16 +22,6 @@
 
 #define BEAT_MS 1000
 
-bool
-inlet_is_local(const struct inlet_listener *l)
-{
-	for (size_t i = 0; i < l->naddresses; i++) {
-		if (!addr_is_loopback(&l->addresses[i]))
-			return false;
-	}
-	return true;
-}
-
 /* --- what other threads ask for --------------------------------------------
  */
 

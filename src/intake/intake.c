@@ -10,6 +10,7 @@
 #include "postern/base/crc32c.h"
 #include "postern/base/id.h"
 #include "postern/base/mem.h"
+#include "postern/intake/repair.h"
 #include "postern/mail/address_pattern.h"
 #include "postern/mail/received.h"
 #include "postern/spool/body.h"
@@ -20,7 +21,6 @@
 #include "intake/overload.h"
 #include "intake/rates.h"
 #include "intake/readers.h"
-#include "intake/repair.h"
 #include "intake/rules.h"
 
 #define MESSAGE_MAGIC 0x1e77e12du

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "intake/repair.h"
+#include "postern/intake/repair.h"
 
 #include <assert.h>
 #include <stdlib.h>

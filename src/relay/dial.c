@@ -11,7 +11,6 @@
 #include "postern/io/dns.h"
 #include "postern/relay/relay.h"
 
-#include "relay/manner.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
@@ -29,7 +28,7 @@ dial_next(struct relay_session *s)
 	struct conn_settings cs = { .fn = relay_session_on_conn, .arg = s };
 	const struct addr *a = &s->addrs->addr[s->next_addr++];
 	struct addr from;
-	bool bound = manner_source(s->provider->set, a, &from);
+	bool bound = relay_provider_source(s->provider->set, a, &from);
 	char text[ADDR_TEXT];
 
 	addr_host_text(a, text);

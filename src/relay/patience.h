@@ -9,12 +9,9 @@
 
 #include "postern/smtp/outcome.h"
 
-struct relay_provider;
 struct relay_session;
 
-/* In ms; 0: for ever.  By the settings alone; for what s waits for. */
-uint64_t patience_at(
-    const struct relay_provider *set, enum outcome_stage stage);
+/* In ms; 0: for ever. */
 uint64_t patience_for(const struct relay_session *s, enum outcome_stage stage);
 
 #endif

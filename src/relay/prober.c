@@ -27,7 +27,6 @@
 #include "relay/credential.h"
 #include "relay/manner.h"
 #include "relay/mend.h"
-#include "relay/patience.h"
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 
@@ -238,7 +237,8 @@ look(struct prober *b)
 	if (since == b->since)
 		return;
 	b->since = since;
-	conn_timeout(b->conn, patience_at(b->provider->set, b->stage));
+	conn_timeout(
+	    b->conn, relay_provider_patience(b->provider->set, b->stage));
 }
 
 static void
@@ -336,16 +336,17 @@ make_client(struct prober *b)
 		.rcpt = on_rcpt,
 		.done = on_done,
 		.lost = on_lost };
-	const char *why = manner_no_login(b->provider->set);
+	const char *why = relay_provider_no_login(b->provider->set);
 	struct smtp_client_settings s;
-	char nonce[MANNER_NONCE];
+	char nonce[RELAY_PROVIDER_NONCE];
 
 	manner_client(&s, b->provider, &b->credential, nonce);
 	s.disable |= SMTP_CAP_PIPELINING;
 	b->client = smtp_client_new(&s, &hooks, b);
 	begin(b, NULL, smtp_client_awaits(b->client, &b->since));
 	b->word = outcome_stage_word(b->stage);
-	conn_timeout(b->conn, patience_at(b->provider->set, b->stage));
+	conn_timeout(
+	    b->conn, relay_provider_patience(b->provider->set, b->stage));
 	if (why != NULL)
 		fail_with(b, OUTCOME_AUTH, OUTCOME_LOCAL, why);
 	else if (s.tls == SMTP_TLS_IMPLICIT)
@@ -382,14 +383,14 @@ dial(struct prober *b)
 	const struct addr *a = &b->addrs.addr[b->next_addr++];
 	const struct relay_provider *set = b->provider->set;
 	struct addr from;
-	bool bound = manner_source(set, a, &from);
+	bool bound = relay_provider_source(set, a, &from);
 
 	begin(b, "connect", OUTCOME_CONNECT);
 	b->conn = conn_connect(b->provider->relay->loop,
 	    (const struct sockaddr *)&a->ss, a->len,
 	    bound ? (const struct sockaddr *)&from.ss : NULL,
 	    bound ? from.len : 0, &cs);
-	conn_timeout(b->conn, patience_at(set, OUTCOME_CONNECT));
+	conn_timeout(b->conn, relay_provider_patience(set, OUTCOME_CONNECT));
 }
 
 /* Another address may do. */

@@ -39,14 +39,9 @@ static const struct pause_settings quota_pause = { .first_ms = 10 * 60 * 1000,
 static void
 make_tls(struct provider *p)
 {
-	struct tls_client_settings s = p->set->tls_set;
 	struct err err = { 0 };
 
-	s.verify =
-	    p->set->tls == RELAY_TLS_VERIFY ? TLS_VERIFY_FULL : TLS_VERIFY_NONE;
-	if (p->set->tls == RELAY_TLS_OFF)
-		return;
-	if (tls_client_new(&p->tls, &s, &err) < 0)
+	if (relay_provider_tls(&p->tls, p->set, &err) < 0)
 		snprintf(p->tls_error, sizeof p->tls_error, "%s", err.text);
 }
 

@@ -556,8 +556,8 @@ make_client(struct relay_session *s)
 		.lost = on_lost,
 		.hold = doubt_begin };
 	struct smtp_client_settings settings;
-	char nonce[MANNER_NONCE];
-	const char *why = manner_no_login(s->provider->set);
+	char nonce[RELAY_PROVIDER_NONCE];
+	const char *why = relay_provider_no_login(s->provider->set);
 
 	manner_client(&settings, s->provider, &s->credential, nonce);
 	s->client = smtp_client_new(&settings, &hooks, s);

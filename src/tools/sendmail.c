@@ -2,27 +2,30 @@
 /*
  * tools/sendmail - postern-sendmail: sendmail, mailq and newaliases, by the
  * name it is called.  No set-id bit: the daemon knows the caller from the
- * kernel. Links nothing but libc, since it is started for every mail.
+ * kernel. Links nothing but libc, since it is started for every mail; where
+ * there is a relay file in the daemon's place it becomes postern-submit.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "postern/base/mem.h"
 #include "postern/mail/drop.h"
 
+#include "tools/sendmail_call.h"
 #include "tools/sendmail_drop.h"
-#include "tools/sendmail_letter.h"
 #include "tools/sendmail_options.h"
 #include "tools/sendmail_pipe.h"
 #include "tools/sendmail_queue.h"
 #include "tools/sendmail_rcpts.h"
-#include "tools/sendmail_sender.h"
 #include "tools/sendmail_submit.h"
 
 #define SOCKET "/run/postern/submission.sock"
+#define RELAY_FILE SYSCONFDIR "/postern/relay.conf"
 
 static int
 complain(int code, const char *text)
@@ -102,7 +105,7 @@ hand_over(const struct sendmail_mail *m)
 		if (code != 0)
 			worst = code;
 	}
-	return worst != 0 ? worst : m->rcpts->nbad > 0 ? EX_DATAERR : 0;
+	return worst;
 }
 
 static int
@@ -113,87 +116,15 @@ verify(const struct sendmail_mail *m)
 
 	if (sendmail_submit_verify(m, &code, &err) != 0)
 		return not_now(&err);
-	if (fflush(stdout) != 0)
-		return EX_IOERR;
-	return code != 0 || m->rcpts->nbad == 0 ? code : EX_DATAERR;
-}
-
-static int
-send_letter(struct sendmail_mail *m)
-{
-	char *sender = sendmail_sender_address(m->o), *from;
-	int code;
-
-	if (sender == NULL)
-		return EX_DATAERR;
-	from = sendmail_sender_from(m->o, sender);
-	m->sender = sender;
-	m->first = m->letter->has_from ? "" : from;
-	code = m->o->mode == SENDMAIL_VERIFY ? verify(m) : hand_over(m);
-	free(sender);
-	free(from);
 	return code;
 }
 
-/* All that the command line names. */
+/* arg: the daemon's socket. */
 static int
-take_recipients(const struct sendmail_options *o, struct sendmail_rcpts *r)
+take(void *arg, struct sendmail_mail *m)
 {
-	for (int i = 0; i < o->nrecipients; i++) {
-		struct str s = { o->recipients[i], strlen(o->recipients[i]) };
-
-		if (!sendmail_rcpts_add(r, s))
-			return complain(EX_DATAERR, "more than 50000 "
-			                            "recipients");
-	}
-	return 0;
-}
-
-static int
-check_recipients(const struct sendmail_rcpts *r)
-{
-	if (r->n > 0)
-		return 0;
-	if (r->nbad > 0)
-		return EX_DATAERR; /* told */
-	return complain(EX_USAGE, "no recipient; name one, or say -t");
-}
-
-static int
-read_and_send(const struct sendmail_options *o, struct sendmail_letter *l,
-    struct sendmail_rcpts *r)
-{
-	struct sendmail_mail m = {
-		.o = o, .letter = l, .rcpts = r, .socket = socket_path()
-	};
-	struct err err;
-	int code = take_recipients(o, r);
-
-	/* A mistake is told before anybody types a message. */
-	if (code == 0 && !o->reads_recipients)
-		code = check_recipients(r);
-	if (code != 0)
-		return code;
-	if (o->mode != SENDMAIL_VERIFY &&
-	    sendmail_letter_read(l, STDIN_FILENO, o->ignores_dots, &err) != 0)
-		return complain(
-		    err.kind == ERR_LIMIT ? EX_DATAERR : EX_IOERR, err.text);
-	if (o->reads_recipients && !sendmail_letter_rcpts(l, r))
-		return complain(EX_DATAERR, "more than 50000 recipients");
-	code = check_recipients(r);
-	return code != 0 ? code : send_letter(&m);
-}
-
-static int
-deliver(const struct sendmail_options *o)
-{
-	struct sendmail_letter l = { 0 };
-	struct sendmail_rcpts r = { .told = stderr };
-	int code = read_and_send(o, &l, &r);
-
-	sendmail_letter_done(&l);
-	sendmail_rcpts_done(&r);
-	return code;
+	m->socket = arg;
+	return m->o->mode == SENDMAIL_VERIFY ? verify(m) : hand_over(m);
 }
 
 /* --- what others do
@@ -216,30 +147,97 @@ become_daemon(bool foreground)
 	return become(SBINDIR "/posternd", argv);
 }
 
+/* --- without a daemon
+ * -------------------------------------------------------- */
+
+/* The file that names the relay to be used in the daemon's place, or NULL.  One
+ * that is there, but not for the caller, is none to be passed over. */
+static const char *
+relay_file(void)
+{
+	const char *path = place("POSTERN_RELAY", NULL);
+
+	if (path != NULL || place("POSTERN_SUBMISSION", NULL) != NULL)
+		return path;
+	if (access(RELAY_FILE, F_OK) != 0 &&
+	    (errno == ENOENT || errno == ENOTDIR))
+		return NULL;
+	return RELAY_FILE;
+}
+
+/* The program that knows TCP and TLS: it gets the whole call. */
+static int
+become_submit(const char *file, int argc, char **argv)
+{
+	const char **words = mem_array((size_t)argc + 2, sizeof *words);
+	const char *program =
+	    place("POSTERN_SUBMIT", PKGLIBEXECDIR "/postern-submit");
+	int code;
+
+	words[0] = "postern-submit";
+	words[1] = file;
+	for (int i = 1; i < argc; i++)
+		words[i + 1] = argv[i];
+	code = become(program, words);
+	free(words);
+	return code;
+}
+
+static int
+refuse_smtp(void)
+{
+	(void)puts("554 5.3.3 No SMTP here without a daemon\r");
+	return complain(EX_UNAVAILABLE,
+	    "-bs: needs the daemon, and this host hands mail to a relay");
+}
+
+static int
+run_by_relay(const char *file, enum sendmail_mode mode, int argc, char **argv)
+{
+	switch (mode) {
+	case SENDMAIL_SMTP:
+		return refuse_smtp();
+	case SENDMAIL_LIST: /* nothing is kept here */
+		return puts("Mail queue is empty") < 0 ? EX_IOERR : 0;
+	case SENDMAIL_RETRY:
+		return 0;
+	default:
+		return become_submit(file, argc, argv);
+	}
+}
+
+static int
+run_by_daemon(const struct sendmail_options *o)
+{
+	switch (o->mode) {
+	case SENDMAIL_SMTP:
+		return sendmail_pipe_run(socket_path());
+	case SENDMAIL_LIST:
+		return sendmail_queue_list();
+	case SENDMAIL_RETRY:
+		return sendmail_queue_retry(o->retry);
+	default:
+		return sendmail_call_run(
+		    o, take, (void *)(uintptr_t)socket_path());
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sendmail_options o;
+	const char *file;
 	int rc;
 
 	fill_standard();
 	rc = sendmail_options_parse(&o, argc, argv);
 	if (rc != 0)
 		return rc;
-	switch (o.mode) {
-	case SENDMAIL_SMTP:
-		return sendmail_pipe_run(socket_path());
-	case SENDMAIL_DAEMON:
+	if (o.mode == SENDMAIL_DAEMON)
 		return become_daemon(o.foreground);
-	case SENDMAIL_ALIASES: /* the daemon has no table to be made */
+	if (o.mode == SENDMAIL_ALIASES) /* there is no table to be made */
 		return 0;
-	case SENDMAIL_LIST:
-		return sendmail_queue_list();
-	case SENDMAIL_RETRY:
-		return sendmail_queue_retry(o.retry);
-	case SENDMAIL_DELIVER:
-	case SENDMAIL_VERIFY:
-		break;
-	}
-	return deliver(&o);
+	file = relay_file();
+	return file != NULL ? run_by_relay(file, o.mode, argc, argv)
+	                    : run_by_daemon(&o);
 }

@@ -4,13 +4,13 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "postern/base/str.h"
 #include "postern/mail/message.h"
 #include "postern/mail/xtext.h"
 
+#include "tools/sendmail_exit.h"
 #include "tools/sendmail_letter.h"
 #include "tools/sendmail_options.h"
 #include "tools/sendmail_rcpts.h"
@@ -160,25 +160,6 @@ sendmail_submit_content(const struct sendmail_mail *m, sendmail_put_fn *put,
 /* --- what is answered
  * ------------------------------------------------------- */
 
-/* The daemon's words as sysexits.h has them. */
-static int
-exit_code(const struct sendmail_reply *r)
-{
-	struct str enhanced = str_of(r->enhanced);
-
-	if (r->code / 100 == 2)
-		return 0;
-	if (r->code / 100 == 4)
-		return EX_TEMPFAIL;
-	if (str_starts_case(enhanced, STR("5.7.")) || r->code == 554)
-		return EX_NOPERM;
-	if (str_starts_case(enhanced, STR("5.1.")) ||
-	    str_starts_case(enhanced, STR("5.6.")) || r->code == 501 ||
-	    r->code == 552 || str_is(enhanced, "5.5.2"))
-		return EX_DATAERR;
-	return EX_UNAVAILABLE;
-}
-
 static void
 tell(const char *who, const struct sendmail_reply *r)
 {
@@ -218,7 +199,7 @@ hear_all_or_none(
 		return 0;
 	tell("", &r);
 	d->is_refused = true;
-	d->code = exit_code(&r);
+	d->code = sendmail_exit_code(r.code, r.enhanced);
 	return 0;
 }
 
@@ -254,7 +235,7 @@ hear_rcpt(struct dialogue *d, const char *rcpt, bool print, struct err *err)
 	if (d->is_refused)
 		return 0; /* with the sender */
 	if (r.code / 100 != 2)
-		d->code = exit_code(&r);
+		d->code = sendmail_exit_code(r.code, r.enhanced);
 	if (print)
 		(void)printf("%s: %s\n", rcpt, r.text);
 	else if (r.code / 100 != 2)
@@ -306,7 +287,7 @@ send_content(struct dialogue *d, struct err *err)
 	    354) { /* of nobody left, if not for a reason of its own */
 		if (d->code == 0) {
 			tell("", &r);
-			d->code = exit_code(&r);
+			d->code = sendmail_exit_code(r.code, r.enhanced);
 		}
 		return 0;
 	}

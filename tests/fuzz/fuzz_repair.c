@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "intake/repair.h"
+#include "postern/intake/repair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -14,7 +14,7 @@
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
 
-#include "intake/repair.h"
+#include "postern/intake/repair.h"
 
 #define DATE "Date: Tue, 24 Nov 2026 10:00:00 +0100\r\n"
 #define ID "Message-ID: <1@x>\r\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay/relay_provider - the settings of one account at a provider.
+ * relay/relay_provider - the settings of one account at a provider, and what
+ * follows from them alone for how it is spoken to.
  */
 #ifndef RELAY_RELAY_PROVIDER_H
 #define RELAY_RELAY_PROVIDER_H
@@ -14,8 +15,11 @@
 #include "postern/io/tls.h"
 #include "postern/relay/oauth.h"
 #include "postern/relay/outfit.h"
+#include "postern/smtp/outcome.h"
 
+struct addr;
 struct rate;
+struct smtp_client_settings;
 
 enum relay_tls {
 	RELAY_TLS_OFF,
@@ -99,5 +103,23 @@ struct relay_provider {    /* one account */
 	size_t nreplies;
 	const struct relay_reply *replies;
 };
+
+#define RELAY_PROVIDER_NONCE 33 /* bytes with the NUL */
+
+/* Borrowed from set and nonce, which is filled: never the same twice, and
+ * nobody knows it before.  Without helo and password. */
+void relay_provider_client(struct smtp_client_settings *s,
+    const struct relay_provider *set, char nonce[RELAY_PROVIDER_NONCE]);
+/* What secures a connection to it; *t stays NULL with tls = "off". */
+MUST_CHECK int relay_provider_tls(
+    struct tls_context **t, const struct relay_provider *set, struct err *err);
+/* Why no password may be sent; NULL: it may. */
+const char *relay_provider_no_login(const struct relay_provider *set);
+/* A source address goes with destinations of its family only; false: any. */
+bool relay_provider_source(
+    const struct relay_provider *set, const struct addr *to, struct addr *from);
+/* How long to wait for the reply of a stage. */
+uint64_t relay_provider_patience(
+    const struct relay_provider *set, enum outcome_stage stage);
 
 #endif
