@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Labels are names of the configuration and words of fixed lists: the number of
- * series does not depend on the mail.  Counters of classes that never happened
- * are left out.
+ * series does not depend on the mail.  Counters and histograms of what never
+ * happened are left out.
  */
 #include "admin/metrics.h"
 
@@ -81,8 +81,8 @@ static const struct bounds commit_bounds = { 1e6, 8,
 	{ 100, 1000, 5000, 10000, 50000, 100000, 1000000, 10000000 } };
 static const struct bounds batch_bounds = { 1, 7,
 	{ 1, 4, 16, 64, 256, 1024, 4096 } };
-static const struct bounds stage_bounds = { 1e6, 7,
-	{ 1000, 10000, 50000, 250000, 1000000, 5000000, 30000000 } };
+static const struct bounds stage_bounds = { 1e6, 5,
+	{ 10000, 100000, 1000000, 5000000, 30000000 } };
 static const struct bounds wait_bounds = { 1e3, 10,
 	{ 10, 100, 1000, 5000, 30000, 60000, 300000, 3600000, 14400000,
 	    86400000 } };
@@ -376,7 +376,7 @@ put_times(struct out *o, enum metric m, const struct tally *t)
 	char labels[LABELS_MAX];
 
 	(void)snprintf(labels, sizeof labels, "provider=\"%s\"", t->name);
-	if (t != o->view->nobody)
+	if (t != o->view->nobody && stat_get(&h->count) > 0)
 		histogram(o, m, labels, h, &wait_bounds);
 }
 
@@ -457,6 +457,7 @@ metrics_text(const struct stats_source *s, const struct relay_view *view,
 	    s->version, s->modules);
 	head(&o, METRIC_BUILD);
 	put(&o, metrics_table[METRIC_BUILD].name, labels, 1);
+	one(&o, METRIC_CONFIG_REFUSED, stat_get(&s->refused_ms) != 0);
 	put_inlets(&o);
 	put_spool(&o);
 	head(&o, METRIC_SILENT);

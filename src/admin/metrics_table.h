@@ -8,6 +8,7 @@
 
 enum metric {
 	METRIC_BUILD,
+	METRIC_CONFIG_REFUSED,
 	METRIC_SESSIONS,
 	METRIC_SESSIONS_ALL,
 	METRIC_TURNED_AWAY,
@@ -68,6 +69,7 @@ struct metrics_row {
 /* clang-format off */
 static const struct metrics_row metrics_table[METRICS] = {
 [METRIC_BUILD] = { "postern_build_info", "gauge", "Always 1; the labels tell version and modules." },
+[METRIC_CONFIG_REFUSED] = { "postern_config_refused", "gauge", "1: the last reload was refused, the settings before it are in force." },
 [METRIC_SESSIONS] = { "postern_smtp_sessions", "gauge", "Sessions of applications that are open." },
 [METRIC_SESSIONS_ALL] = { "postern_smtp_sessions_total", "counter", "Connections of applications." },
 [METRIC_TURNED_AWAY] = { "postern_smtp_turned_away_total", "counter", "Connections that were turned away with 421 or 554." },

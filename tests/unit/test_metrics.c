@@ -64,6 +64,7 @@ tear_down(void **state)
 static const char *const lines[] = {
 	"postern_build_info{version=\"9\",modules=\"some\"} 1",
 	"# TYPE postern_messages_received_total counter",
+	"postern_config_refused 0",
 	"postern_queue_messages{state=\"held\"} 0",
 	"postern_relay_deliveries 12",
 	"postern_provider_usable{provider=\"ses\"} 1",
@@ -120,7 +121,15 @@ each_figure_is_a_line(void **state)
 		if (!has_line(buf_str(&b).p, lines[i]))
 			fail_msg("no line %s", lines[i]);
 	}
-	assert_null(strstr(buf_str(&b).p, "result=\"doubt\"")); /* never */
+	assert_null(strstr(buf_str(&b).p, "result=\"doubt\""));    /* never */
+	assert_null(strstr(buf_str(&b).p, "queue_wait_seconds_")); /* never */
+	stat_set(&source.refused_ms, 1);
+	buf_done(&b);
+	buf_init(&b, 1 << 20);
+	assert_int_equal(metrics_text(&source, &view, &b, &err), 0);
+	assert_int_equal(buf_addf(&b, "%c", 0), 0);
+	assert_true(has_line(buf_str(&b).p, "postern_config_refused 1"));
+	stat_set(&source.refused_ms, 0);
 	buf_done(&b);
 }
 
