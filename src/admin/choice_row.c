@@ -29,3 +29,13 @@ choice_row_add(json_t *row, const struct relay_choice *c)
 	if (c->balance != NULL)
 		json_object_set_new(row, "balance", json_string(c->balance));
 }
+
+void
+choice_row_add_pick(json_t *row, const struct relay_choice *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->candidates[i].is_pick)
+			json_object_set_new(row, "provider",
+			    control_call_text(c->candidates[i].name));
+	}
+}

@@ -12,5 +12,7 @@ struct relay_choice;
 
 /* Adds "candidates" and, where there is one, "balance". */
 void choice_row_add(json_t *row, const struct relay_choice *c);
+/* Adds "provider", the one that it would take now, where there is one. */
+void choice_row_add_pick(json_t *row, const struct relay_choice *c);
 
 #endif

@@ -67,7 +67,7 @@ static const struct control_request requests[] = {
 	{ "queue.reroute", CONTROL_ROLE_WRITE, control_act_reroute },
 	{ "queue.retry", CONTROL_ROLE_WRITE, control_act_retry },
 	{ "reload", CONTROL_ROLE_WRITE, control_reload_run },
-	{ "route", CONTROL_ROLE_READ, control_route_run },
+	{ "route", CONTROL_ROLE_NONE, control_route_run },
 	{ "spool.backup", CONTROL_ROLE_WRITE, backup_run },
 	{ "stats", CONTROL_ROLE_READ, control_stats_run },
 	{ "trace", CONTROL_ROLE_READ, control_trace_run },

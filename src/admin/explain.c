@@ -10,6 +10,7 @@
 #include "postern/inlet/users.h"
 #include "postern/intake/routes.h"
 #include "postern/mail/address.h"
+#include "postern/mail/local.h"
 #include "postern/relay/relay.h"
 
 /* --- the question ------------------------------------------------------------
@@ -38,6 +39,9 @@ struct answer {
 	const struct explain_by *by;
 	const struct inlet_listener *listener;
 	const char *named, *why; /* by whom, for the reader; or NULL */
+	const size_t *at;        /* the routes that are open */
+	size_t n;
+	const char *to; /* the recipient that is told of */
 	explain_fn *fn;
 	void *arg;
 };
@@ -121,12 +125,14 @@ why(const struct answer *a, const char *route)
 }
 
 static void
-tell_route(const struct answer *a, const char *to, const char *name)
+tell_route(const struct answer *a, const char *reader, const char *name)
 {
 	const struct relay_settings *r = a->by->relay;
 
 	for (size_t i = 0; i < r->nroutes; i++) {
-		struct explain_row row = { .to = to, .route = name };
+		struct explain_row row = {
+			.to = a->to, .reader = reader, .route = name
+		};
 		char *use;
 
 		if (strcmp(r->routes[i].name, name) != 0)
@@ -140,6 +146,53 @@ tell_route(const struct answer *a, const char *to, const char *name)
 	}
 }
 
+static const char *
+route_of(const struct answer *a, struct str address)
+{
+	const struct routes *r = a->by->inlet->intake.routes;
+
+	return routes_at(r, routes_pick(r, a->at, a->n, address))->name;
+}
+
+static void
+on_reader(void *arg, const char *address)
+{
+	const struct answer *a = arg;
+
+	tell_route(a, address, route_of(a, str_of(address)));
+}
+
+/* Nobody reads for it: is it kept for that? */
+static bool
+is_stray(const struct local *l, struct str address)
+{
+	return local_has(l, address) &&
+	       (l->root == NULL || !str_is(address, l->root));
+}
+
+/* As intake has it (intake/readers), and the relay (relay/stray). */
+static void
+tell(struct answer *a, const char *to, const struct address *address,
+    bool was_bare)
+{
+	const struct local *l = &a->by->inlet->intake.local;
+	struct str full = address_str(address);
+	bool is_local = was_bare || local_has(l, full);
+
+	a->to = to;
+	if (is_local && local_readers(l, local_name(full), on_reader, a))
+		return;
+	if (is_stray(l, full))
+		a->fn(a->arg,
+		    &(struct explain_row){ .to = to,
+		        .route = "",
+		        .rule = "",
+		        .why = "no alias of that name, and root is not set",
+		        .use = "" });
+	else
+		tell_route(a, NULL, route_of(a, full));
+}
+
 static void
 see_headers(const struct explain *e, const struct routes *r, bool *held)
 {
@@ -151,33 +204,55 @@ see_headers(const struct explain *e, const struct routes *r, bool *held)
 	}
 }
 
+/* false: it was bare before, and that would be too long. */
+static bool
+qualify(struct address *a, const char *domain)
+{
+	size_t n = strlen(domain);
+
+	if (a->len + 1 + n > ADDRESS_MAX)
+		return false;
+	a->text[a->len] = '@';
+	memcpy(a->text + a->len + 1, domain, n);
+	a->len = (uint16_t)(a->len + 1 + n);
+	return true;
+}
+
 /* As MAIL and RCPT would have it.  from: "<>" is the null sender. */
 static int
-read_address(
-    struct address *to, const char *option, const char *text, struct err *err)
+read_address(const struct answer *a, struct address *to, const char *text,
+    bool *was_bare, struct err *err)
 {
-	if (strcmp(text, "<>") == 0 && strcmp(option, "--from") == 0) {
+	const char *option = text == a->e->from ? "--from" : "--to";
+
+	*was_bare = false;
+	if (strcmp(text, "<>") == 0 && text == a->e->from) {
 		to->len = 0;
 		return 0;
 	}
-	if (address_mailbox(to, str_of(text), ADDRESS_UTF8) == ADDRESS_OK)
+	if (address_mailbox(to, str_of(text), ADDRESS_UTF8 | ADDRESS_LOCAL) !=
+	    ADDRESS_OK)
+		return err_set(err, ERR_CONFIG, "%s: \"%.64s\" is no address",
+		    option, text);
+	*was_bare = to->len == to->local_len;
+	if (!*was_bare || qualify(to, a->by->inlet->intake.domain))
 		return 0;
 	return err_set(
-	    err, ERR_CONFIG, "%s: \"%.64s\" is no address", option, text);
+	    err, ERR_CONFIG, "%s: \"%.64s\" is too long", option, text);
 }
 
 static int
-tell_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
+tell_all(struct answer *a, const bool *held, size_t *at, struct err *err)
 {
-	const struct routes *r = a->by->inlet->intake.routes;
 	struct address from, to;
+	bool was_bare;
 	char *sender;
-	size_t n;
 
-	if (read_address(&from, "--from", a->e->from, err) != 0)
+	if (read_address(a, &from, a->e->from, &was_bare, err) != 0)
 		return -1;
 	sender = mem_strn(address_str(&from).p, address_str(&from).len);
-	n = routes_open(r,
+	a->at = at;
+	a->n = routes_open(a->by->inlet->intake.routes,
 	    &(struct routes_mail){ .sender = sender,
 	        .listener = a->listener->name,
 	        .user = a->e->user,
@@ -188,11 +263,9 @@ tell_all(const struct answer *a, const bool *held, size_t *at, struct err *err)
 	    at);
 	free(sender);
 	for (size_t i = 0; i < a->e->nto; i++) {
-		if (read_address(&to, "--to", a->e->to[i], err) != 0)
+		if (read_address(a, &to, a->e->to[i], &was_bare, err) != 0)
 			return -1;
-		tell_route(a, a->e->to[i],
-		    routes_at(r, routes_pick(r, at, n, address_str(&to)))
-		        ->name);
+		tell(a, a->e->to[i], &to, was_bare);
 	}
 	return 0;
 }
@@ -225,8 +298,15 @@ explain_run(const struct explain *e, const struct explain_by *by,
 void
 explain_print(FILE *out, const struct explain_row *row)
 {
-	(void)fprintf(out, "%s: route %s\n  rule: %s (%s)\n  use: %s\n",
-	    row->to, row->route,
-	    row->rule[0] != '\0' ? row->rule : "not written", row->why,
-	    row->use[0] != '\0' ? row->use : "nothing: it waits");
+	(void)fputs(row->to, out);
+	if (row->reader != NULL)
+		(void)fprintf(out, " -> %s", row->reader);
+	if (row->route[0] == '\0') {
+		(void)fprintf(
+		    out, ": kept as a dead letter\n  why: %s\n", row->why);
+		return;
+	}
+	(void)fprintf(out, ": route %s\n  rule: %s (%s)\n  use: %s\n",
+	    row->route, row->rule[0] != '\0' ? row->rule : "not written",
+	    row->why, row->use[0] != '\0' ? row->use : "nothing: it waits");
 }

@@ -8,7 +8,7 @@
 #include "postern/conf/explain_options.h"
 
 #define ROUTE_TOOL_USAGE                                                       \
-	"postern route [-c file] [-s socket] [--json]\n"                       \
+	"postern route [-b] [-c file] [-s socket] [--json]\n"                  \
 	"           " EXPLAIN_OPTIONS_USAGE
 
 int route_tool_run(int argc, char **argv);

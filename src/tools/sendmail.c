@@ -108,14 +108,18 @@ hand_over(const struct sendmail_mail *m)
 	return worst;
 }
 
+/* Would they be taken, and where would they go? */
 static int
 verify(const struct sendmail_mail *m)
 {
+	bool taken[SENDMAIL_SUBMIT_RCPTS] = { false };
 	struct err err;
 	int code = 0;
 
-	if (sendmail_submit_verify(m, &code, &err) != 0)
+	if (sendmail_submit_verify(m, taken, &code, &err) != 0)
 		return not_now(&err);
+	if (!sendmail_queue_route(m, taken))
+		code = EX_NOUSER;
 	return code;
 }
 

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sendmail_queue.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "postern/base/buf.h"
 #include "postern/base/mem.h"
 
+#include "tools/sendmail_rcpts.h"
+#include "tools/sendmail_submit.h"
+
 #define FILTER_MAX 4096
-#define WORDS_MAX 10
+#define ROUTES_MAX 100 /* recipients that postern route tells of at a time */
+#define WORDS_MAX (10 + 2 * ROUTES_MAX)
 
 struct words {
 	const char *v[WORDS_MAX];
@@ -102,4 +108,49 @@ sendmail_queue_retry(const char *what)
 	code = become(&w);
 	free(where);
 	return code;
+}
+
+/* The exit code of that program, which runs beside this one. */
+static int
+run(struct words *w)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(become(w));
+	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			pid = -1;
+	}
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EX_OSERR;
+}
+
+bool
+sendmail_queue_route(const struct sendmail_mail *m, const bool *taken)
+{
+	const char *from = m->sender[0] != '\0' ? m->sender : "<>";
+	size_t n = m->rcpts->n, i = 0;
+	bool is_known = true;
+
+	if (n > SENDMAIL_SUBMIT_RCPTS)
+		n = SENDMAIL_SUBMIT_RCPTS;
+	(void)fflush(stdout);
+	while (i < n) {
+		struct words w = { .v = { "postern", "route", "-b",
+			               "--listener", "sendmail", "--from",
+			               from },
+			.n = 7 };
+		size_t none = w.n;
+
+		for (; i < n && w.n < none + 2 * ROUTES_MAX; i++) {
+			if (!taken[i])
+				continue;
+			add(&w, "--to");
+			add(&w, m->rcpts->v[i]);
+		}
+		if (w.n > none && run(&w) == EX_NOUSER)
+			is_known = false;
+	}
+	return is_known;
 }

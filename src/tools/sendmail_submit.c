@@ -173,6 +173,7 @@ struct dialogue {
 	size_t first, n;
 	int code;
 	bool is_refused; /* all of it: the code tells */
+	bool *taken;     /* what is asked alone: of each recipient */
 };
 
 /* A reply; 421: the daemon goes away. */
@@ -226,8 +227,9 @@ greet(struct dialogue *d, struct err *err)
 }
 
 static int
-hear_rcpt(struct dialogue *d, const char *rcpt, bool print, struct err *err)
+hear_rcpt(struct dialogue *d, size_t i, struct err *err)
 {
+	const char *rcpt = d->m->rcpts->v[i];
 	struct sendmail_reply r;
 
 	if (hear(d, SENDMAIL_TALK_REPLY_MS, &r, err) != 0)
@@ -236,20 +238,21 @@ hear_rcpt(struct dialogue *d, const char *rcpt, bool print, struct err *err)
 		return 0; /* with the sender */
 	if (r.code / 100 != 2)
 		d->code = sendmail_exit_code(r.code, r.enhanced);
-	if (print)
+	if (d->taken != NULL) {
+		d->taken[i] = r.code / 100 == 2;
 		(void)printf("%s: %s\n", rcpt, r.text);
-	else if (r.code / 100 != 2)
+	} else if (r.code / 100 != 2)
 		tell(rcpt, &r);
 	return 0;
 }
 
 static int
-hear_envelope(struct dialogue *d, bool print, struct err *err)
+hear_envelope(struct dialogue *d, struct err *err)
 {
 	if (hear_all_or_none(d, 250, SENDMAIL_TALK_REPLY_MS, err) != 0)
 		return -1;
 	for (size_t i = d->first; i < d->first + d->n; i++) {
-		if (hear_rcpt(d, d->m->rcpts->v[i], print, err) != 0)
+		if (hear_rcpt(d, i, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -303,7 +306,7 @@ transact(struct dialogue *d, struct err *err)
 		return -1;
 	if (d->is_refused)
 		return 0;
-	if (say_envelope(d, err) != 0 || hear_envelope(d, false, err) != 0)
+	if (say_envelope(d, err) != 0 || hear_envelope(d, err) != 0)
 		return -1;
 	return send_content(d, err);
 }
@@ -340,14 +343,14 @@ ask(struct dialogue *d, struct err *err)
 	s = buf_str(&lines);
 	rc = sendmail_talk_send(&d->t, s.p, s.len, err);
 	buf_done(&lines);
-	return rc != 0 ? -1 : hear_envelope(d, true, err);
+	return rc != 0 ? -1 : hear_envelope(d, err);
 }
 
 int
-sendmail_submit_verify(
-    const struct sendmail_mail *m, int *code, struct err *err)
+sendmail_submit_verify(const struct sendmail_mail *m,
+    bool taken[SENDMAIL_SUBMIT_RCPTS], int *code, struct err *err)
 {
-	struct dialogue d = { .m = m, .n = m->rcpts->n };
+	struct dialogue d = { .m = m, .n = m->rcpts->n, .taken = taken };
 	int rc;
 
 	if (d.n > SENDMAIL_SUBMIT_RCPTS)

@@ -41,8 +41,9 @@ MUST_CHECK int sendmail_submit_content(const struct sendmail_mail *m,
  * nobody is there to answer. */
 MUST_CHECK int sendmail_submit(const struct sendmail_mail *m, size_t first,
     size_t n, int *code, struct err *err);
-/* The same without content: each recipient's answer is printed. */
-MUST_CHECK int sendmail_submit_verify(
-    const struct sendmail_mail *m, int *code, struct err *err);
+/* The same to the first ones, without content: each recipient's answer is
+ * printed, and taken[] says whose was yes. */
+MUST_CHECK int sendmail_submit_verify(const struct sendmail_mail *m,
+    bool taken[SENDMAIL_SUBMIT_RCPTS], int *code, struct err *err);
 
 #endif

@@ -212,9 +212,6 @@ def test_modes(door):
     assert mails.next()[0]["recipients"] == ["root@example.com"]
     r = sendmail(p, "-bs", stdin=b"EHLO x\r\n")  # and no QUIT
     assert r.returncode == 0 and r.stdout.startswith(b"220")
-    # -bv: nothing is sent, standard input stays unread
-    r = sendmail(p, "-bv", ANN, "root")
-    assert r.returncode == 0 and r.stdout.splitlines() == [b"ann@example.net: 250 2.1.5 Ok", b"root: 250 2.1.5 Ok"]
     # by name
     for name, words, code in (("newaliases", (), 0), ("sendmail", ("-bi",), 0), ("sendmail", ("-I",), 0), ("sendmail", (ANN,), 0)):
         link = p.dir / name
@@ -250,6 +247,61 @@ def test_the_queue(sink, postern):
     r = sendmail(p, "-bp", env={**env, "POSTERN_TOOL": "/nowhere/postern"})
     assert r.returncode == 69 and "/nowhere/postern" in r.text
     p.stop()
+
+
+def test_where_mail_would_go(sink, postern):
+    """-bv: nothing is sent, standard input stays unread; the answers, then rule
+    and provider, for everybody; 67 where a user of this host has no reader."""
+    s = sink()
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    try:
+        shutil.copy(SENDMAIL, home / "sendmail")
+        shutil.copy(harness.BUILD / "postern", home / "postern")
+        (home / "aliases").write_text("ops: carl@example.net, dora@example.net\n")
+        p = postern(harness.provider(s.port), harness.provider(s.port, "other"), directory=home / "p",
+                    submission={"socket": str(home / "p/submission.sock"), "senders": ["*@postern.test", "*@b.example"]},
+                    aliases_file=str(home / "aliases"), routes=[
+                        {"name": "news", "match": {"recipient": ["*@news.example"]}, "use": ["sink"]},
+                        {"name": "none", "match": {"recipient": ["*@none.example"]}, "use": ["other"]}, {"name": "default", "use": ["sink"]}])
+        p.dir.chmod(0o755)
+        env = {"POSTERN_TOOL": str(home / "postern"), "POSTERN_CONTROL": str(p.dir / "control.sock")}
+        subprocess.run([home / "postern", "provider", "pause", "other", "-s", p.dir / "control.sock"], check=True, capture_output=True)
+
+        def ask(*words, **kw):
+            r = sendmail(p, "-bv", *words, name=home / "sendmail", env=env, cwd="/", **kw)
+            return r.returncode, re.sub(r" \(.*?(%s:\d+, )" % re.escape(str(p.conf)), " (FILE, ", r.stdout.decode()).splitlines()
+        others = [{}] + [dict(user=65534, group=65534, extra_groups=[])] * (os.getuid() == 0)
+        for who in others:
+            rc, lines = ask("ops", "x@news.example", ANN, **who)
+            assert rc == 0 and lines == [
+                "ops: 250 2.1.5 Ok", "x@news.example: 250 2.1.5 Ok", "ann@example.net: 250 2.1.5 Ok",
+                "ops -> carl@example.net: provider sink, by route default (FILE, no other route fits)",
+                "ops -> dora@example.net: provider sink, by route default (FILE, no other route fits)",
+                "x@news.example: provider sink, by route news (FILE, its match)",
+                "ann@example.net: provider sink, by route default (FILE, no other route fits)"]
+            rc, lines = ask("-f", "a@b.example", "nobody@localhost", "x@none.example", **who)
+            assert rc == 67 and lines[2:] == [
+                "nobody@localhost: kept as a dead letter: no alias of that name, and root is not set",
+                "x@none.example: waits: route none (FILE, its match), no provider can be used now"]
+            # who is refused learns no more
+            assert ask("-f", "a@example.net", ANN, **who) == (77, [])
+            assert ask("-f", "b", "<ann@example.net>", **who)[0] == 0  # what lacks a domain has that of all
+        for who in others[1:]:  # nor how another door does it
+            for words in (("--listener", "local"), ("--listener", "sendmail", "--user", "app"), ()):
+                r = subprocess.run([home / "postern", "route", "-s", p.dir / "control.sock", "--from", "a@b.example", "--to", ANN, *words],
+                                   capture_output=True, text=True, cwd="/", **who)
+                assert r.returncode == 77 and "operators ask alone" in r.stderr and r.stdout == ""
+        r = sendmail(p, "-bv", ANN, env={**env, "POSTERN_TOOL": "/nowhere/postern"})
+        assert r.returncode == 0 and r.stdout == b"ann@example.net: 250 2.1.5 Ok\n" and "/nowhere/postern" in r.text
+        many = ["r%d@example.net" % i for i in range(101)]
+        assert len(ask(*many)[1]) == 202
+        assert s.messages() == []
+        p.stop()
+        r = sendmail(p, "-bv", ANN, env=env)
+        assert r.returncode == 75 and r.text.count("\n") == 1
+    finally:
+        shutil.rmtree(home)
 
 
 def test_mail_for_this_host(sink, postern):

@@ -34,7 +34,10 @@ struct explain_by { /* one generation; borrowed */
 };
 
 struct explain_row {
-	const char *to, *route;
+	const char *to;     /* as it was asked */
+	const char *reader; /* of a user of this host: who gets it; or NULL */
+	const char
+	    *route;       /* "": nobody reads it, it is kept as a dead letter */
 	const char *rule; /* "FILE:LINE"; "": it is not written */
 	const char *why;  /* "its match" */
 	const char *use;  /* "main, pool (one, two)"; "": nothing */
@@ -44,7 +47,8 @@ typedef void explain_fn(void *arg, const struct explain_row *row);
 /* A numeric address. */
 MUST_CHECK int explain_client(
     struct explain *e, const char *text, struct err *err);
-/* fn(arg, row) for each recipient.  -1: what is wrong with the question. */
+/* fn(arg, row) for each recipient, and each who reads for one.  -1: what is
+ * wrong with the question. */
 MUST_CHECK int explain_run(const struct explain *e, const struct explain_by *by,
     explain_fn *fn, void *arg, struct err *err);
 void explain_print(FILE *out, const struct explain_row *row);
