@@ -26,6 +26,7 @@ const struct conf_key conf_table[] = {
 { "hostname", CONF_HOST, ROOT(s.hostname), .told = "the host's name" },
 { "domain", CONF_HOST, ROOT(s.inlet.intake.domain), .told = "hostname" },
 { "root", CONF_MAIL, ROOT(s.inlet.intake.local.root), .told = "none: such mail is kept" },
+{ "from", CONF_MAIL, ROOT(s.inlet.intake.local.from), .told = "none: they stay" },
 { "local_domains", CONF_DOMAINS, ROOT(s.inlet.intake.local.domains), COUNTED(conf_root, s.inlet.intake.local.ndomains), .told = "hostname and localhost" },
 { "aliases_file", CONF_FILE, ROOT(aliases_file), .told = "none: root reads all such mail" },
 { "user", CONF_NAME, ROOT(s.user), .def = "\"postern\"", .restart = true },

@@ -331,6 +331,8 @@ is_sendable(const struct intake_message *m, struct str sender)
 	struct address_pattern pattern;
 	struct err err;
 
+	if (s->local.from != NULL && local_has(&s->local, sender))
+		sender = str_of(s->local.from);
 	for (size_t i = 0; i < s->nidentities; i++) {
 		int rc = address_pattern_parse(
 		    &pattern, str_of(s->identities[i]), &err);

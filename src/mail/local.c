@@ -16,11 +16,16 @@ bool
 local_has(const struct local *l, struct str address)
 {
 	size_t at = domain_at(address);
-	struct str domain;
 
 	if (at == 0)
 		return address.len > 0;
-	domain = (struct str){ address.p + at, address.len - at };
+	return local_has_domain(
+	    l, (struct str){ address.p + at, address.len - at });
+}
+
+bool
+local_has_domain(const struct local *l, struct str domain)
+{
 	for (size_t i = 0; i < l->ndomains; i++) {
 		if (str_is(domain, l->domains[i]))
 			return true;

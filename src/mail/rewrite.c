@@ -5,6 +5,7 @@
 
 #include "postern/mail/header.h"
 #include "postern/mail/header_token.h"
+#include "postern/mail/local.h"
 
 #include "mail/header_field.h"
 
@@ -18,11 +19,18 @@ struct work {
 	bool full;
 };
 
+/* Does it say what addresses become? */
+static bool
+is_masking(const struct rewrite *w)
+{
+	return w->nmasquerade > 0 || (w->host != NULL && w->host->from != NULL);
+}
+
 bool
 rewrite_is_any(const struct rewrite *w)
 {
 	return w->from != NULL || w->nremove > 0 || w->nadd > 0 ||
-	       w->nmasquerade > 0;
+	       is_masking(w);
 }
 
 static void
@@ -61,6 +69,18 @@ section_of(struct str content, bool *is_ended, bool *is_cut)
 	return (struct str){ content.p, content.len - at.len };
 }
 
+static bool
+has_long_line(struct str s)
+{
+	while (s.len > 0) {
+		struct str line = str_cut(&s, '\n');
+
+		if (line.len > REWRITE_LINE_MAX + 1) /* its CR */
+			return true;
+	}
+	return false;
+}
+
 /* --- masquerade ------------------------------------------------------------
  */
 
@@ -76,51 +96,103 @@ is_below(struct str domain, struct str above)
 	return tail.p[-1] == '.' && str_eq_case(tail, above);
 }
 
-struct str
-rewrite_domain(const struct rewrite *const *w, size_t n, struct str domain)
+struct rewrite_sender
+rewrite_sender(const struct rewrite *const *w, size_t n, struct str domain)
 {
+	struct rewrite_sender s = { .domain = domain };
+
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < w[i]->nmasquerade; j++) {
 			struct str above = str_of(w[i]->masquerade[j]);
 
-			if (is_below(domain, above))
-				return above;
+			if (is_below(domain, above)) {
+				s.domain = above;
+				return s;
+			}
 		}
 	}
-	return domain;
+	for (size_t i = 0; i < n && s.instead == NULL; i++) {
+		if (w[i]->host != NULL && local_has_domain(w[i]->host, domain))
+			s.instead = w[i]->host->from;
+	}
+	return s;
 }
 
 static bool
 is_masked(const struct work *k)
 {
 	for (size_t i = 0; i < k->n; i++) {
-		if (k->w[i]->nmasquerade > 0)
+		if (is_masking(k->w[i]))
 			return true;
 	}
 	return false;
 }
 
-/* A value with addresses; what is not understood stays. */
+struct masking {
+	struct work *k;
+	struct header_token t;
+	const char *done;  /* so much of the value is out */
+	const char *local; /* where the word before the at sign begins; NULL:
+	                      there is none */
+};
+
+/* The token is the domain of an address. */
 static void
-put_masked(struct work *k, struct str value)
+mask_domain(struct masking *m)
 {
-	struct header_token t = { .p = value.p, .end = value.p + value.len };
+	struct work *k = m->k;
+	struct str domain = { m->t.start, (size_t)(m->t.p - m->t.start) };
+	struct rewrite_sender s = rewrite_sender(k->w, k->n, domain);
+	const char *from = m->t.start;
+
+	if (s.instead != NULL && m->local != NULL) {
+		s.domain = str_of(s.instead);
+		from = m->local;
+	}
+	put(k, (struct str){ m->done, (size_t)(from - m->done) });
+	put(k, s.domain);
+	m->done = m->t.p;
+}
+
+static struct str
+made_since(const struct work *k, size_t had)
+{
+	struct str made = buf_str(k->out);
+
+	made.p += had;
+	made.len -= had;
+	return made;
+}
+
+/* The value of a field that begins at field in out; what is not understood
+ * stays, and so does all of it where a line would be too long. */
+static void
+put_masked(struct work *k, struct str value, size_t field)
+{
+	size_t had = k->out->len;
+	struct masking m = { .k = k,
+		.t = { .p = value.p, .end = value.p + value.len },
+		.done = value.p };
 	enum header_token_kind kind;
-	const char *done = value.p;
 	bool is_behind = false; /* the at sign */
 
-	while ((kind = header_token_next(&t)) != HEADER_TOKEN_END &&
+	while ((kind = header_token_next(&m.t)) != HEADER_TOKEN_END &&
 	       kind != HEADER_TOKEN_BAD) {
-		struct str domain = { t.start, (size_t)(t.p - t.start) };
+		bool is_word =
+		    kind == HEADER_TOKEN_ATOM || kind == HEADER_TOKEN_QUOTED;
+		bool was_behind = is_behind;
 
-		if (is_behind && kind == HEADER_TOKEN_ATOM) {
-			put(k, (struct str){ done, (size_t)(t.start - done) });
-			put(k, rewrite_domain(k->w, k->n, domain));
-			done = t.p;
-		}
-		is_behind = kind == HEADER_TOKEN_SPECIAL && *t.start == '@';
+		if (is_behind && kind == HEADER_TOKEN_ATOM)
+			mask_domain(&m);
+		is_behind = kind == HEADER_TOKEN_SPECIAL && *m.t.start == '@';
+		if (!is_behind)
+			m.local = is_word && !was_behind ? m.t.start : NULL;
 	}
-	put(k, (struct str){ done, (size_t)(t.end - done) });
+	put(k, (struct str){ m.done, (size_t)(m.t.end - m.done) });
+	if (k->full || !has_long_line(made_since(k, field)))
+		return;
+	k->out->len = had;
+	put(k, value);
 }
 
 /* Does it say who sends? */
@@ -138,8 +210,10 @@ is_of_sender(struct str name)
 static void
 put_masked_field(struct work *k, const struct header_field *f)
 {
+	size_t had = k->out->len;
+
 	put(k, (struct str){ f->whole.p, (size_t)(f->value.p - f->whole.p) });
-	put_masked(k, f->value);
+	put_masked(k, f->value, had);
 }
 
 /* --- From ------------------------------------------------------------------
@@ -209,18 +283,6 @@ read_mailbox(struct mailbox *m, struct str value)
 	return m->begin != NULL && m->has_at && !m->in_angle;
 }
 
-static bool
-has_long_line(struct str s)
-{
-	while (s.len > 0) {
-		struct str line = str_cut(&s, '\n');
-
-		if (line.len > REWRITE_LINE_MAX + 1) /* its CR */
-			return true;
-	}
-	return false;
-}
-
 /* The content may end inside of its last line. */
 static void
 end_line(struct work *k)
@@ -245,7 +307,6 @@ put_named_from(
 {
 	const char *end = f->whole.p + f->whole.len;
 	size_t had = k->out->len;
-	struct str made;
 
 	put(k, (struct str){ f->whole.p, (size_t)(m->begin - f->whole.p) });
 	put(k, str_of(k->from));
@@ -253,10 +314,7 @@ put_named_from(
 		put(k, (struct str){ m->end, (size_t)(end - m->end) });
 	else
 		put(k, m->is_angled ? STR(">\r\n") : STR("\r\n"));
-	made = buf_str(k->out);
-	made.p += had;
-	made.len -= had;
-	if (k->full || !has_long_line(made))
+	if (k->full || !has_long_line(made_since(k, had)))
 		return;
 	k->out->len = had;
 	put_plain_from(k);
@@ -267,6 +325,7 @@ static void
 put_reply_to(struct work *k, struct str value)
 {
 	struct str line = { value.p, header_field_line(value) };
+	size_t had = k->out->len;
 
 	put(k, STR("Reply-To:"));
 	if (line.len + sizeof "Reply-To:" - 1 > REWRITE_LINE_MAX)
@@ -274,7 +333,7 @@ put_reply_to(struct work *k, struct str value)
 	if (value.len > 0 && !header_field_is_blank(value.p[0]) &&
 	    value.p[0] != '\r')
 		put(k, STR(" "));
-	put_masked(k, value);
+	put_masked(k, value, had);
 	end_line(k);
 }
 
@@ -377,18 +436,14 @@ rewrite_header(struct str content, bool is_whole,
 	bool is_ended, is_cut;
 	struct str section = section_of(content, &is_ended, &is_cut);
 	size_t had = out->len;
-	struct str made;
 
 	if (!is_ended && !is_whole)
 		return -1;
 	look(&k, section);
 	put_fields(&k, section);
 	put_added(&k);
-	made = buf_str(out);
-	made.p += had;
-	made.len -= had;
 	/* A text behind no header, or behind half of one, is the body. */
-	if (is_cut && !str_eq(made, section))
+	if (is_cut && !str_eq(made_since(&k, had), section))
 		put(&k, STR("\r\n"));
 	*took = section.len;
 	return k.full ? -1 : 0;

@@ -89,24 +89,27 @@ sender_by_route(const struct delivery *d)
 	return other && d->env->sender[0] != '\0' ? other : d->env->sender;
 }
 
-/* An address without the host that route or provider hide; into text, or the
- * address itself. */
+/* What a sender's address becomes by masquerade or from; in text, or another
+ * one. */
 static const char *
 masked(const struct delivery *d, const struct provider *p, const char *address,
     char text[MASKED_MAX])
 {
+	const struct rewrite host = { .host = &d->relay->set->local };
 	const struct rewrite *const w[] = { &delivery_route(d)->rewrite.header,
-		&p->set->rewrite.header };
+		&p->set->rewrite.header, &host };
 	const char *at = address ? strrchr(address, '@') : NULL;
-	struct str becomes;
+	struct rewrite_sender becomes;
 
 	if (!at)
 		return address;
-	becomes = rewrite_domain(w, 2, str_of(at + 1));
-	if (becomes.p == at + 1)
+	becomes = rewrite_sender(w, 3, str_of(at + 1));
+	if (becomes.instead)
+		return becomes.instead;
+	if (becomes.domain.p == at + 1)
 		return address;
 	snprintf(text, MASKED_MAX, "%.*s@%.*s", (int)(at - address), address,
-	    (int)becomes.len, becomes.p);
+	    (int)becomes.domain.len, becomes.domain.p);
 	return text;
 }
 
@@ -155,6 +158,7 @@ static bool
 is_wanted(const struct delivery *d, const struct provider *p)
 {
 	return staging_redirects(d) || signs(d, p) ||
+	       d->relay->set->local.from ||
 	       rewrite_is_any(&p->set->rewrite.header) ||
 	       rewrite_is_any(&delivery_route(d)->rewrite.header);
 }
@@ -202,9 +206,10 @@ mask_sender(struct dress *w, const struct delivery *d, const struct provider *p)
 {
 	char text[MASKED_MAX];
 	const char *sender = sender_by_route(d);
+	const char *becomes = masked(d, p, sender, text);
 
-	if (masked(d, p, sender, text) != sender)
-		w->sender = mem_str(text);
+	if (becomes != sender)
+		w->sender = mem_str(becomes);
 }
 
 /* The route's first, then the provider's. */
@@ -212,8 +217,9 @@ static bool
 make(struct delivery *d, const struct provider *p, struct str content)
 {
 	struct rewrite own = p->set->rewrite.header;
+	const struct rewrite host = { .host = &d->relay->set->local };
 	const struct rewrite *const asked[] = {
-		&delivery_route(d)->rewrite.header, &own
+		&delivery_route(d)->rewrite.header, &own, &host
 	};
 	struct dress *w = mem_new(sizeof *w);
 	bool is_whole = d->env->size <= REWRITE_HEADER_MAX;
@@ -226,7 +232,7 @@ make(struct delivery *d, const struct provider *p, struct str content)
 	buf_init(&w->head, HEAD_MAX);
 	buf_init(&w->addressed,
 	    HEAD_MAX + END_MAX + DRESS_SIGNATURES_MAX + ORIGINAL_MAX);
-	if (rewrite_header(content, is_whole, asked, 2, &w->head, &w->took) ==
+	if (rewrite_header(content, is_whole, asked, 3, &w->head, &w->took) ==
 	    0) {
 		w->crc = crc32c(0, content.p, w->took);
 		if (signs(d, p))

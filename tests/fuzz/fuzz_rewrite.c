@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "postern/mail/local.h"
 #include "postern/mail/rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,6 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *removed[] = { "X-Internal", "Bcc" };
 static const char *added[] = { "X-Sent-By: app" };
+static const char *domains[] = { "web1", "localhost" };
+static const struct local host = {
+	.from = "all@example.net", .domains = domains, .ndomains = 2
+};
 
 static bool
 run(struct buf *out, const struct rewrite *w, struct str in)
@@ -21,8 +26,10 @@ run(struct buf *out, const struct rewrite *w, struct str in)
 	size_t took;
 
 	buf_init(out, MAX);
-	if (rewrite_header(in, true, &w, 1, out, &took) != 0)
+	if (rewrite_header(in, true, &w, 1, out, &took) != 0) {
+		buf_done(out);
 		return false;
+	}
 	assert(took <= in.len);
 	assert(buf_add(out, in.p + took, in.len - took) == 0);
 	return true;
@@ -56,6 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		w.nremove = 2;
 	if (data[0] & 4)
 		w.nadd = 1;
+	if (data[0] & 8)
+		w.host = &host;
 	if (!run(&a, &w, in))
 		return 0;
 	if (longest_line(in) <= 990)

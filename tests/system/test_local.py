@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import harness
-from test_sendmail import ANN, Mails, sendmail
+from test_sendmail import ANN, Mails, field, sendmail
 
 CRLF = b"Subject: s\r\n\r\nhello\r\n"
 ALIASES = """\
@@ -82,4 +82,31 @@ def test_nobody_reads_it(sink, postern, tmp_path):
     harness.wait_until(lambda: "1 dead" in postern_tool(p, "status").stdout, what="it is still there")
     assert sendmail(p, "root@web1").returncode == 0
     assert mails.next()[0]["recipients"] == ["root@web1"]
+    p.stop()
+
+
+def test_from(sink, postern):
+    """A sender here is one that a provider knows; the queue and bounces know who it was."""
+    s = sink("--reply", "rcpt<bad@example.net>=550:5.1.1:no such user")
+    p = postern(harness.provider(s.port, identities=["noreply@example.com", "app@example.com"], identity_policy="refuse"),
+                root="ops@example.com", local_domains=["web1", "localhost"], **{"from": "noreply@example.com"})
+    mails = Mails(s)
+    assert sendmail(p, "-f", "www-data@web1", "-F", "The Site", ANN).returncode == 0
+    row, head, _ = mails.next()
+    assert row["sender"] == "noreply@example.com" and field(head, "From") == '"The Site" <noreply@example.com>', head
+    p.wait_event("accepted", **{"from": "www-data@web1"})
+    text = b"From: Cron <root@LocalHost> (Daemon)\r\nReply-To: ann@example.org, root@web1\r\n" + CRLF
+    harness.send_raw(p.port, text, sender="app@example.com")
+    row, head, _ = mails.next()
+    assert row["sender"] == "app@example.com" and field(head, "From") == "Cron <noreply@example.com> (Daemon)"
+    assert field(head, "Reply-To") == "ann@example.org, noreply@example.com"
+    harness.send_raw(p.port, b"From: app@example.com\r\n" + CRLF, sender="app@example.com")
+    row, head, _ = mails.next()
+    assert row["sender"] == field(head, "From") == "app@example.com"
+    harness.send_raw(p.port, b"From: app@example.com\r\n" + CRLF, sender="www-data@web1", recipients=("bad@example.net",))
+    row, head, body = mails.next()
+    assert row["recipients"] == ["ops@example.com NOTIFY=NEVER"] and row["sender"] == ""
+    with harness.Client(p.port) as c:
+        c.open()
+        assert c.cmd("MAIL FROM:<www-data@web2>")[0] == 550, "no provider may send as it"
     p.stop()

@@ -15,6 +15,7 @@
 struct local {                /* borrowed */
 	const char *root;     /* where the mail of those without alias goes; or
 	                         NULL */
+	const char *from;     /* what senders here become; NULL: they stay */
 	const char **domains; /* this host's names */
 	size_t ndomains;
 	const struct aliases *aliases; /* NULL: there are none */
@@ -22,6 +23,7 @@ struct local {                /* borrowed */
 
 /* Is its domain one of them, or has it none (Postmaster)? */
 bool local_has(const struct local *l, struct str address);
+bool local_has_domain(const struct local *l, struct str domain);
 /* The part of an address in front of its domain. */
 struct str local_name(struct str address);
 /* fn for each address that reads the mail for name, a user of this host,

@@ -8,8 +8,9 @@
  * further From, go.  A From that has the address already stays.  A line that is
  * no field ends the header, as the empty line does, which is then put there.
  *
- * Addresses of hosts below a domain become the domain's (masquerade): in From,
- * Sender, Reply-To and the fields of the same names with Resent-.
+ * Addresses of hosts below a domain become the domain's (masquerade), and
+ * others of this host its one address for all (from): in From, Sender, Reply-To
+ * and the fields of the same names with Resent-.
  */
 #ifndef MAIL_REWRITE_H
 #define MAIL_REWRITE_H
@@ -19,6 +20,8 @@
 
 #include "postern/base/buf.h"
 #include "postern/base/str.h"
+
+struct local;
 
 #define REWRITE_HEADER_MAX (64u << 10) /* octets of a header section */
 #define REWRITE_LINE_MAX 998           /* without CRLF, RFC 5322 2.1.1 */
@@ -31,6 +34,7 @@ struct rewrite {
 	size_t nremove, nadd;
 	const char **masquerade; /* domains; the first one above counts */
 	size_t nmasquerade;
+	const struct local *host; /* or NULL; with from, where it has one */
 };
 
 /* Does it change anything? */
@@ -41,9 +45,12 @@ bool rewrite_is_any(const struct rewrite *w);
  * header section does not end in content, or out would be full. */
 MUST_CHECK int rewrite_header(struct str content, bool is_whole,
     const struct rewrite *const *w, size_t n, struct buf *out, size_t *took);
-/* What the domain of an address becomes with all of them; itself where it is
- * below none of theirs. */
-struct str rewrite_domain(
+/* What a sender's address at domain becomes with all of them. */
+struct rewrite_sender {
+	struct str domain;   /* another one; where that stays, itself */
+	const char *instead; /* of the whole address; NULL: nothing */
+};
+struct rewrite_sender rewrite_sender(
     const struct rewrite *const *w, size_t n, struct str domain);
 /* Whose it is by the header that content begins with.  true: in *address, which
  * is empty where From has several or is not understood; false: it has none. */
