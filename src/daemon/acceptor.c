@@ -129,12 +129,33 @@ find(struct acceptors *all, const char *name, const struct addr *wanted)
 }
 
 static int
+advise(int why, const struct addr *wanted, struct err *err)
+{
+	if (addr_is_unix(wanted))
+		return -1;
+	if (why == EACCES)
+		return err_set(err, err->kind,
+		    "%s; for a low port start it anew as root, have systemd "
+		    "listen there (postern.socket), or let it have "
+		    "CAP_NET_BIND_SERVICE",
+		    err->text);
+	if (why == EADDRINUSE)
+		return err_set(
+		    err, err->kind, "%s; ss -ltnp shows who has it", err->text);
+	return -1;
+}
+
+static int
 open_listen(struct acceptors *all, struct listen **l, const struct addr *wanted,
     struct err *err)
 {
 	int fd = all->inherit != NULL ? inherit_find(all->inherit, wanted) : -1;
 
-	return fd >= 0 ? listen_adopt(l, fd, err) : listen_open(l, wanted, err);
+	if (fd >= 0)
+		return listen_adopt(l, fd, err);
+	if (listen_open(l, wanted, err) == 0)
+		return 0;
+	return advise(errno, wanted, err);
 }
 
 static struct acceptor *
@@ -218,19 +239,29 @@ acceptor_open(struct acceptors *all, const struct settings *s, struct err *err)
 }
 
 void
-acceptor_use(struct acceptors *all)
+acceptor_retire(struct acceptors *all)
 {
 	struct acceptor **at = &all->first;
-	struct err err;
 
 	while (*at != NULL) {
 		struct acceptor *a = *at;
 
-		if (!a->is_wanted) {
-			tell(a, DAEMON_UNLISTENED);
-			drop(at);
+		if (a->is_wanted) {
+			at = &a->next;
 			continue;
 		}
+		listen_drain(a->listen);
+		tell(a, DAEMON_UNLISTENED);
+		drop(at);
+	}
+}
+
+void
+acceptor_use(struct acceptors *all)
+{
+	struct err err;
+
+	for (struct acceptor *a = all->first; a != NULL; a = a->next) {
 		a->listener = a->coming;
 		a->is_wanted = a->is_new = false;
 		if (listen_mode(a->listen, a->mode, &err) != 0)
@@ -238,7 +269,6 @@ acceptor_use(struct acceptors *all)
 			    "%s; it stays as it was until the next start",
 			    err.text);
 		start(a);
-		at = &a->next;
 	}
 }
 

@@ -34,8 +34,10 @@ MUST_CHECK int acceptor_open(
     struct acceptors *a, const struct settings *s, struct err *err);
 /* They are not used after all: what was opened for them is closed. */
 void acceptor_forget(struct acceptors *a);
-/* The settings that acceptor_open() was called with are in use: closes what
- * they do not want, accepts on the rest. */
+/* They are about to be in use: closes what they do not want, whoever has
+ * connected there being handed on as a client of the settings before. */
+void acceptor_retire(struct acceptors *a);
+/* They are: accepts on what they want. */
 void acceptor_use(struct acceptors *a);
 void acceptor_start(
     struct acceptors *a, struct loop *loop, acceptor_fn *fn, void *arg);

@@ -91,6 +91,7 @@ use(struct daemon *d, struct settings *s)
 	struct settings *old = d->settings;
 
 	conf_needs_restart(old, s, needs_restart, NULL);
+	acceptor_retire(&d->acceptors);
 	spool_change(d->spool, &s->spool);
 	for (size_t i = 0; i < d->ninlets; i++)
 		inlet_change(d->inlet[i], &conf_ref(s)->inlet, on_old, old);

@@ -132,6 +132,7 @@ listen_open(struct listen **out, const struct addr *a, struct err *err)
 {
 	struct listen *l = mem_new(sizeof *l);
 	char text[ADDR_TEXT];
+	int why;
 
 	addr_text(a, text);
 	l->addr = *a;
@@ -152,8 +153,10 @@ listen_open(struct listen **out, const struct addr *a, struct err *err)
 	*out = l;
 	return 0;
 out:
+	why = errno;
 	err_sys(err, "listen on %s", text);
 	listen_close(&l);
+	errno = why;
 	return -1;
 }
 
@@ -252,6 +255,17 @@ accept_some(struct listen *l)
 			return;
 		}
 	}
+}
+
+void
+listen_drain(struct listen *l)
+{
+	for (int i = 0; i < BACKLOG && l->loop != NULL; i++) {
+		if (accept_one(l, false) != 1)
+			break;
+	}
+	if (l->fd < 0) /* closed by the hook */
+		free(l);
 }
 
 static void

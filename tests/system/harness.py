@@ -279,11 +279,11 @@ class Postern:
     def write_conf(self):
         self.conf.write_text(conf_text(self.settings))
 
-    def start(self, wait=True, env=None, under=()):
+    def start(self, wait=True, env=None, under=(), **kw):
         """under: a program that runs it, such as prlimit with its options."""
         self.write_conf()
         self.proc = Program([*under, POSTERND, "-f", "-c", self.conf],
-                            env={**os.environ, **(env or {})})
+                            env={**os.environ, **(env or {})}, **kw)
         self.runs.append(self.proc)
         if wait:
             self.port = self.listening()

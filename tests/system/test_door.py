@@ -624,6 +624,8 @@ def test_sockets_for_another_process_are_left_alone(sink, postern):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root binds the port for others")
 def test_an_ordinary_user_serves_a_low_port(sink, postern, tmp_path):
+    """One that it was handed, also over reloads; another one is a mistake, by
+    which nothing changes."""
     p = postern(sink().port, start=False, listeners=[{"name": "local", "address": ["127.0.0.1:989"]}])
     program = tmp_path / "posternd"  # the build may stand where that user may not look
     shutil.copy(harness.POSTERND, program)
@@ -634,6 +636,19 @@ def test_an_ordinary_user_serves_a_low_port(sink, postern, tmp_path):
                            env={**os.environ, "AS_NOBODY": "1"})
     try:
         proc.err.wait(lambda ls: [x for x in ls if "event=started" in x])
+        with harness.Client(989) as c:
+            c.open()
+            held, high = p.settings["listeners"][0]["address"], "127.0.0.1:%d" % harness.free_port()
+            for address, code, says in ((held + ["127.0.0.1:988"], 78, "CAP_NET_BIND_SERVICE"), (held + [high], 0, ""),
+                                        ([high], 0, ""), (held + [high], 0, "")):
+                p.settings["listeners"][0]["address"] = address
+                p.write_conf()
+                r = subprocess.run([harness.BUILD / "postern", "reload", "-c", p.conf], capture_output=True, text=True)
+                assert r.returncode == code and says in r.stderr, (address, r)
+                if code:
+                    assert "listener \"local\": listen on 127.0.0.1:988: Permission denied; " in r.stderr
+                    assert "systemd" in r.stderr and "stay as they are" in r.stderr
+            assert c.cmd("NOOP")[0] == 250
         with harness.Client(989) as c:
             c.open()
     finally:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: what can be reloaded is, and a mistake changes nothing."""
 import os
+import signal
 import subprocess
+
+import pytest
 
 import harness
 import mails
@@ -49,6 +52,45 @@ def test_limits_of_a_listener(sink, postern):
     p.stop()
 
 
+def test_listeners_come_and_go(sink, postern):
+    """Sessions of one that goes end on the old values, also those that had
+    only just connected; the others notice nothing of it."""
+    s, gone, new = sink(), harness.free_port(), harness.free_port()
+    p = postern(s.port)
+    p.settings["listeners"] += [{"name": "gone", "address": ["127.0.0.1:%d" % gone], "max_size": "10K"}]
+    p.wait_event("reloaded", since=p.reload())
+    a, b = harness.Client(gone), harness.Client(p.port)
+    for c in (a, b):
+        c.open()
+        assert c.cmd("MAIL FROM:<a@example.com>")[0] == 250
+    p.settings["listeners"] = [{"name": "new", "address": ["127.0.0.1:%d" % new], "max_size": "20K"}] + \
+        p.settings["listeners"][:1]
+    p.proc.signal(signal.SIGSTOP)  # so that they wait in the kernel's queue
+    waiting = [harness.Client(gone) for _ in range(150)]
+    mark = p.reload()
+    p.proc.signal(signal.SIGCONT)
+    p.wait_event("listener.closed", since=mark, listener="gone")
+    p.wait_event("reloaded", since=mark)
+    with pytest.raises(ConnectionRefusedError):
+        harness.Client(gone)
+    for c in waiting:
+        c.open()
+        assert c.cmd("QUIT")[0] == 221
+        c.close()
+    for c in (a, b):
+        assert c.cmd("RCPT TO:<b@example.net>")[0] == 250 and c.cmd("DATA")[0] == 354
+        c.send(mails.plain() + b".\r\n")
+        assert c.reply()[0] == 250
+    for c, size in ((a, 10), (harness.Client(new), 20)):
+        if size == 20:
+            assert "SIZE %d" % (size << 10) in c.open()
+        assert c.cmd("MAIL FROM:<a@example.com> SIZE=%d" % ((size << 10) + 1))[0] == 552
+        c.close()
+    b.close()
+    s.wait_messages(2)
+    p.stop()
+
+
 def test_under_load_nothing_is_lost(sink, postern, load):
     a, b = sink(maildir=None), sink(maildir=None)
     p = postern(a.port)
@@ -83,7 +125,6 @@ def test_log_rotation(sink, postern, tmp_path):
     text = harness.wait_until(port, what="the log file")
     p.port = int(text.split("127.0.0.1:")[1].split()[0].strip('"'))
     log.rename(tmp_path / "postern.log.1")
-    import signal
     p.proc.signal(signal.SIGHUP)
     harness.wait_until(log.exists, what="a new log file")
     harness.send_raw(p.port, mails.plain())

@@ -4,6 +4,8 @@ sets how often (default 5)."""
 import os
 import random
 import signal
+import socket
+import sys
 import time
 
 import pytest
@@ -101,3 +103,39 @@ def test_a_stop_is_bounded(stage, sink, postern):
     s.wait_messages(1)
     p.stop()
     assert s.stop()["messages"] == 1
+
+
+HAND_ON = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_with_a_socket_of_the_service_manager_nobody_is_refused(sink, postern, load):
+    """Who comes while the daemon is down waits, and is served by the next."""
+    s = sink(maildir=None)
+    with socket.create_server(("127.0.0.1", harness.free_port()), backlog=200) as held:
+        port, fd = held.getsockname()[1], held.fileno()
+        p = postern(s.port, start=False, listeners=[{"name": "local", "address": ["127.0.0.1:%d" % port]}])
+
+        def start():
+            p.start(under=[sys.executable, "-c", HAND_ON, str(fd)], pass_fds=[fd])
+        start()
+        job = load(port, MESSAGES, 10)
+        s.wait_messages(100)
+        p.stop()
+        waiting = [harness.Client(port) for _ in range(30)]
+        start()
+        for c in waiting:
+            c.open()
+            c.close()
+        r = job.result()
+        assert (r["acked"], r["unknown"], r["nonsense"]) == (MESSAGES, 0, 0), r
+        assert r["connect_failed"] == 0, r
+        s.wait_messages(MESSAGES)
+        p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"], n["damaged"]) == (MESSAGES, 0, 0)

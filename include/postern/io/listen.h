@@ -21,7 +21,8 @@ struct loop;
 typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
 
 /* Binds and listens but accepts nothing yet: any thread, before privileges are
- * dropped.  A unix socket that nobody listens on is replaced. */
+ * dropped.  A unix socket that nobody listens on is replaced.  -1: errno tells
+ * why, too. */
 MUST_CHECK int listen_open(
     struct listen **l, const struct addr *a, struct err *err);
 /* A socket that listens already.  It stays the caller's, who closes it after
@@ -32,6 +33,9 @@ MUST_CHECK int listen_adopt(struct listen **l, int fd, struct err *err);
 MUST_CHECK int listen_mode(struct listen *l, mode_t mode, struct err *err);
 void listen_start(
     struct listen *l, struct loop *loop, listen_fn *fn, void *arg);
+/* The hook gets all who have connected by now: before a close, which would cut
+ * them off. */
+void listen_drain(struct listen *l);
 void listen_stop(struct listen *l);    /* accepts no more; keeps the socket */
 void listen_close(struct listen **l);  /* a unix path is removed */
 int listen_fd(const struct listen *l); /* borrowed */
