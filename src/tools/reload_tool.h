@@ -6,7 +6,7 @@
 #ifndef TOOLS_RELOAD_TOOL_H
 #define TOOLS_RELOAD_TOOL_H
 
-#define RELOAD_TOOL_USAGE "postern reload [-c file] [-s socket]\n"
+#define RELOAD_TOOL_USAGE "postern reload [-c file] [-s socket] [--or-check]\n"
 
 #define RELOAD_TOOL_CHECK_USAGE "postern check [-c file] [-s socket]\n"
 

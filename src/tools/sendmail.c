@@ -239,9 +239,9 @@ main(int argc, char **argv)
 		return rc;
 	if (o.mode == SENDMAIL_DAEMON)
 		return become_daemon(o.foreground);
-	if (o.mode == SENDMAIL_ALIASES) /* there is no table to be made */
-		return 0;
 	file = relay_file();
+	if (o.mode == SENDMAIL_ALIASES) /* a relay has none */
+		return file != NULL ? 0 : sendmail_queue_aliases();
 	return file != NULL ? run_by_relay(file, o.mode, argc, argv)
 	                    : run_by_daemon(&o);
 }

@@ -30,14 +30,21 @@ add(struct words *w, const char *word)
 	w->v[w->n++] = word;
 }
 
+static const char *
+tool(void)
+{
+	const char *program = getenv("POSTERN_TOOL");
+
+	return program != NULL && program[0] != '\0' ? program
+	                                             : BINDIR "/postern";
+}
+
 static int
 become(struct words *w)
 {
-	const char *program = getenv("POSTERN_TOOL");
+	const char *program = tool();
 	const char *control = getenv("POSTERN_CONTROL");
 
-	if (program == NULL || program[0] == '\0')
-		program = BINDIR "/postern";
 	if (control != NULL && control[0] != '\0') {
 		add(w, "-s");
 		add(w, control);
@@ -47,6 +54,17 @@ become(struct words *w)
 	(void)fprintf(stderr, "sendmail: ");
 	perror(program);
 	return EX_UNAVAILABLE;
+}
+
+/* Where the daemon's package is not there are no aliases. */
+int
+sendmail_queue_aliases(void)
+{
+	struct words w = { .v = { "postern", "reload", "--or-check" }, .n = 3 };
+
+	if (access(tool(), F_OK) != 0)
+		return 0;
+	return become(&w);
 }
 
 int

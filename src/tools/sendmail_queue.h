@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tools/sendmail_queue - what sendmail and mailq do with the queue, or tell of
- * where mail goes: postern(8) does it.
+ * where mail goes, and newaliases: postern(8) does it.
  */
 #ifndef TOOLS_SENDMAIL_QUEUE_H
 #define TOOLS_SENDMAIL_QUEUE_H
@@ -10,7 +10,8 @@
 
 struct sendmail_mail;
 
-/* Both become that program; an exit code where they cannot. */
+/* These become that program; an exit code where they cannot. */
+int sendmail_queue_aliases(void);
 int sendmail_queue_list(void);
 /* what: behind -q: "Iid", "Rpart", "Spart"; all that wait otherwise. */
 int sendmail_queue_retry(const char *what);

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import harness
-from test_sendmail import ANN, Mails, field, sendmail
+from test_sendmail import ANN, Mails, SENDMAIL, field, sendmail
 
 CRLF = b"Subject: s\r\n\r\nhello\r\n"
 ALIASES = """\
@@ -110,3 +110,30 @@ def test_from(sink, postern):
         c.open()
         assert c.cmd("MAIL FROM:<www-data@web2>")[0] == 550, "no provider may send as it"
     p.stop()
+
+
+def test_newaliases(host, tmp_path):
+    p, mails, file = host
+    env = {"POSTERN_TOOL": str(harness.BUILD / "postern"), "POSTERN_CONTROL": str(p.dir / "control.sock")}
+    link = tmp_path / "newaliases"
+    link.symlink_to(SENDMAIL)
+    file.write_text("ops: eve@example.net\n")
+    r = sendmail(p, name=link, env=env)
+    assert (r.returncode, r.stdout, r.text) == (0, b"", "")
+    assert sendmail(p, "ops").returncode == 0
+    assert mails.next()[0]["recipients"] == ["eve@example.net"]
+    file.write_text("ops: eve@example.net\nann: /var/mail/ann\n")
+    r = sendmail(p, "-bi", env=env)
+    wrong = '%s:2: aliases_file: "/var/mail/ann" is a file, which is not written to; write an address\n' % file
+    assert r.returncode == 78 and r.text.startswith(wrong) and "stay as they are" in r.text, r.text
+    assert sendmail(p, "ann").returncode == 0
+    assert mails.next()[0]["recipients"] == ["ops@example.com"]
+    p.stop()
+    down = ["reload", "--or-check"]
+    r = postern_tool(p, *down)
+    assert (r.returncode, r.stdout, r.stderr) == (78, "", wrong)
+    file.write_text(ALIASES)
+    r = postern_tool(p, *down)
+    assert (r.returncode, r.stdout, r.stderr) == (0, "", "")
+    assert postern_tool(p, "reload").returncode == 69
+    assert sendmail(p, "-bi", env={"POSTERN_TOOL": "/nowhere/postern"}).returncode == 0
