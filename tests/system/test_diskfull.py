@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import harness
+from test_sendmail import sendmail
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small file system")
 
@@ -70,6 +71,9 @@ def test_full_killed_and_started(small_disk, sink, postern, load):
     p = postern(harness.provider(port, **QUICK), spool_directory=small_disk / "spool",
                 retry={"quick": ["100ms"], "min": "1s", "max": "1s"})
     job = fill(p, load)
+    # who calls sendmail knows, too, and waits for nothing
+    r = sendmail(p, "ann@example.net")
+    assert r.returncode == 75 and "452 4.3.1" in r.text and r.text.count("\n") == 1 and list(p.drop.iterdir()) == []
     p.kill9()
     p.start()
     s = sink(port=port, maildir=None)

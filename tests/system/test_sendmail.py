@@ -212,6 +212,9 @@ def test_modes(door):
     assert mails.next()[0]["recipients"] == ["root@example.com"]
     r = sendmail(p, "-bs", stdin=b"EHLO x\r\n")  # and no QUIT
     assert r.returncode == 0 and r.stdout.startswith(b"220")
+    # no descriptor that it opens becomes a standard one
+    r = sendmail(p, "-c", 'exec "$0" "$1" <&- >&- 2>&-', SENDMAIL, ANN, name="sh")
+    assert r.returncode == 74
     # by name
     for name, words, code in (("newaliases", (), 0), ("sendmail", ("-bi",), 0), ("sendmail", ("-I",), 0), ("sendmail", (ANN,), 0)):
         link = p.dir / name
@@ -220,6 +223,22 @@ def test_modes(door):
         assert sendmail(p, *words, name=link).returncode == code
     mails.next()
     assert mails.none()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can put a program in the daemon's place")
+def test_the_daemon_by_another_name(tmp_path):
+    """-bd and -bD become posternd; a program in its place tells its words."""
+    r = subprocess.run([SENDMAIL, "-bd"], capture_output=True, text=True, timeout=harness.LONG)
+    daemon = pathlib.Path(r.stderr.partition(":")[0])
+    if daemon.exists() or not daemon.parent.exists():
+        pytest.skip("an installed posternd would start, or none could be")
+    assert r.returncode == 69 and daemon.name == "posternd"
+    (tmp_path / "posternd").write_text("#!/bin/sh\necho posternd $*\n")
+    (tmp_path / "posternd").chmod(0o755)
+    for word, said in (("-bd", "posternd\n"), ("-bD", "posternd -f\n")):
+        r = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && exec "$2" "$3"', tmp_path, daemon.parent, SENDMAIL, word],
+                           capture_output=True, text=True, timeout=harness.LONG)
+        assert (r.returncode, r.stdout, r.stderr) == (0, said, "")
 
 
 def test_the_queue(sink, postern):
