@@ -41,7 +41,9 @@ op_release(struct spool_op *op)
 		a = (struct spool_accept *)op;
 		envelope_free(&a->env);
 		free(a->more);
+		free(a->past);
 		a->more = NULL;
+		a->past = NULL;
 	} else if (op->kind == OP_SETTLE) {
 		envelope_free(&((struct spool_settle *)op)->child);
 	} else if (op->kind == OP_MOVE) {

@@ -58,6 +58,7 @@ struct op_new {               /* a message that becomes part of the store */
 	struct envelope *env; /* borrowed */
 	uint16_t ndeliveries;
 	const struct spool_delivery *first, *more;
+	const struct spool_past *past; /* ndeliveries, or NULL */
 	struct err *err;
 };
 MUST_CHECK int op_accept_new(struct batch *b, const struct op_new *new);

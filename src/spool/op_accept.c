@@ -125,12 +125,32 @@ text_of(const char *s)
 	return s ? str_of(s) : (struct str){ NULL, 0 };
 }
 
+static const struct spool_past *
+past_of(const struct op_new *new, uint16_t n)
+{
+	static const struct spool_past none;
+
+	return new->past ? &new->past[n] : &none;
+}
+
+static uint16_t
+dead_of(const struct op_new *new)
+{
+	uint16_t dead = 0;
+
+	for (uint32_t n = 0; n < new->ndeliveries; n++)
+		dead = (uint16_t)(dead + past_of(new, (uint16_t)n)->is_dead);
+	return dead;
+}
+
 static void
 fill_msg(struct record_msg *m, const struct op_new *new)
 {
 	const struct envelope *e = new->env;
+	uint16_t dead = dead_of(new);
 
-	*m = (struct record_msg){ .queued = new->ndeliveries,
+	*m = (struct record_msg){ .queued = (uint16_t)(new->ndeliveries - dead),
+		.dead = dead,
 		.deliveries = new->ndeliveries,
 		.nrcpts = e->nrcpts,
 		.flags = e->flags,
@@ -153,14 +173,34 @@ fill_msg(struct record_msg *m, const struct op_new *new)
 }
 
 static void
-fill_delivery(struct record_delivery *d, const struct spool_delivery *from)
+fill_delivery(struct record_delivery *d, const struct spool_delivery *from,
+    const struct spool_past *past)
 {
 	*d = (struct record_delivery){ .route = from->route,
 		.priority = from->priority,
 		.lane = from->lane,
 		.due_ms = from->due_ms,
 		.hold = (uint8_t)from->hold,
-		.place = from->hold ? RECORD_PARKED : RECORD_SCHEDULED };
+		.place = from->hold ? RECORD_PARKED : RECORD_SCHEDULED,
+		.handed = past->handed,
+		.attempts = past->attempts,
+		.provider = str_of(past->provider) };
+	if (past->is_dead) {
+		d->place = RECORD_DEAD;
+		d->hold = SPOOL_HOLD_NONE;
+	}
+}
+
+static int
+bury(struct batch *b, struct letter *l, uint16_t n,
+    const struct record_delivery *d, const struct spool_past *past)
+{
+	return batch_bury(b, l, n, d,
+	    &(struct record_dead){ .code = past->code,
+	        .cause = str_of(past->cause),
+	        .provider = d->provider,
+	        .enhanced = str_of(past->enhanced),
+	        .text = str_of(past->text) });
 }
 
 static void
@@ -190,14 +230,18 @@ static int
 put_delivery(
     struct batch *b, struct letter *l, const struct op_new *new, uint16_t n)
 {
+	const struct spool_past *past = past_of(new, n);
 	struct letter_rcpts rcpts;
 	struct record_delivery d;
 	struct spool_key key;
 
-	fill_delivery(&d, n ? &new->more[n - 1] : new->first);
+	fill_delivery(&d, n ? &new->more[n - 1] : new->first, past);
 	fill_rcpts(l, &rcpts, new->env, n);
-	if (letter_set_delivery(l, n, &d) || letter_set_rcpts(l, n, &rcpts) ||
-	    batch_place(b, l, n, &d) || deadline_put(b, l, n, &d))
+	if (letter_set_delivery(l, n, &d) || letter_set_rcpts(l, n, &rcpts))
+		return -1;
+	if (d.place == RECORD_DEAD)
+		return bury(b, l, n, &d, past);
+	if (batch_place(b, l, n, &d) || deadline_put(b, l, n, &d))
 		return -1;
 	if (d.place == RECORD_SCHEDULED) {
 		key = batch_key(l, n, &d);
@@ -222,7 +266,10 @@ tell_delivery(struct batch *b, const struct op_new *new, uint16_t n)
 		.why = d->why };
 
 	snprintf(ev.client, sizeof ev.client, "%s", e->client ? e->client : "");
-	if (d->hold)
+	if (past_of(new, n)->is_dead)
+		snprintf(
+		    ev.cause, sizeof ev.cause, "%s", past_of(new, n)->cause);
+	else if (d->hold)
 		snprintf(
 		    ev.cause, sizeof ev.cause, "%s", spool_hold_word(d->hold));
 	for (uint32_t i = 0; i < e->nrcpts; i++) {
@@ -270,6 +317,7 @@ op_accept(struct batch *b, struct spool_op *op)
 		.ndeliveries = a->ndeliveries,
 		.first = &a->first,
 		.more = a->more,
+		.past = a->past,
 		.err = &op->err };
 
 	if (op_accept_new(b, &new))

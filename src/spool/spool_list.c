@@ -38,6 +38,7 @@ list(struct store_cursor *c, int rc, struct spool_item *out, size_t max)
 			continue;
 		if (record_read_msg(c->v, &m) == 0) {
 			out[n].size = m.size;
+			out[n].crc32c = m.crc32c;
 			out[n].arrival_ms = m.arrival_ms;
 			out[n].queued = m.queued;
 			out[n].dead = m.dead;
@@ -70,6 +71,35 @@ spool_list(
 	}
 	reader_end(r);
 	return rc;
+}
+
+static int
+before(struct store_cursor *c, uint64_t than)
+{
+	struct keys k;
+	int rc;
+
+	keys_mid(&k, than);
+	rc = store_seek(c, keys_str(&k));
+	return rc > 0 ? store_last(c) : rc < 0 ? -1 : store_prev(c);
+}
+
+int
+spool_before(struct spool_reader *r, uint64_t than, uint64_t *mid)
+{
+	struct store_cursor c;
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&c, &r->x, STORE_MSG);
+	if (rc == 0) {
+		rc = before(&c, than);
+		if (rc == 0)
+			rc = keys_read_mid(c.k, mid);
+		store_cursor_done(&c);
+	}
+	reader_end(r);
+	return rc < 0 ? -1 : rc == 0;
 }
 
 /* --- deadlines --- */

@@ -376,6 +376,118 @@ load(struct letter *l, uint16_t n, struct spool_loaded *out)
 	return 0;
 }
 
+static void
+to_text(char *to, size_t size, struct str s)
+{
+	size_t n = s.len < size ? s.len : size - 1;
+
+	if (n)
+		memcpy(to, s.p, n);
+	to[n] = 0;
+}
+
+/* Why it died, as far as that can be read. */
+static void
+fill_death(struct letter *l, uint16_t n, const struct record_delivery *d,
+    struct spool_past *past)
+{
+	struct record_dead dead;
+	struct keys k;
+	struct str v;
+
+	past->is_dead = true;
+	keys_dead(&k, d->due_ms, l->mid, n);
+	if (store_get(l->x, STORE_DEAD, keys_str(&k), &v) ||
+	    record_read_dead(v, &dead))
+		return;
+	past->code = dead.code;
+	to_text(past->cause, sizeof past->cause, dead.cause);
+	to_text(past->enhanced, sizeof past->enhanced, dead.enhanced);
+	to_text(past->text, sizeof past->text, dead.text);
+}
+
+static void
+add_delivery(struct letter *l, uint16_t n, const struct record_delivery *d,
+    struct spool_whole *out)
+{
+	struct spool_past *past = &out->past[out->ndeliveries];
+
+	out->at[out->ndeliveries++] = (struct spool_delivery){
+		.route = d->route,
+		.priority = d->priority,
+		.lane = d->lane,
+		.due_ms = d->due_ms,
+		.hold = d->place == RECORD_PARKED ? (enum spool_hold)d->hold
+		                                  : SPOOL_HOLD_NONE,
+		.why = SPOOL_ROUTE_GIVEN,
+	};
+	past->attempts = d->attempts;
+	past->handed = d->handed;
+	to_text(past->provider, sizeof past->provider, d->provider);
+	if (d->place == RECORD_DEAD)
+		fill_death(l, n, d, past);
+}
+
+/* now[n]: which one it is of those that are not over, or UINT16_MAX. */
+static int
+load_deliveries(struct letter *l, struct spool_whole *out, uint16_t *now)
+{
+	struct record_delivery d;
+
+	for (uint32_t n = 0; n < l->msg.deliveries; n++) {
+		int rc = letter_delivery(l, (uint16_t)n, &d);
+
+		if (rc)
+			return rc < 0 ? -1 : store_damaged(l->x);
+		now[n] = UINT16_MAX;
+		if (d.place == RECORD_GONE)
+			continue;
+		now[n] = out->ndeliveries;
+		add_delivery(l, (uint16_t)n, &d, out);
+	}
+	return out->ndeliveries ? 0 : 1;
+}
+
+static void
+drop_rcpts(struct envelope *env, const uint16_t *now)
+{
+	struct envelope_rcpt *to =
+	    (struct envelope_rcpt *)(uintptr_t)env->rcpts; /* the arena's */
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		if (now[to[i].delivery] == UINT16_MAX)
+			continue;
+		to[n] = to[i];
+		to[n++].delivery = now[to[i].delivery];
+	}
+	env->nrcpts = n;
+}
+
+static int
+load_whole(struct letter *l, struct spool_whole *out)
+{
+	struct envelope env;
+	uint16_t *now;
+	int rc = letter_open(l);
+
+	if (rc)
+		return rc;
+	now = arena_get(l->a, (l->msg.deliveries + 1u) * sizeof *now);
+	out->at = mem_array(l->msg.deliveries + 1u, sizeof *out->at);
+	out->past = mem_array(l->msg.deliveries + 1u, sizeof *out->past);
+	fill_envelope(l, &env);
+	rc = load_deliveries(l, out, now);
+	if (rc == 0 && (load_rcpts(l, &env) || load_body(l, &env)))
+		rc = -1;
+	if (rc == 0) {
+		drop_rcpts(&env, now);
+		out->env = envelope_new(&env);
+		body_free(&env.body);
+	}
+	return rc;
+}
+
 static int
 fail(const struct spool_reader *r, uint64_t mid, struct err *err)
 {
@@ -398,6 +510,35 @@ spool_load(struct spool_reader *r, uint64_t mid, uint16_t n,
 		fail(r, mid, err);
 	reader_end(r);
 	return rc;
+}
+
+int
+spool_whole(struct spool_reader *r, uint64_t mid, struct spool_whole *out,
+    struct err *err)
+{
+	struct letter l;
+	int rc = reader_begin(r);
+
+	*out = (struct spool_whole){ .env = NULL };
+	if (rc == 0) {
+		letter_init(&l, &r->x, &r->arena, mid);
+		rc = load_whole(&l, out);
+	}
+	if (rc < 0)
+		fail(r, mid, err);
+	if (rc)
+		spool_whole_free(out);
+	reader_end(r);
+	return rc;
+}
+
+void
+spool_whole_free(struct spool_whole *w)
+{
+	envelope_free(&w->env);
+	free(w->at);
+	free(w->past);
+	*w = (struct spool_whole){ .env = NULL };
 }
 
 int64_t

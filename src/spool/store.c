@@ -536,6 +536,12 @@ store_next(struct store_cursor *c)
 }
 
 int
+store_prev(struct store_cursor *c)
+{
+	return move(c, MDB_PREV);
+}
+
+int
 store_last(struct store_cursor *c)
 {
 	return move(c, MDB_LAST);

@@ -110,6 +110,7 @@ MUST_CHECK int store_cursor(
 void store_cursor_done(struct store_cursor *c);
 MUST_CHECK int store_seek(struct store_cursor *c, struct str k); /* >= k */
 MUST_CHECK int store_next(struct store_cursor *c);
+MUST_CHECK int store_prev(struct store_cursor *c);
 MUST_CHECK int store_last(struct store_cursor *c);
 /* Deletes where it stands; store_next() then gives the one behind. */
 MUST_CHECK int store_cursor_del(struct store_cursor *c);

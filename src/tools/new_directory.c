@@ -35,9 +35,7 @@ open_it(struct new_directory *d, struct err *err)
 	if (!d->is_made && errno != EEXIST)
 		return err_sys(err, "%s", d->path);
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd < 0)
-		return err_sys(err, "%s", d->path);
-	return check_empty(d, err);
+	return d->fd < 0 ? err_sys(err, "%s", d->path) : 0;
 }
 
 static int
@@ -62,11 +60,20 @@ new_directory_make(struct new_directory *d, const char *path, const char *spool,
 		d->group = st.st_gid;
 	}
 	rc = open_it(d, err);
+	if (rc == 0)
+		rc = check_empty(d, err);
 	if (rc == 0 && d->is_made)
 		rc = give(d, d->fd, path, err);
 	if (rc != 0)
 		new_directory_drop(d);
 	return rc;
+}
+
+int
+new_directory_open(struct new_directory *d, const char *path, struct err *err)
+{
+	*d = (struct new_directory){ .fd = -1, .path = path };
+	return open_it(d, err);
 }
 
 int

@@ -24,6 +24,9 @@ struct new_directory {
 /* spool: whose owner gets it.  -1: *err, and it is as before. */
 MUST_CHECK int new_directory_make(struct new_directory *d, const char *path,
     const char *spool, struct err *err);
+/* The same, but it may hold something, and it is the caller's own. */
+MUST_CHECK int new_directory_open(
+    struct new_directory *d, const char *path, struct err *err);
 /* A file that was not there; *fd is the caller's. */
 MUST_CHECK int new_directory_file(
     struct new_directory *d, const char *name, int *fd, struct err *err);

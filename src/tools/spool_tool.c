@@ -12,6 +12,8 @@
 
 #include "tools/control_row.h"
 #include "tools/spool_backup.h"
+#include "tools/spool_export.h"
+#include "tools/spool_import.h"
 
 int
 spool_tool_fail(const struct err *err)
@@ -82,6 +84,8 @@ static const struct verb {
 } verbs[] = {
 	{ "backup", spool_backup_run, true, true },
 	{ "compact", compact, false, false },
+	{ "export", spool_export_run, true, false },
+	{ "import", spool_import_run, true, false },
 };
 
 static int

@@ -549,13 +549,14 @@ class Client:
 
 def send_raw(port, content, sender="app@example.com", recipients=("ann@example.net",), options=()):
     """One message, its octets exactly as given (CRLF line ends, dots not yet
-    doubled); the reply's text to the final dot."""
+    doubled); the reply's text to the final dot.  A recipient in <> may have
+    options behind it."""
     with Client(port) as c:
         c.open()
         code, text = c.cmd("MAIL FROM:<%s>%s" % (sender, "".join(" " + o for o in options)))
         assert code == 250, text
         for r in recipients:
-            code, text = c.cmd("RCPT TO:<%s>" % r)
+            code, text = c.cmd("RCPT TO:" + (r if r.startswith("<") else "<%s>" % r))
             assert code == 250, (r, text)
         assert c.cmd("DATA")[0] == 354
         if content.startswith(b"."):

@@ -110,3 +110,99 @@ def test_a_smaller_file(sink, postern, load):
     p.start()
     assert ids_of(p) == before and set(kept) <= set(before)
     p.stop()
+
+
+def rows_of(p, noun):
+    rc, out, err = tool(p, noun, "list", "--json")
+    assert rc == 0, err
+    rows = [json.loads(x) for x in out.splitlines()]
+    for r in rows:
+        for k in ("age_ms", "due_in_ms", "dead_for_ms", "rcpts"):
+            r.pop(k, None)
+    return sorted(rows, key=lambda r: (r["id"], r["n"]))
+
+
+RULES = """rules = ( { stage = "rcpt"; recipient = "dead@*"; action = "550:5.1.1:no such user"; },
+    { stage = "rcpt"; recipient = "late@*"; action = "451:4.3.0:later"; } );"""
+
+
+def test_a_queue_moves_to_another_spool(sink, postern, tmp_path):
+    s = sink(script=RULES)
+    away = {"name": "away", "match": {"recipient": ["*@away.example"]}, "use": ["p1"]}
+    p = postern(s.port, harness.free_port(), bounce={"to": "none"}, retry={"min": "1h"},
+                routes=[away, {"name": "default", "use": ["p0"]}])
+    two = harness.send_raw(p.port, mails.plain(), options=["ENVID=abc"], recipients=[
+        "<late@example.net> NOTIFY=FAILURE,DELAY ORCPT=rfc822;o@x.example", "x@away.example", "ok@example.net"]).split()[-1]
+    big = harness.send_raw(p.port, mails.plain() + b"0123456789abcde\r\n" * 20000,
+                           recipients=["y@away.example"]).split()[-1]
+    dead = harness.send_raw(p.port, mails.plain(), recipients=["dead@example.net"]).split()[-1]
+    p.wait_event("bounced", msg=dead)
+    p.wait_event("deferred", msg=two)
+    assert tool(p, "queue", "hold", big)[0] == 0
+    queue, letters = rows_of(p, "queue"), rows_of(p, "dead")
+    assert len(queue) == 3 and len(letters) == 1
+    body = tool(p, "message", "body", big)[1]
+    rc, out, err = tool(p, "spool", "export", tmp_path / "out")
+    assert rc == 75 and "stop posternd first" in err
+    p.stop()
+    rc, out, err = tool(p, "spool", "export", tmp_path / "out", "--json")
+    assert (rc, err) == (0, "")
+    assert json.loads(out) == {"directory": str(tmp_path / "out"), "exported": 3, "there": 0, "damaged": 0}
+    assert sorted(x.name for x in (tmp_path / "out").iterdir()) == sorted(
+        i + end for i in (two, big, dead) for end in (".eml", ".json"))
+    assert (tmp_path / "out" / (big + ".eml")).read_bytes().endswith(b"0123456789abcde\r\n" * 20000)
+    envelope = json.loads((tmp_path / "out" / (two + ".json")).read_text())
+    assert [(r["address"], r["state"]) for r in envelope["rcpts"]] == [
+        ("late@example.net", "queued"), ("x@away.example", "queued"), ("ok@example.net", "delivered")]
+    assert envelope["envid"] == "abc" and envelope["rcpts"][0]["notify"] == ["failure", "delay"]
+    assert envelope["rcpts"][0]["orcpt"] == "rfc822;o@x.example"
+    # once more: what is there stays
+    rc, out, err = tool(p, "spool", "export", tmp_path / "out")
+    assert rc == 0 and "3 were there" in out
+    other = postern(s.port, harness.free_port(), bounce={"to": "none"}, retry={"min": "1h"}, start=False,
+                    routes=[{"name": "default", "use": ["p0"]}, away])
+    other.write_conf()
+    rc, out, err = tool(other, "spool", "import", tmp_path / "out")
+    assert (rc, err) == (0, "") and out.startswith("3 messages were taken in; 0 were there already")
+    rc, out, err = tool(other, "spool", "import", tmp_path / "out", "--json")
+    assert (rc, err) == (0, "") and json.loads(out) == {"imported": 0, "there": 3, "refused": 0}
+    other.start()
+    assert not other.events("spool.unclean")
+    assert rows_of(other, "queue") == queue
+    assert rows_of(other, "dead") == letters
+    assert tool(other, "message", "body", big)[1] == body
+    # it goes out from there
+    s.read_again("")
+    assert tool(other, "queue", "retry", two)[0] == 0
+    other.wait_event("delivered", msg=two)
+    assert tool(other, "dead", "resend", dead)[0] == 0
+    other.wait_event("delivered", msg=dead)
+    other.stop()
+
+
+def test_what_is_no_message_is_refused(postern, tmp_path):
+    p = postern(harness.free_port())
+    mid = send(p, 1)[0]
+    p.stop()
+    out = tmp_path / "out"
+    assert tool(p, "spool", "export", out)[0] == 0
+    good = json.loads((out / (mid + ".json")).read_text())
+    target = postern(harness.free_port(), start=False)
+    target.write_conf()
+    eml = (out / (mid + ".eml")).read_bytes()
+
+    def refused(text, content=eml, **change):
+        (out / (mid + ".json")).write_text(json.dumps({**good, **change}))
+        (out / (mid + ".eml")).write_bytes(content)
+        rc, told, err = tool(target, "spool", "import", out)
+        assert rc == 65 and text in err and mid in err and told.startswith("0 messages"), (rc, told, err)
+
+    refused("crc32c", eml[:-3] + b"!\r\n")
+    refused("bytes", eml + b"x")
+    refused('"id" is of another', id=mid[:-1] + ("1" if mid[-1] != "1" else "2"))
+    refused('"address" is no address', rcpts=[{**good["rcpts"][0], "address": "<x>"}])
+    (out / (mid + ".json")).write_text("{")
+    rc, told, err = tool(target, "spool", "import", out)
+    assert rc == 65 and "line 1" in err
+    rc, told, err = tool(target, "spool", "import", tmp_path / "nowhere")
+    assert rc == 66 and "No such file" in err

@@ -17,6 +17,17 @@ struct spool_delivery {
 	enum spool_route_why why; /* for the journal */
 };
 
+/* What has become of a delivery in the spool that it comes from. */
+struct spool_past {
+	bool is_dead; /* a dead letter, since due_ms */
+	bool handed;  /* over from another route */
+	uint32_t attempts;
+	char provider[64]; /* last one tried, or "" */
+	/* of a dead one, as far as it is known: */
+	uint16_t code;
+	char cause[32], enhanced[12], text[512];
+};
+
 /* The whole content is env->body, or was staged before (env->body NULL). */
 #define SPOOL_DROP_MAX 33
 struct spool_accept {
@@ -28,8 +39,14 @@ struct spool_accept {
 	uint16_t ndeliveries; /* at least 1 */
 	struct spool_delivery first;
 	struct spool_delivery *more; /* ndeliveries - 1, owned, or NULL */
+	struct spool_past *past; /* ndeliveries, owned; NULL: they are new */
 };
 void spool_accept(struct spool *sp, struct spool_accept *a);
+/* For tools, in the place of spool_start(): all of them in one commit, before
+ * it returns, or none of them.  They stay the caller's, without what they
+ * handed over. */
+MUST_CHECK int spool_accept_now(struct spool *sp,
+    struct spool_accept *const *all, size_t n, struct err *err);
 
 /* A slice of a message that is still arriving; slices of one mid in order. */
 #define SPOOL_STAGE_MIN (64u << 10)

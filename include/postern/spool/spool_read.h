@@ -8,6 +8,7 @@
 #define SPOOL_SPOOL_READ_H
 
 #include "postern/spool/spool.h"
+#include "postern/spool/spool_ops.h"
 
 /* --- reading (one reader a thread; nothing is held between the calls) -------
  */
@@ -41,6 +42,19 @@ struct spool_loaded {
 /* 0; 1 it is gone; -1 *err (also a record that cannot be read). */
 MUST_CHECK int spool_load(struct spool_reader *r, uint64_t mid, uint16_t n,
     struct spool_loaded *out, struct err *err);
+/* A message as a whole, with all of its deliveries that are not over, dead ones
+ * too, counted anew from 0; without the recipients of those that are.  Content
+ * as in spool_load().  0; 1 it is gone; -1 *err.  Yours to spool_whole_free().
+ */
+struct spool_whole {
+	struct envelope *env;
+	uint16_t ndeliveries;
+	struct spool_delivery *at; /* ndeliveries */
+	struct spool_past *past;   /* likewise */
+};
+MUST_CHECK int spool_whole(struct spool_reader *r, uint64_t mid,
+    struct spool_whole *out, struct err *err);
+void spool_whole_free(struct spool_whole *w);
 /* Content from offset: fills up to max bytes, returns how many (0 at the
  * end), -1 *err.  At most 64 KiB a call. */
 MUST_CHECK int64_t spool_content(struct spool_reader *r, uint64_t mid,
@@ -97,6 +111,7 @@ int spool_quotas(struct spool_reader *r, const char *owner,
 /* A page of all messages, by id: behind after.  One short read. */
 struct spool_item {
 	uint64_t mid, size;
+	uint32_t crc32c; /* of the content */
 	int64_t arrival_ms;
 	uint16_t queued; /* deliveries scheduled or parked */
 	uint16_t dead;   /* deliveries kept as dead letters */
@@ -107,6 +122,8 @@ struct spool_item {
 #define SPOOL_PAGE 256
 int spool_list(
     struct spool_reader *r, uint64_t after, struct spool_item *out, size_t max);
+/* The id before that one (UINT64_MAX: the last one): 1 *mid; 0 none; -1. */
+int spool_before(struct spool_reader *r, uint64_t before, uint64_t *mid);
 
 /* What happened to messages lately, oldest first; the oldest are dropped when
  * journal_max is reached.  Addresses and ids as fingerprints. */
