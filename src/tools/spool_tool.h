@@ -16,10 +16,8 @@
 	"postern spool backup [-c file] [-d spool] [-s socket] [--json] "      \
 	"directory\n"                                                          \
 	"       postern spool compact [-c file] [-d spool] [--json]\n"         \
-	"       postern spool export [-c file] [-d spool] [--json] "           \
-	"directory\n"                                                          \
-	"       postern spool import [-c file] [-d spool] [--json] "           \
-	"directory\n"
+	"       postern spool export | import [-c file] [-d spool] [--json]\n" \
+	"           directory\n"
 
 struct spool_tool {
 	struct control_ask ask;
