@@ -136,7 +136,7 @@ my_ring(unsigned g)
 static void
 write_now(struct str line)
 {
-	char out[LOG_LINE_MAX + LOG_RECORD_PREFIX];
+	char out[LOG_LINE_ROOM + LOG_RECORD_PREFIX];
 	struct log_dress d;
 	size_t n;
 
@@ -150,13 +150,14 @@ void
 log_end(struct log_line *l)
 {
 	unsigned g = atomic_load(&generation);
+	char room[LOG_LINE_ROOM];
 	struct log_ring *r;
 	struct str s;
 	size_t used;
 
 	if (!l->ev)
 		return;
-	s = log_line_finish(l);
+	s = log_line_finish(l, room);
 	if (!is_running(g)) {
 		write_now(s);
 		return;

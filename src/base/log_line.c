@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/id.h"
@@ -21,12 +22,12 @@
 static atomic_int format_now = LOG_FORMAT_TEXT;
 
 static const struct {
-	const char *text, *json;
+	const char *text, *json, *postfix;
 } levels[] = {
-	[LOG_LEVEL_ERROR] = { "ERROR", "error" },
-	[LOG_LEVEL_WARN] = { "WARN ", "warn" },
-	[LOG_LEVEL_INFO] = { "INFO ", "info" },
-	[LOG_LEVEL_DEBUG] = { "DEBUG", "debug" },
+	[LOG_LEVEL_ERROR] = { "ERROR", "error", " error:" },
+	[LOG_LEVEL_WARN] = { "WARN ", "warn", " warning:" },
+	[LOG_LEVEL_INFO] = { "INFO ", "info", "" },
+	[LOG_LEVEL_DEBUG] = { "DEBUG", "debug", "" },
 };
 
 void
@@ -136,6 +137,19 @@ is_plain(struct str s)
 	return s.len > 0;
 }
 
+/* Among lines of Postfix's manner nothing else may look like one of them: those
+ * who read them look for "to=<". */
+static void
+no_angles(const struct log_line *l, char *p, size_t n)
+{
+	if (log_record_format(l->text) != LOG_FORMAT_POSTFIX)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '<' || p[i] == '>')
+			p[i] = p[i] == '<' ? '[' : ']';
+	}
+}
+
 void
 log_line_field(
     struct log_line *l, const char *key, struct str value, size_t cut)
@@ -153,40 +167,86 @@ log_line_field(
 		value.p = hidden;
 	}
 	value = cut_at(value, cut);
+	if (l->is_kept) {
+		log_postfix_keep(l, key, value);
+		return;
+	}
 	if (is_json(l)) {
 		s.len = json_escape(escaped, sizeof escaped, value);
 	} else {
 		s.len = str_escape(escaped, sizeof escaped, value);
+		no_angles(l, escaped, s.len);
 		quoted = s.len != value.len || !is_plain(s);
 	}
 	add_field(l, key, s, quoted);
+}
+
+static enum log_format
+format_of_now(void)
+{
+	return (enum log_format)atomic_load_explicit(
+	    &format_now, memory_order_relaxed);
+}
+
+bool
+log_wants_event(const struct log_event *ev)
+{
+	enum log_level level = ev->level;
+
+	if (level > LOG_LEVEL_INFO && ev->postfix &&
+	    format_of_now() == LOG_FORMAT_POSTFIX)
+		level = LOG_LEVEL_INFO;
+	return log_wants(level);
+}
+
+static void
+put_head(struct log_line *l, const struct log_event *ev)
+{
+	enum log_format format = format_of_now();
+	enum log_level level = ev->level;
+	char *at = l->text + LOG_RECORD_HEAD;
+	int n = 0;
+
+	l->is_kept = format == LOG_FORMAT_POSTFIX && ev->postfix;
+	if (l->is_kept && level > LOG_LEVEL_INFO)
+		level = LOG_LEVEL_INFO;
+	log_record_begin(l->text, (uint64_t)clock_wall_us(), format, level);
+	if (format == LOG_FORMAT_TEXT)
+		n = sprintf(at, "%s", levels[level].text);
+	else if (format == LOG_FORMAT_JSON)
+		n = sprintf(at, "\"level\":\"%s\"", levels[level].json);
+	else if (!l->is_kept)
+		n = sprintf(at, "/posternd[%d]:%s", (int)getpid(),
+		    levels[level].postfix);
+	l->len = LOG_RECORD_HEAD + (size_t)n;
+}
+
+static void
+put_id(struct log_line *l, const char *key, uint64_t id)
+{
+	char text[ID_TEXT];
+
+	if (id == 0)
+		return;
+	id_text(id, text);
+	if (l->is_kept)
+		log_postfix_keep(l, key, str_of(text));
+	else
+		add_field(l, key, str_of(text), is_json(l));
 }
 
 void
 log_begin(
     struct log_line *l, const struct log_event *ev, uint64_t msg, uint64_t sess)
 {
-	enum log_format format = (enum log_format)atomic_load(&format_now);
-	char id[ID_TEXT];
-	bool json = format == LOG_FORMAT_JSON;
-
-	l->ev = log_wants(ev->level) ? ev : NULL;
+	l->ev = log_wants_event(ev) ? ev : NULL;
 	if (!l->ev)
 		return;
-	log_record_begin(l->text, (uint64_t)clock_wall_us(), format, ev->level);
-	l->len = LOG_RECORD_HEAD;
-	l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len,
-	    json ? "\"level\":\"%s\"" : "%s",
-	    json ? levels[ev->level].json : levels[ev->level].text);
-	add_field(l, "event", str_of(ev->name), json);
-	if (msg) {
-		id_text(msg, id);
-		add_field(l, "msg", str_of(id), json);
-	}
-	if (sess) {
-		id_text(sess, id);
-		add_field(l, "sess", str_of(id), json);
-	}
+	put_head(l, ev);
+	if (!l->is_kept)
+		add_field(l, "event", str_of(ev->name), is_json(l));
+	put_id(l, "msg", msg);
+	put_id(l, "sess", sess);
 }
 
 void
@@ -209,7 +269,10 @@ log_num(struct log_line *l, const char *key, int64_t value)
 	if (!l->ev)
 		return;
 	snprintf(text, sizeof text, "%lld", (long long)value);
-	add_field(l, key, str_of(text), false);
+	if (l->is_kept)
+		log_postfix_keep(l, key, str_of(text));
+	else
+		add_field(l, key, str_of(text), false);
 }
 
 void
@@ -230,8 +293,10 @@ log_text(const struct log_event *ev, const char *fmt, ...)
 }
 
 struct str
-log_line_finish(struct log_line *l)
+log_line_finish(struct log_line *l, char room[LOG_LINE_ROOM])
 {
+	if (l->is_kept)
+		return (struct str){ room, log_postfix_render(l, room) };
 	if (is_json(l))
 		add(l, "}", 1);
 	add(l, "\n", 1);

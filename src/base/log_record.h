@@ -21,7 +21,7 @@
 #include "postern/base/log.h"
 
 #define LOG_RECORD_HEAD 18    /* 16 digits of us, the form, the level */
-#define LOG_RECORD_PREFIX 160 /* what the logger puts before a body at most */
+#define LOG_RECORD_PREFIX 200 /* what the logger puts before a body at most */
 
 struct log_dress { /* of the target; one thread's */
 	bool is_syslog;

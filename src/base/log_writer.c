@@ -233,11 +233,12 @@ write_parts(struct part *part, size_t n)
 static void
 say(struct log_line *l)
 {
+	char room[LOG_LINE_ROOM];
 	struct str s;
 
 	if (!l->ev)
 		return;
-	s = log_line_finish(l);
+	s = log_line_finish(l, room);
 	w.nout += put_record(s.p, s.len);
 	flush();
 }

@@ -304,7 +304,8 @@ const struct conf_key conf_table[] = {
 
 { "log", CONF_GROUP, ROOT(s), .def = NULL },
 { "log.to", CONF_PLACE_TO_LOG, ROOT(s.log.to), .def = "\"stderr\"" },
-{ "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json" },
+{ "log.format", CONF_WORD, ROOT(s.log.format), .def = "\"text\"", .range = "text|json|postfix" },
+{ "log.postfix_tag", CONF_NAME, ROOT(s.log.postfix_tag), .def = "\"postern\"" },
 { "log.syslog_socket", CONF_PATH, ROOT(s.log.syslog_socket), .def = "\"/dev/log\"" },
 { "log.level", CONF_WORD, ROOT(s.log.level), .def = "\"info\"", .range = "error|warn|info|debug" },
 { "log.addresses", CONF_WORD, ROOT(s.log.addresses), .def = "\"full\"", .range = "full|masked|hashed" },

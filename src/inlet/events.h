@@ -34,15 +34,24 @@ enum inlet_event {
 	INLET_DROP_TROUBLE,
 };
 
+#define POSTFIX_LOGIN_FAILED                                                   \
+	"smtpd: warning: unknown[%{client}]: SASL %{mech} authentication "     \
+	"failed: %{text}, sasl_username=%{user}"
+
 static const struct log_event inlet_events[] = {
 	/* a client has connected: listener, client, via */
-	[INLET_CONNECT] = { "connect", LOG_LEVEL_DEBUG },
+	[INLET_CONNECT] = { "connect", LOG_LEVEL_DEBUG,
+	    "smtpd: connect from unknown[%{client}]" },
 	/* a session is over: client, messages, ms, why */
-	[INLET_DISCONNECT] = { "disconnect", LOG_LEVEL_DEBUG },
+	[INLET_DISCONNECT] = { "disconnect", LOG_LEVEL_DEBUG,
+	    "smtpd: disconnect from unknown[%{client}]" },
 	/* turned away with 421, a limit is reached: listener, client, text */
-	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN },
+	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN,
+	    "smtpd: warning: unknown[%{client}]: %{text}" },
 	/* turned away with 554, not of its networks: listener, client */
-	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN },
+	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN,
+	    "smtpd: NOQUEUE: reject: CONNECT from unknown[%{client}]: "
+	    "554 5.7.1 Client host rejected: Access denied; proto=SMTP" },
 	/* turned away with 554, a user of this host who is not one of its
 	 * users or groups: listener, client */
 	[INLET_CALLER] = { "session.user", LOG_LEVEL_WARN },
@@ -70,16 +79,20 @@ static const struct log_event inlet_events[] = {
 	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },
 	/* the same where the mail itself was not taken, by a rule of the
 	 * protocol: too big, too many recipients, a bare CR or LF */
-	[INLET_REFUSED] = { "session.refused", LOG_LEVEL_INFO },
+	[INLET_REFUSED] = { "session.refused", LOG_LEVEL_INFO,
+	    "smtpd: NOQUEUE: reject: %{verb} from unknown[%{client}]: "
+	    "%{code} %{enhanced} %{text}; proto=ESMTP" },
 	/* somebody has logged in: listener, client, user, mech */
 	[INLET_LOGIN] = { "login", LOG_LEVEL_DEBUG },
 	/* any-auth has taken what a device gave, it is nobody: the same */
 	[INLET_LOGIN_ANY] = { "login.any", LOG_LEVEL_INFO },
 	/* ... or was refused: listener, client, user, mech, text */
-	[INLET_LOGIN_FAILED] = { "login.failed", LOG_LEVEL_INFO },
+	[INLET_LOGIN_FAILED] = { "login.failed", LOG_LEVEL_INFO,
+	    POSTFIX_LOGIN_FAILED },
 	/* too many have failed: the client's next ones are refused without
 	 * being looked at; the same fields */
-	[INLET_LOGIN_LIMIT] = { "login.limit", LOG_LEVEL_WARN },
+	[INLET_LOGIN_LIMIT] = { "login.limit", LOG_LEVEL_WARN,
+	    POSTFIX_LOGIN_FAILED },
 	/* new settings that cannot be used in part: text */
 	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
 	/* no new transactions: sessions, grace_ms */

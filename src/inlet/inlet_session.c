@@ -56,7 +56,7 @@ log_disconnect(const struct inlet_session *s, const char *why)
 {
 	struct log_line l;
 
-	if (!log_wants(LOG_LEVEL_DEBUG))
+	if (!log_wants_event(&inlet_events[INLET_DISCONNECT]))
 		return;
 	log_begin(&l, &inlet_events[INLET_DISCONNECT], 0, s->id);
 	log_cstr(&l, "client", s->client);

@@ -56,7 +56,7 @@ log_connect(const struct inlet_session *s)
 {
 	struct log_line l;
 
-	if (!log_wants(LOG_LEVEL_DEBUG))
+	if (!log_wants_event(&inlet_events[INLET_CONNECT]))
 		return;
 	log_begin(&l, &inlet_events[INLET_CONNECT], 0, s->id);
 	log_cstr(&l, "listener", s->listener->name);

@@ -20,10 +20,18 @@ static const struct log_event intake_events[] = {
 	/* durable, answered with 250: from, rcpts, size, client, helo,
 	 * user, listener, route, protocol, tls, held, priority, release,
 	 * message_id */
-	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO },
-	/* a message or a recipient was not taken: from, to, client, helo, user,
-	 * code, enhanced, text */
-	[INTAKE_REFUSED] = { "refused", LOG_LEVEL_INFO },
+	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO,
+	    "smtpd: %{msg}: client=unknown[%{client}]"
+	    "%{?user}, sasl_username=%{user}%{/}\n"
+	    "cleanup: %{msg}: message-id=%{message_id|<>}\n"
+	    "qmgr: %{msg}: from=<%{from}>, size=%{size}, nrcpt=%{rcpts} "
+	    "(queue active)" },
+	/* a message or a recipient was not taken: verb, from, to, client, helo,
+	 * user, code, enhanced, text */
+	[INTAKE_REFUSED] = { "refused", LOG_LEVEL_INFO,
+	    "smtpd: %{msg|NOQUEUE}: reject: %{verb} from unknown[%{client}]: "
+	    "%{code} %{enhanced} %{text}; from=<%{from}>"
+	    "%{?to} to=<%{to}>%{/} proto=ESMTP%{?helo} helo=<%{helo}>%{/}" },
 	/* a client or user is over its rate, so replies are held back; once a
 	 * minute: listener, client, who, wait_ms */
 	[INTAKE_SLOWED] = { "slowed", LOG_LEVEL_INFO },

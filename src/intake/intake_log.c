@@ -11,9 +11,11 @@ void
 intake_log_refused(
     const struct intake_message *m, const char *to, const struct smtp_reply *r)
 {
+	const char *verb = m->phase == MESSAGE_ENVELOPE ? "MAIL" : "DATA";
 	struct log_line l;
 
 	log_begin(&l, &intake_events[INTAKE_REFUSED], m->mid, m->session);
+	log_cstr(&l, "verb", to != NULL ? "RCPT" : verb);
 	log_cstr(&l, "from", draft_word(&m->draft, DRAFT_SENDER));
 	if (to != NULL)
 		log_cstr(&l, "to", to);

@@ -30,6 +30,7 @@ struct relay;
 struct relay_route;
 struct tally;
 
+#define RELAY_WHERE_MAX 160 /* host[address]:port */
 #define DELIVERY_MAGIC 0x64656c69u
 #define DELIVERY_TRIED_MAX 16
 #define DELIVERY_ROUND 3 /* providers asked in a round */
@@ -138,8 +139,10 @@ struct delivery {
 	enum verdict_class txn_why; /* a RCPT's class that is not its own */
 	uint32_t crc;               /* of the content handed on so far */
 	uint64_t taken_us, leased_us, sent_us;
-	struct tally *tally;    /* of that provider; else nobody's */
-	char via[64];           /* name of the last provider tried */
+	uint64_t setup_us;           /* of the last session, while it waited */
+	struct tally *tally;         /* of that provider; else nobody's */
+	char via[64];                /* name of the last provider tried */
+	char where[RELAY_WHERE_MAX]; /* where that was, or "" */
 	int64_t by_ms;          /* this deadline is dealt with in settling it */
 	uint32_t nsettles;      /* unanswered ones */
 	struct envelope *child; /* a notice, kept until it is committed */

@@ -33,6 +33,8 @@ dial_next(struct relay_session *s)
 
 	addr_host_text(a, text);
 	snprintf(s->addr, sizeof s->addr, "%.63s", text);
+	snprintf(s->where, sizeof s->where, "%.80s[%.63s]:%u",
+	    s->provider->set->host, text, s->provider->set->port);
 	s->conn = conn_connect(s->relay->loop, (const struct sockaddr *)&a->ss,
 	    a->len, bound ? (const struct sockaddr *)&from.ss : NULL,
 	    bound ? from.len : 0, &cs);

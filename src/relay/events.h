@@ -9,14 +9,27 @@
 #include "postern/base/log.h"
 
 /* clang-format off */
+#define POSTFIX_TO(dsn, status) \
+	"smtp: %{msg}: to=<%{rcpt}>, relay=%{relay|none}, " \
+	"delay=%{delay_ms/s}, delays=%{delays/s}, dsn=%{enhanced|" dsn "}, " \
+	"status=" status " "
+#define POSTFIX_SAID \
+	"(%{?code}host %{relay} said: %{code} %{/}" \
+	"%{?enhanced}%{enhanced} %{/}%{text}%{?cause}; %{cause}%{/})"
+
 static const struct log_event event_delivered =
-	{ "delivered", LOG_LEVEL_INFO };
+	{ "delivered", LOG_LEVEL_INFO,
+	    POSTFIX_TO("2.0.0", "sent")
+	    "(%{code} %{?enhanced}%{enhanced} %{/}%{text})" };
 static const struct log_event event_deferred =
-	{ "deferred", LOG_LEVEL_INFO };
+	{ "deferred", LOG_LEVEL_INFO,
+	    POSTFIX_TO("4.0.0", "deferred") POSTFIX_SAID };
 static const struct log_event event_bounced =
-	{ "bounced", LOG_LEVEL_INFO };
+	{ "bounced", LOG_LEVEL_INFO,
+	    POSTFIX_TO("5.0.0", "bounced") POSTFIX_SAID };
 static const struct log_event event_dead =
-	{ "dead", LOG_LEVEL_WARN };
+	{ "dead", LOG_LEVEL_WARN,
+	    POSTFIX_TO("5.0.0", "bounced") POSTFIX_SAID };
 static const struct log_event event_captured =
 	{ "captured", LOG_LEVEL_INFO };
 static const struct log_event event_parked =
@@ -28,11 +41,17 @@ static const struct log_event event_act =
 static const struct log_event event_handed =
 	{ "handed", LOG_LEVEL_INFO };
 static const struct log_event event_doubt =
-	{ "doubt", LOG_LEVEL_WARN };
+	{ "doubt", LOG_LEVEL_WARN,
+	    POSTFIX_TO("4.0.0", "deferred") POSTFIX_SAID };
 static const struct log_event event_unsure =
 	{ "unsure", LOG_LEVEL_WARN };
+static const struct log_event event_finished =
+	{ "finished", LOG_LEVEL_DEBUG, "qmgr: %{msg}: removed" };
 static const struct log_event event_notice =
-	{ "notice", LOG_LEVEL_INFO };
+	{ "notice", LOG_LEVEL_INFO,
+	    "bounce: %{parent}: sender notification: %{msg}\n"
+	    "cleanup: %{msg}: message-id=<>\n"
+	    "qmgr: %{msg}: from=<>, size=%{size}, nrcpt=1 (queue active)" };
 static const struct log_event event_notice_capped =
 	{ "notice.capped", LOG_LEVEL_WARN };
 static const struct log_event event_corrupt =

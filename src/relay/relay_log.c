@@ -34,8 +34,8 @@ put_reply(
 		log_cstr(l, "text", text);
 }
 
-/* In all; then its parts: before it was taken from the schedule, waiting for a
- * session, on the session. */
+/* In all; then its parts: before it was taken from the schedule, waiting, of
+ * that while its session was opened, on the session. */
 static void
 put_delays(struct log_line *l, const struct delivery *d)
 {
@@ -43,10 +43,13 @@ put_delays(struct log_line *l, const struct delivery *d)
 	uint64_t now = clock_mono_us();
 	int64_t held = (int64_t)(now - d->taken_us) / 1000;
 	int64_t sent = d->leased_us ? (int64_t)(now - d->leased_us) / 1000 : 0;
-	char parts[80];
+	int64_t setup = d->leased_us ? (int64_t)d->setup_us / 1000 : 0;
+	int64_t waited = held - sent - setup;
+	char parts[96];
 
-	snprintf(parts, sizeof parts, "%lld/%lld/%lld",
-	    (long long)(all > held ? all - held : 0), (long long)(held - sent),
+	snprintf(parts, sizeof parts, "%lld/%lld/%lld/%lld",
+	    (long long)(all > held ? all - held : 0),
+	    (long long)(waited > 0 ? waited : 0), (long long)setup,
 	    (long long)sent);
 	log_num(l, "delay_ms", all);
 	log_cstr(l, "delays", parts);
@@ -95,6 +98,8 @@ log_rcpt(
 		return;
 	if (d->via[0] != '\0')
 		log_cstr(&l, "provider", d->via);
+	if (d->where[0] != '\0')
+		log_cstr(&l, "relay", d->where);
 	log_cstr(&l, "rcpt", d->env->rcpts[rcpt->index].address);
 	log_num(&l, "tries", d->attempts + 1);
 	if (rcpt->state == DELIVERY_DONE && d->receipt[0] != '\0')
@@ -191,6 +196,16 @@ relay_log_notice(const struct delivery *d, const struct envelope *notice)
 	log_begin(&l, &event_notice, notice->mid, 0);
 	log_cstr(&l, "parent", parent);
 	log_cstr(&l, "rcpt", notice->rcpts[0].address);
+	log_num(&l, "size", (int64_t)notice->size);
+	log_end(&l);
+}
+
+void
+relay_log_finished(uint64_t mid)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_finished, mid, 0);
 	log_end(&l);
 }
 

@@ -29,6 +29,8 @@ void relay_log_parked(const struct delivery *d, enum spool_hold why);
 void relay_log_handed(const struct delivery *d, const char *route);
 void relay_log_unsure(const struct delivery *d, const struct outcome *o);
 void relay_log_notice_capped(const struct delivery *d);
+/* Nothing of it is queued any more. */
+void relay_log_finished(uint64_t mid);
 void relay_log_notice(const struct delivery *d, const struct envelope *notice);
 void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);

@@ -340,6 +340,15 @@ relay_session_idled(struct relay_session *s)
 /* --- transactions ----------------------------------------------------------
  */
 
+/* How long it has waited while this session was opened. */
+static uint64_t
+setup_us(const struct relay_session *s, const struct delivery *d)
+{
+	uint64_t from = s->opened_us > d->taken_us ? s->opened_us : d->taken_us;
+
+	return s->ready_us > from ? s->ready_us - from : 0;
+}
+
 static struct smtp_txn *
 begin(struct relay_session *s, struct delivery *d)
 {
@@ -352,6 +361,8 @@ begin(struct relay_session *s, struct delivery *d)
 		pool_move(s, POOL_BUSY);
 	}
 	d->provider = s->provider;
+	snprintf(d->where, sizeof d->where, "%s", s->where);
+	d->setup_us = setup_us(s, d);
 	delivery_set_phase(d, DELIVERY_SENDING);
 	return delivery_begin(
 	    d, s->provider, provider_rcpts(s->provider), &s->domains);
@@ -535,6 +546,7 @@ on_ready(void *arg)
 	s->addrs = NULL;
 	snprintf(s->provider->last_addr, sizeof s->provider->last_addr, "%s",
 	    s->addr);
+	s->ready_us = clock_mono_us();
 	relay_log_connected(s);
 	become_idle(s);
 	s->domains.max = smtp_client_limits(s->client).domains;
@@ -585,6 +597,7 @@ relay_session_open(struct provider *p, bool is_probe)
 	s->id = ++p->relay->next_id;
 	s->is_probe = is_probe;
 	s->opened_ms = s->waits_ms = relay_now_ms(p->relay);
+	s->opened_us = clock_mono_us();
 	s->unacked = SIZE_MAX;
 	pool_enter(s);
 	stall_watch(p);

@@ -15,11 +15,11 @@
 #include "postern/smtp/outcome.h"
 
 #include "relay/credential.h"
+#include "relay/delivery.h"
 #include "relay/domains.h"
 #include "relay/pool.h"
 #include "relay/tally_book.h"
 
-struct delivery;
 struct dns_answer;
 struct fetch_job;
 struct provider;
@@ -42,7 +42,9 @@ struct relay_session {
 	uint64_t lookup;              /* DNS question under way, or 0 */
 	struct dns_answer *addrs;     /* while connecting */
 	size_t next_addr;
-	char addr[64]; /* of the peer, for the log */
+	char addr[64];                /* of the peer, for the log */
+	char where[RELAY_WHERE_MAX];  /* the same, host[addr]:port */
+	uint64_t opened_us, ready_us; /* ready: it may be used */
 	struct conn *conn;
 	struct smtp_client *client;
 	bool is_probe; /* opened without mail, to tell whether it is back */

@@ -117,6 +117,8 @@ on_settled(struct spool_op *base, void *owner)
 		return;
 	}
 	d->nsettles--;
+	if (base->result == SPOOL_DONE && op->was_last)
+		relay_log_finished(op->key.mid);
 	if (d->phase == DELIVERY_SETTLING && d->nsettles == 0) {
 		delivery_free(&d);
 		moved(r, op);

@@ -300,6 +300,7 @@ finish(struct settle *t)
 {
 	uint16_t n = t->s->key.n;
 
+	t->s->was_last = t->l.msg.queued == 1;
 	if (batch_unplace(t->b, &t->l, n, &t->d))
 		return -1;
 	if (t->dead && t->s->keep_dead)

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the log goes, and in what form."""
+import os
 import re
+import shutil
 import socket
+import subprocess
+
+import pytest
 
 import harness
 import mails
@@ -15,7 +20,9 @@ def test_addresses_are_nowhere_in_the_log(sink, postern):
     s = sink(*BAD)
     p = postern(s.port, log={"addresses": "masked"})
     harness.send_raw(p.port, mails.plain(), recipients=["ann@example.net", "bad.one@example.net"])
-    assert p.wait_event("delivered", rcpt="a***@example.net")["code"] == "250"
+    e = p.wait_event("delivered", rcpt="a***@example.net")
+    assert e["code"] == "250" and re.fullmatch(r"\d+/\d+/\d+/\d+", e["delays"])
+    assert e["relay"] == "127.0.0.1[127.0.0.1]:%d" % s.port
     e = p.wait_event("bounced", rcpt="b***@example.net")
     assert "<b***@example.net> is nobody here" in e["text"]
     assert p.wait_event("accepted")["from"] == "a***@example.com"
@@ -65,3 +72,61 @@ def test_a_syslog_that_hangs_stops_no_mail(sink, postern, tmp_path):
     assert all(re.match(r"<2[0-3]>[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d posternd\[%d\]: " % pid, x) for x in lines)
     assert not any(x.endswith("\n") for x in lines)
     assert sum("event=accepted" in x for x in lines) == n
+
+
+def pflogsumm(path, *options):
+    """Its grand totals, and what it warns of."""
+    r = subprocess.run(["pflogsumm", *options, str(path)], capture_output=True, text=True, timeout=harness.LONG,
+                       env={**os.environ, "LC_ALL": "C"})
+    assert r.returncode == 0, r.stderr
+    totals = re.findall(r"^ +(\d+) +(received|delivered|deferred|bounced|rejected)\b(?:  \((\d+) deferrals\))?",
+                        r.stdout, re.M)
+    return {word: int(n) for n, word, _ in totals}, r.stdout
+
+
+TRAFFIC = [["ann@example.net"], ["ann@example.net", "bob@example.net"], ["bad.one@example.net"],
+           ["later@example.net"], ["ann@example.net", "bad.one@example.net"]]
+
+
+@pytest.mark.skipif(not shutil.which("pflogsumm"), reason="pflogsumm is not installed")
+def test_pflogsumm_counts_exactly(sink, postern, tmp_path):
+    """Deliveries, deferrals, bounces and rejections; what is sent about them is
+    delivered, too, and received from nobody."""
+    log = tmp_path / "mail.log"
+    s = sink(*BAD, "--reply", "rcpt<later@example.net>=450:4.2.0:try (again) later")
+    p = postern(s.port, start=False, log={"to": str(log), "format": "postfix"}, bounce={"from": "mailer@example.com"},
+                listeners=[{"name": "local", "address": ["127.0.0.1:%d" % harness.free_port()],
+                            "senders": ["*@example.com", "<>"]}])
+    p.start(wait=False)
+    port = int(p.settings["listeners"][0]["address"][0].rsplit(":", 1)[1])
+    harness.wait_until(lambda: is_listening(port), what="the listener")
+    for rcpts in TRAFFIC:
+        harness.send_raw(port, mails.plain(), recipients=rcpts)
+    with pytest.raises(Exception):
+        harness.send_raw(port, mails.plain(), sender="app@elsewhere.example")
+    harness.wait_until(lambda: log.read_text().count("status=sent") == 6
+                       and log.read_text().count("status=deferred") == 1, what="the deliveries")
+    p.stop()
+    totals, report = pflogsumm(log, "--syslog-name=postern")
+    assert totals == {"received": 5, "delivered": 6, "deferred": 1, "bounced": 2, "rejected": 1}, report
+    assert "try (again" in report and "nobody here" in report
+    lines = log.read_text().splitlines()
+    print("\n".join(lines))
+    head = r"[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d \S+ postern/(\w+)\[%d\]: " % p.runs[0].pid
+    assert all(re.match(head, x) for x in lines)
+    sent = [x for x in lines if "to=<bob@example.net>" in x]
+    assert len(sent) == 1 and re.fullmatch(
+        head + r"\w{13}: to=<bob@example\.net>, relay=127\.0\.0\.1\[127\.0\.0\.1\]:%d, delay=[\d.]+, "
+        r"delays=[\d.]+/[\d.]+/[\d.]+/[\d.]+, dsn=2\.0\.0, status=sent \(250 2\.0\.0 .*\)" % s.port, sent[0])
+    ids = [re.search(r"(\w{13}): client=unknown\[127\.0\.0\.1\]", x).group(1) for x in lines if ": client=" in x]
+    for i in ids:  # the one that is deferred is still there
+        assert sum(x.endswith("%s: removed" % i) for x in lines) == (0 if i == ids[3] else 1)
+    # tools that know no other name than Postfix's
+    p.settings["log"].update(postfix_tag="postfix", to=str(tmp_path / "other.log"))
+    p.start(wait=False)
+    harness.wait_until(lambda: is_listening(port), what="the listener")
+    harness.send_raw(port, mails.plain())
+    harness.wait_until(lambda: "status=sent" in (tmp_path / "other.log").read_text(), what="the delivery")
+    p.stop()
+    totals, report = pflogsumm(tmp_path / "other.log")
+    assert (totals["received"], totals["delivered"]) == (1, 1), report

@@ -26,7 +26,7 @@ enum log_level {
 	LOG_LEVEL_DEBUG
 };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_POSTFIX };
-#define LOG_TAG_MAX 32
+#define LOG_TAG_MAX 63
 enum log_addresses {
 	LOG_ADDRESSES_FULL,
 	LOG_ADDRESSES_MASKED,
@@ -46,12 +46,16 @@ struct log_settings {
 struct log_event {
 	const char *name;
 	enum log_level level;
+	/* Its lines in Postfix's manner (base/log_postfix.h); in that form it
+	 * is written from the level info on.  NULL: it has none. */
+	const char *postfix;
 };
 
 #define LOG_LINE_MAX 2048
 struct log_line {
 	const struct log_event *ev; /* NULL: below the level, fields are free */
 	size_t len;
+	bool is_kept; /* as fields, for the lines of ev->postfix */
 	char text[LOG_LINE_MAX];
 };
 
@@ -67,6 +71,7 @@ void log_abandon(void);
  * The ring is freed by log_stop(). */
 void log_thread(const char *name);
 bool log_wants(enum log_level level);
+bool log_wants_event(const struct log_event *ev);
 /* Until log_change(); any thread. */
 void log_level_set(enum log_level level);
 enum log_level log_level_now(void);

@@ -98,6 +98,7 @@ struct spool_settle {
 	struct envelope
 	    *child; /* bounce, ...: a reference handed over, or NULL */
 	struct spool_delivery child_delivery;
+	bool was_last; /* out: nothing of the message is queued or held now */
 	uint32_t nresults;
 	struct spool_rcpt_result results[];
 };
