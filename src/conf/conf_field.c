@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "postern/base/mem.h"
 #include "postern/mail/address_pattern.h"
@@ -354,6 +355,30 @@ set_factor(const struct conf_key *k, void *to, const config_setting_t *v,
 	return 0;
 }
 
+/* As others say it; else the default. */
+static const char *
+flag_meant(const struct conf_key *k, const config_setting_t *v)
+{
+	static const struct {
+		const char *word, *means;
+	} words[] = { { "yes", "true" }, { "on", "true" }, { "true", "true" },
+		{ "1", "true" }, { "no", "false" }, { "off", "false" },
+		{ "false", "false" }, { "0", "false" } };
+	char text[24] = "";
+
+	if (is_integer(v))
+		(void)snprintf(
+		    text, sizeof text, "%lld", (long long)integer_of(v));
+	else if (config_setting_type(v) == CONFIG_TYPE_STRING)
+		(void)snprintf(
+		    text, sizeof text, "%s", config_setting_get_string(v));
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcasecmp(words[i].word, text) == 0)
+			return words[i].means;
+	}
+	return k->def;
+}
+
 static int
 set_flag(const struct conf_key *k, void *to, const config_setting_t *v,
     struct err *err)
@@ -363,7 +388,7 @@ set_flag(const struct conf_key *k, void *to, const config_setting_t *v,
 	if (config_setting_type(v) != CONFIG_TYPE_BOOL)
 		return err_set(err, ERR_CONFIG,
 		    "has to be true or false; write %s = %s; without quotes",
-		    conf_table_leaf(k), k->def);
+		    conf_table_leaf(k), flag_meant(k, v));
 	on = config_setting_get_bool(v) != 0;
 	memcpy(to, &on, sizeof on);
 	return 0;

@@ -8,6 +8,8 @@
 
 #include "postern/base/mem.h"
 
+#include "conf/conf_table.h"
+
 #define DEPTH_MAX 12
 #define SHOWN_MAX 64
 #define PATH_MAX_SHOWN 128
@@ -331,6 +333,15 @@ check_integer(struct scan *s, struct str word)
 	return false;
 }
 
+/* Quotes would not make it right. */
+static bool
+wants_flag(const struct scan *s)
+{
+	const struct conf_key *k = conf_table_find(PATH(s));
+
+	return k != NULL && k->type == CONF_FLAG;
+}
+
 static void
 take_bare(struct scan *s, struct str word)
 {
@@ -346,6 +357,8 @@ take_bare(struct scan *s, struct str word)
 		put_told(s);
 	} else if (kind == LITERAL_INTEGER) {
 		put_quoted(s, word);
+	} else if (wants_flag(s)) {
+		put_quoted(s, word); /* it is told that it has to be another */
 	} else {
 		conf_note_mistake(s->notes, here(s, s->line), PATH(s),
 		    "%s has no quotes; write \"%s\"", SHOWN(word), SHOWN(word));

@@ -52,6 +52,64 @@ def test_limits_of_a_listener(sink, postern):
     p.stop()
 
 
+# one a line; what is wrong with it
+TWENTY = [
+    ('hostnam = "x";', 'hostnam: is no key; did you mean "hostname"?'),
+    ('inlet_threads = 5000000000;', "inlet_threads: 5000000000 is too large a number; write at most"),
+    ('stop_grace = 20;', 'stop_grace: a duration has a unit; write stop_grace = "20s";'),
+    ('watch = yes;', "watch: has to be true or false; write watch = true;"),
+    ('root = "ops";', 'root: "ops" is no address; write one such as'),
+    ('users_file = "%(dir)s/users";', "users_file: others can read or change %(dir)s/users; run: chmod o-rwx"),
+    ('include = [ "none.conf" ];', "include: %(dir)s/none.conf is not there; write"),
+    ('listeners = ( { name = "a"; address = [ "0.0.0.0:25" ]; },',
+     'listeners.address: "0.0.0.0:25" lets everybody in; write networks = '),
+    ('{ name = "b"; address = [ "127.0.0.1" ]; },', 'listeners.address: "127.0.0.1" is no address to listen on; write'),
+    ('{ name = "c"; address = [ "127.0.0.1:26" ]; max_size = "25X"; },', 'listeners.max_size: "X" is no unit of size; write K'),
+    ('{ name = "d"; address = [ "127.0.0.1:27" ]; tls = "required"; },', "listeners.tls: needs a certificate; write tls = "),
+    ('{ name = "e"; address = [ "127.0.0.1:28" ]; timeouts = { comand = "1s"; }; } );',
+     'listeners.timeouts.comand: is no key; did you mean "command"?'),
+    ('providers = ( { name = "p"; host = smtp.example.com; },', 'providers.host: smtp.example.com has no quotes; write "smtp'),
+    ('{ name = "q"; host = "h"; tls = "verfy"; },', 'providers.tls: "verfy" is not possible; did you mean "verify"?'),
+    ('{ name = "r"; host = "h"; user = "u"; password_file = "/none"; },', "providers.password_file: /none cannot be read"),
+    ('{ name = "s"; host = "h"; rate = [ "14 msgs/s" ]; },', 'providers.rate: "14 msgs/s" is no rate; write one such as'),
+    ('{ name = "p"; host = "h"; } );', 'providers.name: "p" stands twice; write another name'),
+    ('routes = ( { name = "news"; use = [ "nobody" ]; match = { sender = [ "a@b" ]; }; } );',
+     'routes.use: there is no provider or group "nobody"; write the name of one'),
+    ('log = { level = "loud"; };', 'log.level: "loud" is not possible; write "error"'),
+    ('http = { address = "0.0.0.0:8587"; };', "http.address: lets everybody read who can connect"),
+]
+
+
+def test_twenty_mistakes(sink, postern):
+    """Each is told, once, with its place and what to write, whoever asks, and
+    nothing changes."""
+    s = sink()
+    p = postern(s.port)
+    here = {"dir": p.dir}
+    (p.dir / "users").write_text("")
+    (p.dir / "users").chmod(0o644)
+    text = "".join(x[0] + "\n" for x in TWENTY) % here
+    p.conf.write_text(text + 'user = "root"; submission = { socket = "%s"; };\n' % p.settings["submission"]["socket"])
+    want = ["%s:%d: %s" % (p.conf, n, x[1] % here) for n, x in enumerate(TWENTY, 1)]
+
+    def are_they(text):
+        lines = text.splitlines()
+        assert len(lines) == len(want), text
+        for line, begin in zip(lines, want):
+            assert line.startswith(begin), line
+    r = subprocess.run([harness.POSTERND, "-t", "-c", p.conf], capture_output=True, text=True, timeout=harness.LONG)
+    assert r.returncode == 78
+    are_they(r.stderr)
+    for verb, last in (("check", "a reload would change nothing"), ("reload", "the settings stay as they are")):
+        rc, out, err = tool(p, verb)
+        assert (rc, out) == (78, "") and err.endswith("\npostern: %s\n" % last), err
+        are_they(err[:err.rindex("postern: ")])
+    assert len(p.events("reload.failed")) == len(want)
+    harness.send_raw(p.port, mails.plain())
+    s.wait_messages(1)
+    p.stop()
+
+
 def test_listeners_come_and_go(sink, postern):
     """Sessions of one that goes end on the old values, also those that had
     only just connected; the others notice nothing of it."""

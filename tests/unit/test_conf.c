@@ -373,6 +373,18 @@ static const struct {
 	  " helo = \"h\"; } );",
 	    "main.conf:2: listeners.helo: is no key here; write it in "
 	    "providers" },
+	{ "watch = yes;",
+	    "main.conf:1: watch: has to be true or false; write watch = true; "
+	    "without quotes" },
+	{ "watch = \"off\";",
+	    "main.conf:1: watch: has to be true or false; write watch = "
+	    "false; without quotes" },
+	{ "watch = 1;",
+	    "main.conf:1: watch: has to be true or false; write watch = true; "
+	    "without quotes" },
+	{ "watch = perhaps;",
+	    "main.conf:1: watch: has to be true or false; write watch = "
+	    "false; without quotes" },
 	{ "inlet_threads = \"2\";",
 	    "main.conf:1: inlet_threads: has to be a number; write it without "
 	    "quotes, inlet_threads = 2;" },
@@ -691,7 +703,7 @@ static const struct {
 	{ "providers = ( { name = \"a\"; host = \"h\"; allow_clear_auth = "
 	  "\"yes\"; } );",
 	    "main.conf:1: providers.allow_clear_auth: has to be true or "
-	    "false; write allow_clear_auth = false; without quotes" },
+	    "false; write allow_clear_auth = true; without quotes" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; source_address = "
 	  "\"eth0\"; } );",
 	    "main.conf:1: providers.source_address: \"eth0\" is no numeric "
