@@ -16,7 +16,8 @@ TOP = pathlib.Path(__file__).parents[2]
 TOOL = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
 PAGE = (TOP / "man/postern-cookbook.7").read_text()
 WANTED = ["Amazon SES", "Microsoft 365 with OAuth2", "Google Workspace", "An account pool of two SendGrid accounts",
-          "Staging that mails nobody", "A laptop, a server: mail of this host alone", "Relay for a subnet",
+          "Staging that mails nobody", "A laptop, a server: mail of this host alone", "Mail of cron, www-data and other users",
+          "Relay for a subnet",
           "Two providers, the second for bad days", "Postfix", "msmtp", "nullmailer", "Exim with a smarthost",
           "Behind HAProxy", "In a container", "In a service mesh", "Certificates of certbot"]
 
@@ -45,6 +46,7 @@ def files(tmp_path_factory):
     (d / "users").write_text("app@example.com:$6$saltsalt$" + "x" * 86 + "\n")
     for name in set(re.findall(r"/etc/postern/([a-z0-9]+\.(?:pass|key|secret))", PAGE)) - {"relay.key"}:
         (d / name).write_text("secret\n")
+    (d / "aliases").write_text(re.search(r"^postmaster: root\n(?:.+: .+\n)+", PAGE, re.M).group())
     for f in d.iterdir():
         f.chmod(0o640)
     return d
@@ -56,6 +58,7 @@ def test_a_recipe_is_taken(section, text, files, tmp_path):
     conf = tmp_path / "postern.conf"
     shutil.copytree(files, tmp_path / "etc")
     text = text.replace("/etc/postern", str(tmp_path / "etc")).replace("/var/spool/postern", str(tmp_path))
+    text = text.replace("/etc/aliases", str(tmp_path / "etc/aliases"))
     text = re.sub(r'user = "nobody"; group = "nogroup";', "", text)
     (tmp_path / "tokens").mkdir(0o700)
     conf.write_text('user = "root"; token_directory = "%s/tokens"; profile_directories = [ "%s/etc/providers.d" ];\n'
