@@ -41,22 +41,31 @@ provider_line_head(void)
 	    "LEVEL", "FOR", "SESSIONS", "WAITING", "DELIVERED");
 }
 
-void
-provider_line_trouble(const json_t *row, const char *label, size_t columns)
+char *
+provider_line_trouble_text(const json_t *row)
 {
 	const json_t *of = json_object_get(row, "trouble");
 	const char *enhanced = control_row_text(of, "enhanced");
-	char age[CONTROL_ROW_SHORT], code[8] = "", *text;
+	char age[CONTROL_ROW_SHORT], code[8] = "";
 
 	if (of == NULL)
-		return;
+		return NULL;
 	control_row_time(control_row_number(of, "age_ms"), age);
 	if (control_row_number(of, "code") > 0)
 		(void)snprintf(code, sizeof code, "%" PRId64 " ",
 		    control_row_number(of, "code"));
-	text = mem_printf("%s ago at %s: %s%s%s%s", age,
+	return mem_printf("%s ago at %s: %s%s%s%s", age,
 	    control_row_text(of, "stage"), code, enhanced, *enhanced ? " " : "",
 	    control_row_text(of, "text"));
+}
+
+void
+provider_line_trouble(const json_t *row, const char *label, size_t columns)
+{
+	char *text = provider_line_trouble_text(row);
+
+	if (text == NULL)
+		return;
 	(void)fputs(label, stdout);
 	control_row_column(text, strlen(text) > columns ? columns : 0);
 	(void)putchar('\n');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/top_model.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,28 @@ note_word(struct top_model *m, const json_t *was, const json_t *is,
 		        *why ? " (" : "", why, *why ? ")" : ""));
 }
 
+/* The last one that there was. */
+static void
+note_trouble(struct top_model *m, const json_t *was, const json_t *is)
+{
+	const json_t *of = json_object_get(is, "trouble");
+	int64_t at_ms = control_row_number(of, "at_ms");
+	int64_t before_ms =
+	    control_row_number(json_object_get(was, "trouble"), "at_ms");
+	char code[24] = "";
+
+	if (at_ms == before_ms)
+		return;
+	if (control_row_number(of, "code") > 0)
+		(void)snprintf(code, sizeof code, "%" PRId64 " ",
+		    control_row_number(of, "code"));
+	note(m, at_ms,
+	    mem_printf("%s: trouble at %s (%s): %s%s",
+	        control_row_text(is, "name"), control_row_text(of, "stage"),
+	        control_row_text(of, "class"), code,
+	        control_row_text(of, "text")));
+}
+
 static void
 note_providers(struct top_model *m, const json_t *old, const json_t *doc)
 {
@@ -82,6 +105,7 @@ note_providers(struct top_model *m, const json_t *old, const json_t *doc)
 			note(m, m->wall_ms, mem_printf("%s: is new", name));
 			continue;
 		}
+		note_trouble(m, was, p);
 		note_word(m, was, p, state);
 		note_word(m, was, p, level);
 	}

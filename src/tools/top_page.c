@@ -6,11 +6,13 @@
 #include <stdlib.h>
 
 #include "tools/control_row.h"
+#include "tools/provider_line.h"
 #include "tools/top_model.h"
 #include "tools/top_table.h"
 #include "tools/top_text.h"
 #include "tools/top_view.h"
 
+#define LOW 16        /* a screen of fewer lines has none for a last trouble */
 #define SPARK_FROM 56 /* column where the past of a rate may begin */
 
 /* --- the head ----------------------------------------------------------------
@@ -199,6 +201,29 @@ put_tabs(
 	top_text_end(&t, l, TOP_HEAD);
 }
 
+/* Of the chosen one, where its line has no room for that. */
+static void
+put_trouble(
+    struct top_lines *l, const struct top_view *v, const struct top_model *m)
+{
+	struct top_view_list list;
+	struct top_text t;
+	char *text;
+
+	top_view_list(&list, v, m);
+	text = list.n > 0 ? provider_line_trouble_text(list.v[list.chosen].row)
+	                  : NULL;
+	top_text_begin(&t, v->width, v->is_utf8);
+	if (text != NULL) {
+		top_text_addf(&t, "%s: trouble ",
+		    control_row_text(list.v[list.chosen].row, "name"));
+		top_text_add(&t, text);
+	}
+	top_text_end(&t, l, TOP_PLAIN);
+	free(text);
+	top_view_list_done(&list);
+}
+
 static void
 write_question(const struct top_view *v, struct top_text *t)
 {
@@ -288,10 +313,24 @@ move_lines(struct top_lines *to, struct top_lines *from, struct top_view *v,
 	}
 }
 
+static bool
+has_trouble(const struct top_view *v)
+{
+	return v->height >= LOW && v->mode != TOP_HELPING &&
+	       (v->tab == TOP_TAB_PROVIDERS || v->tab == TOP_TAB_QUEUE);
+}
+
+/* Lines below the table. */
+static size_t
+nfoot(const struct top_view *v)
+{
+	return has_trouble(v) ? 2 : 1;
+}
+
 static void
 put_tab(struct top_lines *l, struct top_view *v, const struct top_model *m)
 {
-	size_t used = l->n + 1; /* the foot */
+	size_t used = l->n + nfoot(v);
 	struct top_lines all = { 0 };
 	size_t chosen = TOP_TABLE_NONE;
 
@@ -345,6 +384,8 @@ top_page_make(
 	}
 	put_tabs(l, v, m);
 	put_tab(l, v, m);
-	fill(l, v, v->height - 1);
+	fill(l, v, v->height - nfoot(v));
+	if (has_trouble(v))
+		put_trouble(l, v, m);
 	put_foot(l, v, m);
 }

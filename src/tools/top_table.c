@@ -3,13 +3,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/control_row.h"
+#include "tools/provider_line.h"
 #include "tools/top_model.h"
 #include "tools/top_text.h"
 
 #define CELL 256
+#define REST 20  /* at least */
 #define BAR 14   /* columns of a share */
 #define WIDE 120 /* from so many columns on there is room for more */
 
@@ -155,6 +158,17 @@ cell_why(const struct top_model *m, const json_t *row, char *out)
 	    strcmp(why, level) != 0 ? level : "");
 }
 
+/* As it was the last time. */
+static void
+cell_trouble(const struct top_model *m, const json_t *row, char *out)
+{
+	char *text = provider_line_trouble_text(row);
+
+	(void)m;
+	(void)snprintf(out, CELL, "%s", text != NULL ? text : "");
+	free(text);
+}
+
 static void
 cell_sending(const struct top_model *m, const json_t *row, char *out)
 {
@@ -281,7 +295,7 @@ cell_bar(const struct top_model *m, const json_t *row, char *out)
 
 struct column {
 	const char *title;
-	size_t columns;
+	size_t columns; /* REST: what is left of the line */
 	bool is_left;
 	bool is_wide;   /* there only from WIDE columns on ... */
 	bool is_narrow; /* ... and below that */
@@ -303,7 +317,8 @@ static const struct column of_providers[] = {
 	{ "P95",        6, false, false, false, cell_p95 },
 	{ "P99",        6, false, true,  false, cell_p99 },
 	{ "PACE/MIN",   8, false, true,  false, cell_pace },
-	{ "WHY",       48, true,  true,  false, cell_why },
+	{ "WHY",       16, true,  true,  false, cell_why },
+	{ "LAST TROUBLE", REST, true, true, false, cell_trouble },
 	{ NULL },
 };
 static const struct column of_queue[] = {
@@ -351,7 +366,9 @@ put_row(struct top_text *t, const struct column *c, const struct top_model *m,
 			c->write(m, row, cell);
 		if (t->columns > 0)
 			top_text_add(t, " ");
-		top_text_cell(t, cell, c->columns, c->is_left);
+		top_text_cell(t, cell,
+		    c->columns == REST ? t->width - t->columns : c->columns,
+		    c->is_left);
 	}
 }
 

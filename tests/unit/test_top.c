@@ -37,6 +37,14 @@ provider(const char *name, const char *state, int waiting, int delivered)
 }
 
 static json_t *
+trouble(int at_ms, int code, const char *text)
+{
+	return json_pack("{si si ss ss si ss ss}", "at_ms", at_ms, "age_ms",
+	    3000, "stage", "dot", "class", "throttle", "code", code, "enhanced",
+	    code > 0 ? "4.7.0" : "", "text", text);
+}
+
+static json_t *
 document(int received, int delivered)
 {
 	json_t *j = json_pack(
@@ -372,6 +380,38 @@ changes_are_told(void **state)
 }
 
 static void
+trouble_is_told(void **state)
+{
+	struct top_view v = view_of(80, 24), low = view_of(80, 15),
+	                wide = view_of(200, 15);
+	struct top_model m = { 0 };
+	json_t *doc = usual(1, 1);
+
+	(void)state;
+	take(&m, usual(1, 1), 1000);
+	json_object_set_new(
+	    json_array_get(json_object_get(doc, "providers"), 0), "trouble",
+	    trouble(45000000, 421, "slow \033[7m down"));
+	json_object_set_new(
+	    json_array_get(json_object_get(doc, "providers"), 1), "trouble",
+	    trouble(45001000, 0, "connection refused"));
+	take(&m, json_incref(doc), 2000);
+	take(&m, doc, 3000); /* the same ones */
+	assert_int_equal(json_array_size(m.changes), 2);
+	expect(&m, &v, "ses: trouble 3s ago at dot: 421 4.7.0 slow \\x1b[7m");
+	expect_not(&m, &low, "trouble");
+	expect(&m, &wide, " 3s ago at dot: connection refused");
+	v.tab = TOP_TAB_ALERTS;
+	expect(&m, &v,
+	    "12:30:00Z ses: trouble at dot (throttle): 421 slow \\x1b[7m "
+	    "down\n");
+	expect(&m, &v,
+	    "12:30:01Z backup: trouble at dot (throttle): connection "
+	    "refused\n");
+	top_model_done(&m);
+}
+
+static void
 press(struct top_view *v, const struct top_model *m, const char *keys)
 {
 	for (; *keys != '\0'; keys++)
@@ -546,6 +586,7 @@ main(void)
 		cmocka_unit_test(rates_are_between_documents),
 		cmocka_unit_test(a_daemon_goes_away_and_comes_back),
 		cmocka_unit_test(changes_are_told),
+		cmocka_unit_test(trouble_is_told),
 		cmocka_unit_test(nothing_is_done_that_is_not_meant),
 		cmocka_unit_test(providers_are_sorted_filtered_and_chosen),
 		cmocka_unit_test(what_is_chosen_is_in_view),
