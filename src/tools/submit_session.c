@@ -25,9 +25,9 @@
 
 #define SUBMIT_SESSION_MAGIC 0x7375626du
 #define PIECE_MAX (128u << 10) /* of the content, at a time */
-#define RCPTS_MAX                                                              \
-	100u /* of a transaction, as every server takes: RFC 5321              \
-	      * 4.5.3.1.8; but for one that says its number */
+/* Of a transaction, as every server takes (RFC 5321 4.5.3.1.8), but for one
+ * that says its number. */
+#define RCPTS_MAX 100u
 
 struct submit_session {
 	uint32_t magic;
@@ -67,9 +67,14 @@ finish(struct submit_session *s)
 static void
 not_now(struct submit_session *s, const char *stage, const char *why)
 {
-	(void)fprintf(stderr,
-	    "sendmail: not sent, try again later: %s: %s: %s\n", s->set->host,
-	    stage, why);
+	if (s->answered > 0)
+		(void)fprintf(stderr,
+		    "sendmail: not sent to the last %u recipients, ",
+		    s->letter->txn.nrcpts - s->answered);
+	else
+		(void)fputs("sendmail: not sent, ", stderr);
+	(void)fprintf(
+	    stderr, "try again later: %s: %s: %s\n", s->set->host, stage, why);
 	s->code = EX_TEMPFAIL;
 	finish(s);
 }

@@ -108,6 +108,24 @@ def test_what_a_relay_says(sink, tmp_path):
     assert r.returncode == 75 and "try again later: 127.0.0.1: connect: " in r.text and r.text.count("\n") == 1
 
 
+def test_a_relay_that_stops_halfway(made, tmp_path):
+    """Some have got it: who has not is told."""
+    def talk(s):
+        s.hello("PIPELINING", "LIMITS RCPTMAX=3")
+        for _ in range(4):
+            s.line()
+            s.say("250 ok\r\n")
+        s.expect("DATA")
+        s.say("354 go on\r\n")
+        s.until_dot()
+        s.say("250 ok\r\n")
+        s.expect("MAIL")
+    made.append(harness.Rude(talk))
+    r = Client(tmp_path, made[0].port).call(*["r%d@example.net" % i for i in range(5)])
+    assert r.returncode == 75 and r.text.startswith("sendmail: not sent to the last 2 recipients, try again later: 127.0.0.1: ")
+    assert r.text.count("\n") == 1
+
+
 def test_a_relay_that_hangs(made, tmp_path):
     """Each wait has an end, the largest message as well."""
     def talk(s):
