@@ -6,11 +6,14 @@
  */
 #include "admin/metrics.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "postern/admin/stats.h"
 #include "postern/base/buf.h"
 #include "postern/base/log.h"
+#include "postern/inlet/doors.h"
 #include "postern/inlet/inlet.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
@@ -116,17 +119,51 @@ histogram(struct out *o, enum metric m, const char *labels,
 #define SUM(o, field)                                                          \
 	((double)stats_sum((o)->src, offsetof(struct inlet_counters, field)))
 
+/* at: of a counter in struct door. */
+static void
+put_doors(struct out *o, enum metric m, const struct doors *all, size_t at)
+{
+	head(o, m);
+	for (size_t i = 0; i < doors_count(all); i++) {
+		const struct door *d = &all->of[i];
+
+		labelled(o, m, "listener", d->name,
+		    (double)stat_get((const void *)((const char *)d + at)));
+	}
+}
+
+static void
+put_refused(struct out *o, const struct doors *all)
+{
+	head(o, METRIC_REFUSED);
+	for (size_t i = 0; i < doors_count(all); i++) {
+		const struct door *d = &all->of[i];
+		char labels[LABELS_MAX];
+
+		(void)snprintf(labels, sizeof labels,
+		    "listener=\"%s\",class=\"4xx\"", d->name);
+		put(o, metrics_table[METRIC_REFUSED].name, labels,
+		    (double)stat_get(&d->temporary));
+		(void)snprintf(labels, sizeof labels,
+		    "listener=\"%s\",class=\"5xx\"", d->name);
+		put(o, metrics_table[METRIC_REFUSED].name, labels,
+		    (double)stat_get(&d->permanent));
+	}
+}
+
 static void
 put_inlets(struct out *o)
 {
+	struct doors *all = stats_doors(o->src);
+
 	one(o, METRIC_SESSIONS, SUM(o, open));
-	one(o, METRIC_SESSIONS_ALL, SUM(o, sessions));
-	one(o, METRIC_TURNED_AWAY, SUM(o, turned_away));
-	one(o, METRIC_RECEIVED, SUM(o, messages));
+	put_doors(o, METRIC_SESSIONS_ALL, all, offsetof(struct door, sessions));
+	put_doors(
+	    o, METRIC_TURNED_AWAY, all, offsetof(struct door, turned_away));
+	put_doors(o, METRIC_RECEIVED, all, offsetof(struct door, messages));
 	one(o, METRIC_RECEIVED_BYTES, SUM(o, bytes));
-	head(o, METRIC_REFUSED);
-	labelled(o, METRIC_REFUSED, "class", "4xx", SUM(o, temporary));
-	labelled(o, METRIC_REFUSED, "class", "5xx", SUM(o, permanent));
+	put_refused(o, all);
+	free(all);
 	head(o, METRIC_AUTH);
 	labelled(o, METRIC_AUTH, "result", "ok", SUM(o, logins));
 	labelled(o, METRIC_AUTH, "result", "failed", SUM(o, logins_failed));

@@ -8,6 +8,7 @@
 #include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/inlet/doors.h"
 #include "postern/inlet/inlet.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
@@ -32,6 +33,16 @@ stats_sum(const struct stats_source *s, size_t at)
 		n += stat_get((const void *)((const char *)c + at));
 	}
 	return n;
+}
+
+struct doors *
+stats_doors(const struct stats_source *s)
+{
+	struct doors *sum = mem_new(sizeof *sum);
+
+	for (size_t i = 0; i < s->ninlets; i++)
+		doors_merge(sum, inlet_doors(s->inlets[i]));
+	return sum;
 }
 
 #define SUM(s, field)                                                          \
@@ -105,10 +116,32 @@ store(const struct stats_source *s, const struct spool_stats *st)
 }
 
 static json_t *
+listeners(const struct stats_source *s)
+{
+	struct doors *all = stats_doors(s);
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < doors_count(all); i++) {
+		const struct door *d = &all->of[i];
+
+		json_array_append_new(
+		    j, json_pack("{ss sI sI sI sI sI}", "name", d->name,
+		           "sessions_total", (json_int_t)stat_get(&d->sessions),
+		           "turned_away", (json_int_t)stat_get(&d->turned_away),
+		           "messages", (json_int_t)stat_get(&d->messages),
+		           "replies_4xx", (json_int_t)stat_get(&d->temporary),
+		           "replies_5xx", (json_int_t)stat_get(&d->permanent)));
+	}
+	free(all);
+	return j;
+}
+
+static json_t *
 inlets(const struct stats_source *s)
 {
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI}", "sessions",
-	    SUM(s, open), "sessions_total", SUM(s, sessions), "turned_away",
+	return json_pack("{so sI sI sI sI sI sI sI sI sI sI sI sI}",
+	    "listeners", listeners(s), "sessions", SUM(s, open),
+	    "sessions_total", SUM(s, sessions), "turned_away",
 	    SUM(s, turned_away), "messages", SUM(s, messages), "bytes",
 	    SUM(s, bytes), "replies_4xx", SUM(s, temporary), "replies_5xx",
 	    SUM(s, permanent), "logins", SUM(s, logins), "logins_failed",

@@ -82,6 +82,16 @@ inlet_accept_drop(struct inlet *in, size_t listener, int fd,
 	mailbox_put(in->mailbox, &a->item);
 }
 
+/* Each is shown from the start on, whether anybody comes or not. */
+static void
+name_doors(struct inlet *in)
+{
+	const struct inlet_settings *s = generation_settings(in->generation);
+
+	for (size_t i = 0; i < s->nlisteners; i++)
+		(void)doors_find(&in->doors, s->listeners[i].name);
+}
+
 static void
 take_change(struct mailbox_item *item, void *owner)
 {
@@ -92,6 +102,7 @@ take_change(struct mailbox_item *item, void *owner)
 	intake_change(in->intake, &generation_settings(c->generation)->intake);
 	generation_drop(&in->generation);
 	in->generation = c->generation;
+	name_doors(in);
 	free(c);
 }
 
@@ -217,6 +228,7 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 		free(in);
 		return -1;
 	}
+	name_doors(in);
 	in->mailbox = mailbox_new(in->loop, in);
 	in->provers = provers_new(in->mailbox);
 	in->grace = timer_new(in->loop, on_grace_over, in);
@@ -279,6 +291,12 @@ size_t
 inlet_load(const struct inlet *in)
 {
 	return (size_t)(stat_get(&in->counters.open) + stat_get(&in->coming));
+}
+
+const struct doors *
+inlet_doors(const struct inlet *in)
+{
+	return &in->doors;
 }
 
 const struct inlet_counters *

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "postern/base/list.h"
+#include "postern/inlet/doors.h"
 #include "postern/inlet/inlet.h"
 
 struct generation;
@@ -27,6 +28,7 @@ struct inlet {
 	struct list sessions;
 	struct provers *provers;        /* owned: who hashes passwords */
 	struct inlet_counters counters; /* any thread */
+	struct doors doors;             /* likewise */
 	struct stat_counter coming; /* accepted, not taken from the mailbox */
 	pthread_t thread;
 	char thread_name[16];

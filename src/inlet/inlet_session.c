@@ -379,6 +379,7 @@ on_answer(void *arg, const struct smtp_reply *reply)
 	if (!s->is_told) {
 		s->messages++;
 		stat_add(&s->in->counters.messages, 1);
+		stat_add(&s->counts->messages, 1);
 	}
 	smtp_server_answer(s->smtp, reply);
 	if (s->in->is_draining && !smtp_server_is_done(s->smtp))
@@ -576,6 +577,9 @@ on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 	stat_add(reply->code < 500 ? &s->in->counters.temporary
 	                           : &s->in->counters.permanent,
 	    1);
+	stat_add(
+	    reply->code < 500 ? &s->counts->temporary : &s->counts->permanent,
+	    1);
 	log_begin(&l, &inlet_events[ev], 0, s->id);
 	log_cstr(&l, "client", s->client);
 	log_cstr(&l, "verb", verb);
@@ -671,6 +675,7 @@ turn_away(struct inlet_session *s, const struct smtp_reply *r)
 {
 	stat_add(&s->in->counters.refused, 1);
 	stat_add(&s->in->counters.turned_away, 1);
+	stat_add(&s->counts->turned_away, 1);
 	session_refuse(s, r);
 }
 
@@ -726,6 +731,8 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	s->server = generation_server(in->generation, listener);
 	s->smtp = inlet_session_machine(s);
 	list_push(&in->sessions, &s->in_sessions);
+	s->counts = doors_find(&in->doors, s->listener->name);
+	stat_add(&s->counts->sessions, 1);
 	stat_add(&in->counters.sessions, 1);
 	stat_add(&in->counters.open, 1);
 	return s;

@@ -46,6 +46,7 @@ struct inlet_session {
 	struct inlet *in;
 	struct generation *generation; /* a reference */
 	const struct inlet_listener *listener;
+	struct door *counts;         /* the listener's, of the inlet */
 	const struct policy *policy; /* the listener's, of the generation */
 	/* Of the user who has logged in; or NULL.  Stays until the session's
 	 * message is let go. */

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -26,7 +27,18 @@ def test_what_became_of_mail_is_counted(sink, postern):
     p.wait_event("delivered")
     p.wait_event("bounced")
     m = scrape.metrics(p)
-    assert m["postern_messages_received_total"] == 2
+    assert m['postern_messages_received_total{listener="local"}'] == 2
+    assert m['postern_messages_received_total{listener="sendmail"}'] == 0
+    assert m['postern_smtp_sessions_total{listener="local"}'] >= 1
+    assert m['postern_smtp_refusals_total{listener="local",class="5xx"}'] == 0
+    # a listener's counts go on by its name, and a new one's begin
+    p.settings["listeners"].append({"name": "more", "address": ["127.0.0.1:0"]})
+    p.write_conf()
+    p.proc.signal(signal.SIGHUP)
+    p.wait_event("reloaded")
+    m = scrape.metrics(p)
+    assert m['postern_messages_received_total{listener="local"}'] == 2
+    assert m['postern_messages_received_total{listener="more"}'] == 0
     assert m['postern_delivery_results_total{provider="a",result="delivered"}'] == 1
     assert m['postern_delivery_attempts_total{provider="a",class="ok"}'] >= 1
     assert m['postern_delivery_seconds_count{provider="a"}'] == 1

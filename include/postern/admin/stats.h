@@ -14,6 +14,7 @@
 
 #include "postern/base/stat.h"
 
+struct doors;
 struct inlet;
 struct json_t;
 struct relay;
@@ -59,5 +60,8 @@ double stats_oldest_s(const struct stats_source *s, uint64_t queued);
 
 /* The sum of a counter over all inlets; at: of it in struct inlet_counters. */
 uint64_t stats_sum(const struct stats_source *s, size_t at);
+
+/* What is counted of each listener, over all inlets; the caller frees it. */
+struct doors *stats_doors(const struct stats_source *s);
 
 #endif

@@ -154,5 +154,6 @@ void inlet_stop(struct inlet *in);
  * spool's last answers are taken here. */
 void inlet_free(struct inlet **in);
 const struct inlet_counters *inlet_counters(const struct inlet *in);
+const struct doors *inlet_doors(const struct inlet *in); /* the same */
 
 #endif

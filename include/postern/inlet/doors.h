@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inlet/doors - what is counted of each listener, by its name, so that it goes
+ * on over a reload.  One thread finds and counts; any thread reads.
+ */
+#ifndef INLET_DOORS_H
+#define INLET_DOORS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "postern/base/stat.h"
+
+#define DOORS_MAX 64 /* names since the start; further ones share "other" */
+#define DOORS_NAME 64
+
+struct door {
+	char name[DOORS_NAME];
+	struct stat_counter sessions;             /* connections */
+	struct stat_counter turned_away;          /* without a greeting */
+	struct stat_counter messages;             /* answered with 250 */
+	struct stat_counter temporary, permanent; /* replies 4xx, 5xx */
+};
+
+struct doors {
+	_Atomic size_t n;
+	struct door of[DOORS_MAX + 1];
+};
+
+/* There is one from then on.  d's own thread. */
+struct door *doors_find(struct doors *d, const char *name);
+/* Those before it have their names for good.  Any thread. */
+size_t doors_count(const struct doors *d);
+/* Adds what from has by now, of the same names; to is the caller's alone. */
+void doors_merge(struct doors *to, const struct doors *from);
+
+#endif
