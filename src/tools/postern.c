@@ -59,7 +59,7 @@ static const struct command {
 	{ "route", route_tool_run, ROUTE_TOOL_USAGE, true,
 	    "which way a message would take now" },
 	{ "spool", spool_tool_run, SPOOL_TOOL_USAGE, false,
-	    "the spool as a whole: a copy of it, a smaller file" },
+	    "the spool as a whole: copy it, move it, save what is damaged" },
 	{ "status", status_tool_run, STATUS_TOOL_USAGE, true,
 	    "how the daemon is, and what is to be mended" },
 	{ "token", token_tool_run, TOKEN_TOOL_USAGE, false,

@@ -14,6 +14,7 @@
 #include "tools/spool_backup.h"
 #include "tools/spool_export.h"
 #include "tools/spool_import.h"
+#include "tools/spool_salvage.h"
 
 int
 spool_tool_fail(const struct err *err)
@@ -86,6 +87,7 @@ static const struct verb {
 	{ "compact", compact, false, false },
 	{ "export", spool_export_run, true, false },
 	{ "import", spool_import_run, true, false },
+	{ "salvage", spool_salvage_run, true, false },
 };
 
 static int

@@ -16,7 +16,8 @@
 	"postern spool backup [-c file] [-d spool] [-s socket] [--json] "      \
 	"directory\n"                                                          \
 	"       postern spool compact [-c file] [-d spool] [--json]\n"         \
-	"       postern spool export | import [-c file] [-d spool] [--json]\n" \
+	"       postern spool export | import | salvage [-c file] [-d spool] " \
+	"[--json]\n"                                                           \
 	"           directory\n"
 
 struct spool_tool {

@@ -206,3 +206,56 @@ def test_what_is_no_message_is_refused(postern, tmp_path):
     assert rc == 65 and "line 1" in err
     rc, told, err = tool(target, "spool", "import", tmp_path / "nowhere")
     assert rc == 66 and "No such file" in err
+
+
+PAGE = 4096
+
+
+def salvaged(p, out):
+    """What is there of each message, the ids that are named, and whether some
+    are lost without a name."""
+    rc, told, err = tool(p, "spool", "salvage", out, "--json")
+    assert rc in (0, 65, 74), (rc, err)
+    named = {x.split()[1].rstrip(":") for x in err.splitlines() if not x.split()[1].startswith("what")}
+    have = {x.name[:-5] for x in out.iterdir() if x.suffix == ".json"}
+    gap = "cannot be found" in err
+    if rc != 74:
+        row = json.loads(told)
+        assert row["exported"] + row["there"] == len(have) and row["gap"] == gap
+        assert (rc == 65) == (row["damaged"] > 0 or gap)
+    return rc, have, named, gap, err
+
+
+def test_what_reads_is_saved_of_a_damaged_spool(postern, tmp_path):
+    p = postern(harness.free_port())
+    ids = [harness.send_raw(p.port, mails.plain() + b"line %04d\r\n" % i * (20 + 1500 * (i % 3)),
+                            recipients=["r%d@example.net" % i]).split()[-1] for i in range(40)]
+    p.stop()
+    data = p.spool / "data.mdb"
+    whole = data.read_bytes()
+    rc, have, named, gap, err = salvaged(p, tmp_path / "whole")
+    assert (rc, have, named, gap) == (0, set(ids), set(), False)
+    good = {i: (tmp_path / "whole" / (i + ".eml")).read_bytes() for i in ids}
+    # content that is not what was accepted
+    data.write_bytes(whole.replace(b"line 0005", b"LINE 0005"))
+    rc, have, named, gap, err = salvaged(p, tmp_path / "content")
+    assert (rc, have, named, gap) == (65, set(ids) - {ids[5]}, {ids[5]}, False) and "not what was accepted" in err
+    # pages that tell nonsense, each in turn; whatever that ends, no message is
+    # passed over in silence, and what is saved is what was accepted
+    saved, ended = 0, 0
+    pages = range(2, len(whole) // PAGE, 1 if os.environ.get("POSTERN_LONG") else 17)
+    for n in pages:
+        data.write_bytes(whole[:n * PAGE] + bytes((i * 37 + n) % 256 for i in range(PAGE)) + whole[(n + 1) * PAGE:])
+        out = tmp_path / ("page%d" % n)
+        rc, have, named, gap, err = salvaged(p, out)
+        assert rc == 74 or gap or have | named >= set(ids), (n, err)
+        for i in have:
+            assert (out / (i + ".eml")).read_bytes() == good[i]
+        saved += len(have)
+        ended += "ends the process" in err
+    assert saved > len(pages) * len(ids) // 2
+    data.write_bytes(whole)
+    # what was saved goes into a new spool
+    target = postern(harness.free_port(), start=False)
+    target.write_conf()
+    assert tool(target, "spool", "import", tmp_path / "content")[1].startswith("39 messages were taken in")
