@@ -12,6 +12,8 @@ static const struct log_event event_log_dropped =
 	{ "log.dropped", LOG_LEVEL_WARN };
 static const struct log_event event_log_reopened =
 	{ "log.reopened", LOG_LEVEL_INFO };
+static const struct log_event event_log_repeated =
+	{ "log.repeated", LOG_LEVEL_WARN };
 /* clang-format on */
 
 #endif

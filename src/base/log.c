@@ -6,10 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "postern/base/clock.h"
+
 #include "base/events.h"
 #include "base/log_address.h"
 #include "base/log_line.h"
 #include "base/log_record.h"
+#include "base/log_repeat.h"
 #include "base/log_ring.h"
 #include "base/log_target.h"
 #include "base/log_writer.h"
@@ -45,6 +48,7 @@ log_start(const struct log_settings *s, struct err *err)
 	}
 	log_line_format(s->format);
 	log_address_mode(s->addresses);
+	log_repeat_max(s->repeats);
 	atomic_store(&level_now, (int)s->level);
 	atomic_fetch_add(&generation, 1);
 	return 0;
@@ -59,6 +63,7 @@ log_change(const struct log_settings *s, struct err *err)
 		return -1;
 	log_line_format(s->format);
 	log_address_mode(s->addresses);
+	log_repeat_max(s->repeats);
 	atomic_store(&level_now, (int)s->level);
 	log_writer_retarget(&t, s->postfix_tag);
 	log_text(&event_log_reopened, "%s", s->to);
@@ -146,6 +151,20 @@ write_now(struct str line)
 		log_writer_lost(1);
 }
 
+/* It is only counted.  The logger sleeps, for as long as nothing is. */
+static bool
+is_repeat(const struct log_line *l)
+{
+	bool wake = !log_repeat_is_counting();
+
+	if (!l->ev->by ||
+	    log_repeat_take(l->ev, str_of(l->by), clock_mono_ms()))
+		return false;
+	if (wake)
+		log_writer_poke();
+	return true;
+}
+
 void
 log_end(struct log_line *l)
 {
@@ -155,7 +174,7 @@ log_end(struct log_line *l)
 	struct str s;
 	size_t used;
 
-	if (!l->ev)
+	if (!l->ev || is_repeat(l))
 		return;
 	s = log_line_finish(l, room);
 	if (!is_running(g)) {

@@ -167,6 +167,9 @@ log_line_field(
 		value.p = hidden;
 	}
 	value = cut_at(value, cut);
+	if (l->ev->by && strcmp(key, l->ev->by) == 0)
+		snprintf(l->by, sizeof l->by, "%.*s",
+		    (int)cut_at(value, sizeof l->by - 1).len, value.p);
 	if (l->is_kept) {
 		log_postfix_keep(l, key, value);
 		return;
@@ -242,6 +245,7 @@ log_begin(
 	l->ev = log_wants_event(ev) ? ev : NULL;
 	if (!l->ev)
 		return;
+	l->by[0] = '\0';
 	put_head(l, ev);
 	if (!l->is_kept)
 		add_field(l, "event", str_of(ev->name), is_json(l));

@@ -20,6 +20,7 @@
 #include "base/events.h"
 #include "base/log_line.h"
 #include "base/log_record.h"
+#include "base/log_repeat.h"
 #include "base/log_ring.h"
 #include "base/log_target.h"
 
@@ -29,6 +30,7 @@
 #define STOP_TRIES 10    /* so often a stuck target is waited for */
 #define STOP_WAIT_MS 100 /* ... so long, when stopping */
 #define STOP_JOIN_S 3    /* then the thread is left alone */
+#define COUNT_MS 1000    /* until it looks whether a minute is over */
 #define RINGS_MAX 64     /* sources that are merged by time */
 
 struct part {
@@ -302,6 +304,23 @@ write_batch(void)
 	return true;
 }
 
+/* What has been counted, where its minute is over. */
+static void
+tell_repeats(uint64_t now_ms)
+{
+	struct log_repeat r;
+	struct log_line l;
+
+	while (log_repeat_next(&r, now_ms)) {
+		log_begin(&l, &event_log_repeated, 0, 0);
+		log_cstr(&l, "of", r.ev->name);
+		log_cstr(&l, r.ev->by, r.key);
+		log_num(&l, "count", (int64_t)r.more);
+		log_num(&l, "seconds", (int64_t)(r.ms / 1000));
+		say(&l);
+	}
+}
+
 /* A new target, or a file that was moved away. */
 static void
 look(void)
@@ -324,17 +343,20 @@ run(void *arg)
 		bool stopping = atomic_load(&w.stop);
 
 		look();
+		tell_repeats(clock_mono_ms());
 		if (write_batch()) {
 			tell_all_drops();
 			if (!stopping)
 				wait_for(false, PAUSE_MS);
 		} else if (stopping) {
+			tell_repeats(UINT64_MAX);
 			tell_all_drops();
 			return NULL;
 		} else if (!atomic_exchange(&w.sleeping, true)) {
 			continue; /* look once more before sleeping */
 		} else {
-			wait_for(false, -1);
+			wait_for(
+			    false, log_repeat_is_counting() ? COUNT_MS : -1);
 		}
 	}
 }

@@ -308,6 +308,7 @@ const struct conf_key conf_table[] = {
 { "log.postfix_tag", CONF_NAME, ROOT(s.log.postfix_tag), .def = "\"postern\"" },
 { "log.syslog_socket", CONF_PATH, ROOT(s.log.syslog_socket), .def = "\"/dev/log\"" },
 { "log.level", CONF_WORD, ROOT(s.log.level), .def = "\"info\"", .range = "error|warn|info|debug" },
+{ "log.repeats", CONF_COUNT, ROOT(s.log.repeats), .def = "20", .range = "0..100000", .unit = "lines a minute" },
 { "log.addresses", CONF_WORD, ROOT(s.log.addresses), .def = "\"full\"", .range = "full|masked|hashed" },
 };
 /* clang-format on */

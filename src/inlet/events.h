@@ -47,33 +47,36 @@ static const struct log_event inlet_events[] = {
 	    "smtpd: disconnect from unknown[%{client}]" },
 	/* turned away with 421, a limit is reached: listener, client, text */
 	[INLET_LIMIT] = { "session.limit", LOG_LEVEL_WARN,
-	    "smtpd: warning: unknown[%{client}]: %{text}" },
+	    "smtpd: warning: unknown[%{client}]: %{text}", .by = "client" },
 	/* turned away with 554, not of its networks: listener, client */
 	[INLET_NETWORK] = { "session.network", LOG_LEVEL_WARN,
 	    "smtpd: NOQUEUE: reject: CONNECT from unknown[%{client}]: "
-	    "554 5.7.1 Client host rejected: Access denied; proto=SMTP" },
+	    "554 5.7.1 Client host rejected: Access denied; proto=SMTP",
+	    .by = "client" },
 	/* turned away with 554, a user of this host who is not one of its
 	 * users or groups: listener, client */
-	[INLET_CALLER] = { "session.user", LOG_LEVEL_WARN },
+	[INLET_CALLER] = { "session.user", LOG_LEVEL_WARN, .by = "client" },
 	/* cut off, what a balancer sent is no PROXY header: listener, client,
 	 * text */
-	[INLET_PROXY] = { "session.proxy", LOG_LEVEL_WARN },
+	[INLET_PROXY] = { "session.proxy", LOG_LEVEL_WARN, .by = "client" },
 	/* who a filter says its client is: client (the filter's), address,
 	 * name, helo, proto, user */
 	[INLET_XCLIENT] = { "session.xclient", LOG_LEVEL_DEBUG },
 	/* a session is over that made use of lenient, how often: listener,
 	 * client, helo, bare_newline, space_after_colon, no_brackets,
 	 * helo_syntax, old_tls, clear_auth, any_auth */
-	[INLET_LENIENT_USED] = { "lenient", LOG_LEVEL_INFO },
+	[INLET_LENIENT_USED] = { "lenient", LOG_LEVEL_INFO, .by = "client" },
 	/* it spoke TLS or HTTP where SMTP is spoken: listener, client,
 	 * text */
-	[INLET_STRANGER] = { "session.stranger", LOG_LEVEL_INFO },
+	[INLET_STRANGER] = { "session.stranger", LOG_LEVEL_INFO,
+	    .by = "client" },
 	/* ended with 421, the client was silent for too long: listener,
 	 * client, text */
-	[INLET_TIMEOUT] = { "session.timeout", LOG_LEVEL_INFO },
+	[INLET_TIMEOUT] = { "session.timeout", LOG_LEVEL_INFO, .by = "client" },
 	/* the TLS handshake failed or took too long, the session ended:
 	 * listener, client, text */
-	[INLET_HANDSHAKE] = { "session.handshake", LOG_LEVEL_INFO },
+	[INLET_HANDSHAKE] = { "session.handshake", LOG_LEVEL_INFO,
+	    .by = "client" },
 	/* a command got a 4xx or 5xx reply: client, verb, code, enhanced,
 	 * text */
 	[INLET_COMMAND] = { "command.refused", LOG_LEVEL_DEBUG },
@@ -85,14 +88,14 @@ static const struct log_event inlet_events[] = {
 	/* somebody has logged in: listener, client, user, mech */
 	[INLET_LOGIN] = { "login", LOG_LEVEL_DEBUG },
 	/* any-auth has taken what a device gave, it is nobody: the same */
-	[INLET_LOGIN_ANY] = { "login.any", LOG_LEVEL_INFO },
+	[INLET_LOGIN_ANY] = { "login.any", LOG_LEVEL_INFO, .by = "client" },
 	/* ... or was refused: listener, client, user, mech, text */
 	[INLET_LOGIN_FAILED] = { "login.failed", LOG_LEVEL_INFO,
-	    POSTFIX_LOGIN_FAILED },
+	    POSTFIX_LOGIN_FAILED, .by = "client" },
 	/* too many have failed: the client's next ones are refused without
 	 * being looked at; the same fields */
 	[INLET_LOGIN_LIMIT] = { "login.limit", LOG_LEVEL_WARN,
-	    POSTFIX_LOGIN_FAILED },
+	    POSTFIX_LOGIN_FAILED, .by = "client" },
 	/* new settings that cannot be used in part: text */
 	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
 	/* no new transactions: sessions, grace_ms */

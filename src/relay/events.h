@@ -67,7 +67,7 @@ static const struct log_event event_provider_connected =
 static const struct log_event event_provider_closed =
 	{ "provider.closed", LOG_LEVEL_DEBUG };
 static const struct log_event event_provider_trouble =
-	{ "provider.trouble", LOG_LEVEL_WARN };
+	{ "provider.trouble", LOG_LEVEL_WARN, .by = "provider" };
 static const struct log_event event_provider_stalled =
 	{ "provider.stalled", LOG_LEVEL_WARN };
 static const struct log_event event_provider_clear =

@@ -262,7 +262,7 @@ class Postern:
             "providers": list(providers),
             "spool": {"directory": str(self.spool)},
             "submission": {"socket": str(self.dir / "submission.sock"), "drop_directory": str(self.dir / "drop")},
-            "log": {"to": "stderr", "level": "info"},
+            "log": {"to": "stderr", "level": "info", "repeats": 0},  # tests wait for each line
         }
         if os.getuid() == 0:
             self.settings.update(user="root", group="root")

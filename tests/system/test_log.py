@@ -130,3 +130,17 @@ def test_pflogsumm_counts_exactly(sink, postern, tmp_path):
     p.stop()
     totals, report = pflogsumm(tmp_path / "other.log")
     assert (totals["received"], totals["delivered"]) == (1, 1), report
+
+
+def test_what_repeats_is_counted(postern):
+    """A client that guesses passwords fills no log; the count is told at the
+    end of the minute, or of the daemon."""
+    p = postern(harness.free_port(), log={"repeats": 3},
+                listeners=[{"name": "local", "address": ["127.0.0.1:0"], "networks": ["192.0.2.0/24"]}])
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", p.port)) as s:
+            assert b"554" in s.recv(512)
+    p.stop()
+    text = p.runs[0].err.text()
+    assert text.count("event=session.network") == 3
+    assert len(re.findall(r"WARN  event=log\.repeated of=session\.network client=127\.0\.0\.1 count=7 seconds=\d+", text)) == 1

@@ -37,6 +37,7 @@ struct log_settings {
 	const char *to; /* "stderr", "syslog" or a path; copied, as all here */
 	const char *syslog_socket;
 	const char *postfix_tag;
+	uint32_t repeats; /* 0: no bound */
 	enum log_format format;
 	enum log_level level;
 	enum log_addresses addresses;
@@ -49,6 +50,9 @@ struct log_event {
 	/* Its lines in Postfix's manner (base/log_postfix.h); in that form it
 	 * is written from the level info on.  NULL: it has none. */
 	const char *postfix;
+	/* A field: repeats of one value are written log.repeats times a minute,
+	 * then counted.  NULL: each is written. */
+	const char *by;
 };
 
 #define LOG_LINE_MAX 2048
@@ -56,6 +60,7 @@ struct log_line {
 	const struct log_event *ev; /* NULL: below the level, fields are free */
 	size_t len;
 	bool is_kept; /* as fields, for the lines of ev->postfix */
+	char by[64];  /* the value of ev->by, cut */
 	char text[LOG_LINE_MAX];
 };
 
