@@ -93,13 +93,29 @@ name_doors(struct inlet *in)
 }
 
 static void
+let_go(void *arg)
+{
+	struct generation *g = arg;
+
+	generation_drop(&g);
+}
+
+/* A session that is older may begin a message by what is in force now. */
+static void
+use_in_intake(struct inlet *in, struct generation *g)
+{
+	intake_change(in->intake, &generation_settings(g)->intake, let_go,
+	    generation_ref(g));
+}
+
+static void
 take_change(struct mailbox_item *item, void *owner)
 {
 	struct change *c = (struct change *)(void *)item;
 	struct inlet *in = owner;
 
 	generation_on_old(in->generation, c->on_old, c->arg);
-	intake_change(in->intake, &generation_settings(c->generation)->intake);
+	use_in_intake(in, c->generation);
 	generation_drop(&in->generation);
 	in->generation = c->generation;
 	name_doors(in);
@@ -234,7 +250,7 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 	in->grace = timer_new(in->loop, on_grace_over, in);
 	in->beat = timer_new(in->loop, on_beat, in);
 	in->intake = intake_new(sp, in->mailbox);
-	intake_change(in->intake, &s->intake);
+	use_in_intake(in, in->generation);
 	intake_on_idle(in->intake, on_idle, in);
 	/* Who looks before the thread has begun sees no silence. */
 	stat_set(&in->counters.beat_ms, clock_mono_ms());

@@ -79,10 +79,11 @@ intake_free(struct intake **i)
 }
 
 void
-intake_change(struct intake *i, const struct intake_settings *s)
+intake_change(struct intake *i, const struct intake_settings *s,
+    void (*let_go)(void *arg), void *arg)
 {
 	rules_drop(&i->rules);
-	i->rules = rules_new(s);
+	i->rules = rules_new(s, let_go, arg);
 }
 
 size_t

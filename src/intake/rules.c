@@ -8,15 +8,15 @@
 #include "postern/intake/routes.h"
 
 struct rules *
-rules_new(const struct intake_settings *s)
+rules_new(const struct intake_settings *s, void (*let_go)(void *arg), void *arg)
 {
 	struct rules *r = mem_new(sizeof *r);
 
 	r->s = *s;
-	r->s.hostname = mem_str(s->hostname);
-	r->s.domain = mem_str(s->domain);
 	r->s.routes = s->routes != NULL ? routes_ref(s->routes) : routes_new();
 	r->refs = 1;
+	r->let_go = let_go;
+	r->arg = arg;
 	return r;
 }
 
@@ -38,8 +38,8 @@ rules_drop(struct rules **rp)
 	assert(r->refs > 0);
 	if (--r->refs > 0)
 		return;
-	free((char *)(uintptr_t)r->s.hostname);
-	free((char *)(uintptr_t)r->s.domain);
 	routes_free(&r->s.routes);
+	if (r->let_go != NULL)
+		r->let_go(r->arg);
 	free(r);
 }

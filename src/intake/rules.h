@@ -9,11 +9,14 @@
 #include "postern/intake/intake.h"
 
 struct rules {
-	struct intake_settings s; /* strings owned, routes too */
+	struct intake_settings s; /* routes: a reference; else borrowed */
 	size_t refs;
+	void (*let_go)(void *arg); /* of what is borrowed; NULL: nobody waits */
+	void *arg;
 };
 
-struct rules *rules_new(const struct intake_settings *s); /* copies */
+struct rules *rules_new(
+    const struct intake_settings *s, void (*let_go)(void *arg), void *arg);
 struct rules *rules_ref(struct rules *r);
 void rules_drop(struct rules **r);
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP: what can be reloaded is, and a mistake changes nothing."""
+"""SIGHUP: what can be reloaded is, and a mistake changes nothing.  POSTERN_LONG:
+1,000 reloads under load instead of 20."""
+import json
 import os
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -10,6 +13,7 @@ import harness
 import mails
 
 POSTERN = os.environ.get("POSTERN", str(harness.BUILD / "postern"))
+RELOADS, MESSAGES = (1000, 20000) if "POSTERN_LONG" in os.environ else (20, 600)
 
 
 def tool(p, *words):
@@ -50,6 +54,56 @@ def test_limits_of_a_listener(sink, postern):
         assert "SIZE 10240" in c.open()
         assert c.cmd("MAIL FROM:<a@example.com> SIZE=10241")[0] == 552
     p.stop()
+
+
+def things_of(p):
+    """Descriptors and threads of the process."""
+    here = "/proc/%d/" % p.proc.pid
+    return len(os.listdir(here + "fd")), len(os.listdir(here + "task"))
+
+
+def pooled(p):
+    """Sessions with the provider."""
+    row = json.loads(tool(p, "provider", "show", "one", "--json")[1])
+    return sum(row["sessions"].values())
+
+
+def test_many_reloads_under_load(sink, postern, load):
+    """Nothing is lost, nothing comes twice, no client's session is dropped; the
+    provider never sees more sessions than it may; what a reload took is given back."""
+    s = sink(maildir=None)
+    p = postern(harness.provider(s.port, name="one", max_connections=8, idle_timeout="1s"),
+                http={"address": "127.0.0.1:%d" % harness.free_port()})
+    more = {"name": "more", "address": ["127.0.0.1:%d" % harness.free_port()]}
+    first = p.settings["listeners"]
+    old = harness.Client(p.port)
+    old.open()
+    sent, sizes = 0, []
+    for _ in range(2):
+        mark = s.out.mark()
+        job = load(p.port, MESSAGES, 10, first=sent)
+        for i in range(RELOADS // 2):
+            p.settings["listeners"] = [dict(first[0], max_size="%dK" % (100 + i))] + [more] * (i % 2)
+            p.wait_event("reloaded", since=p.reload(), listeners=1 + i % 2)
+        sent += MESSAGES
+        r = job.result()
+        assert (r["acked"], r["lost"], r["connect_failed"]) == (MESSAGES, 0, 0), r
+        s.wait_messages(MESSAGES, since=mark)
+        assert pooled(p) > 0, "they were kept"
+        harness.wait_until(lambda: pooled(p) == 0, what="the end of sessions that have nothing to do")
+        sizes.append((things_of(p), p.rss_anon_kib()))
+    (things, kib), (now, _) = sizes
+    assert now == things, sizes
+    if not harness.SANITIZED:  # that keeps what is freed
+        harness.wait_until(lambda: p.rss_anon_kib() < kib + 2048, what="no more memory than before")
+    assert old.cmd("NOOP")[0] == 250
+    old.close()
+    with urllib.request.urlopen("http://%s/readyz" % p.settings["http"]["address"]) as r:
+        assert r.status == 200
+    p.stop()
+    n = s.stop()
+    assert (n["different"], n["duplicates"]) == (sent, 0)
+    assert n["most_open"] <= 8, n  # those that end on the old settings count, too
 
 
 # one a line; what is wrong with it

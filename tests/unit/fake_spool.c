@@ -363,7 +363,7 @@ fake_intake(const struct intake_settings *s)
 
 	fake_reset();
 	i = intake_new(NULL, NULL);
-	intake_change(i, s);
+	intake_change(i, s, NULL, NULL);
 	return i;
 }
 

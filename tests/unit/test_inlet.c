@@ -449,6 +449,35 @@ a_session_keeps_its_settings(void **state)
 	rig_end(&r);
 }
 
+/* An old session's message goes by what was in force when it began, which is
+ * neither the session's nor the newest. */
+static void
+a_message_keeps_its_settings(void **state)
+{
+	struct inlet_settings second, third;
+	struct rig r;
+	int old;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	old = rig_hello(&r, 0);
+	second = third = r.settings;
+	inlet_change(r.inlet[0], &second, rig_post, &r);
+	rig_bye(rig_hello(&r, 0)); /* it has been taken up */
+	rig_say(old, "MAIL FROM:<a@example.com>\r\n");
+	rig_hear(old, "250 ");
+	inlet_change(r.inlet[0], &third, rig_post, &r);
+	rig_bye(rig_hello(&r, 0));
+	assert_int_equal(sem_trywait(&r.posted), -1); /* both are in use */
+	rig_say(old, "RSET\r\n");
+	rig_hear(old, "250 ");
+	rig_wait(&r); /* the second has gone */
+	rig_bye(old);
+	rig_wait(&r);
+	rig_end(&r);
+}
+
 static void
 a_network_that_a_change_breaks_lets_nobody_in(void **state)
 {
@@ -659,6 +688,7 @@ main(void)
 		cmocka_unit_test(other_protocols_are_sent_away),
 		cmocka_unit_test(a_full_spool_says_so),
 		cmocka_unit_test(a_session_keeps_its_settings),
+		cmocka_unit_test(a_message_keeps_its_settings),
 		cmocka_unit_test(a_network_that_a_change_breaks_lets_nobody_in),
 		cmocka_unit_test(a_drain_lets_content_come),
 		cmocka_unit_test(a_drain_waits_only_so_long),

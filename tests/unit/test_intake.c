@@ -416,26 +416,34 @@ the_envelope_keeps_what_a_provider_must_be_able_to(void **state)
 }
 
 static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
 a_message_keeps_the_settings_it_began_with(void **state)
 {
 	struct intake_settings rules = fake_rules;
 	struct intake *i = fake_intake(&fake_rules);
-	char hostname[] = "other.example.com";
 	struct fake_client c, d;
+	int gone = 0;
 
 	(void)state;
 	assert_int_equal(fake_mail(i, &c, "", 0), 250);
-	rules.hostname = hostname;
+	rules.hostname = "other.example.com";
 	rules.size_max = 10;
-	intake_change(i, &rules);
-	memset(hostname, 'x', sizeof hostname - 1); /* it was copied */
+	intake_change(i, &rules, count, &gone);
 	assert_int_equal(fake_rcpt(&c, "a@b"), 250);
 	assert_int_equal(fake_data(&c), 354);
 	fake_begin(i, &d);
+	intake_change(i, &fake_rules, NULL, NULL);
 	send(&c, "more than ten bytes\r\n");
 	send(&d, "more than ten bytes\r\n");
+	assert_int_equal(gone, 0); /* they are in use */
 	assert_int_equal(fake_end(&c), 0);
 	assert_int_equal(fake_end(&d), 552);
+	assert_int_equal(gone, 1);
 	fake_answer_all(SPOOL_DONE);
 	assert_non_null(
 	    strstr(buf_str(&fake.accepted[0].content).p, "by mx.example.com"));

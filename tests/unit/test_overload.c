@@ -97,7 +97,7 @@ new_messages_get_451_until_it_is_over(void **state)
 	fake.stats.commit_us_recent = 100001;
 	now_ms += 100;
 	assert_int_equal(mail(i), 451);
-	intake_change(i, &fake_rules); /* no limits any more */
+	intake_change(i, &fake_rules, NULL, NULL); /* no limits any more */
 	now_ms += 100;
 	assert_int_equal(mail(i), 250);
 	intake_free(&i);

@@ -71,9 +71,11 @@ struct intake_hooks {
 /* The spool answers through mb. */
 struct intake *intake_new(struct spool *sp, struct mailbox *mb);
 void intake_free(struct intake **i); /* when nothing is pending */
-/* A new generation (copied); messages under way keep what they began with.
- * Once before the first message. */
-void intake_change(struct intake *i, const struct intake_settings *s);
+/* A new generation; messages under way keep what they began with.  Once before
+ * the first message.  What *s points to is borrowed until let_go(arg), which is
+ * called once: when the next has come and the last of its messages has gone. */
+void intake_change(struct intake *i, const struct intake_settings *s,
+    void (*let_go)(void *arg), void *arg);
 
 /* One message: begin (MAIL), rcpt..., data, body..., end.  begin, rcpt and data
  * fill the reply; a 4xx or 5xx means not taken. */
