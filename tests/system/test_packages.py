@@ -12,6 +12,9 @@ import textwrap
 
 import pytest
 
+import debian
+from debian import sh
+
 TOP = pathlib.Path(__file__).parents[2]
 QUEUED = 10000
 needed = [t for t in ("debootstrap", "dpkg-buildpackage", "lintian", "dh", "unshare", "ip") if not shutil.which(t)]
@@ -25,6 +28,7 @@ DRIVER = """
 import json, os, signal, socket, smtplib, subprocess, sys
 root, steps = sys.argv[1], sys.argv[2]
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+subprocess.run(["mount", "-t", "proc", "proc", root + "/proc"], check=True)
 doors = []
 for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
     s = socket.socket(family)
@@ -77,12 +81,6 @@ finally:
 """
 
 
-def sh(*argv, **kw):
-    r = subprocess.run([str(a) for a in argv], capture_output=True, text=True, **kw)
-    assert r.returncode == 0, "%s\n%s\n%s" % (argv, r.stdout[-3000:], r.stderr[-3000:])
-    return r.stdout
-
-
 def apt(root, *argv):
     return sh("unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" apt-get -y '
               '--no-install-recommends "$@"', root, *argv,
@@ -90,7 +88,7 @@ def apt(root, *argv):
 
 
 def use(root, steps):
-    sh("unshare", "-n", sys.executable, "-c", DRIVER, root, textwrap.dedent(steps), timeout=600)
+    sh("unshare", "-n", "-m", "-p", "-f", sys.executable, "-c", DRIVER, root, textwrap.dedent(steps), timeout=600)
 
 
 def newer(deb, to):
@@ -109,17 +107,21 @@ def test_build_install_use_upgrade_purge(tmp_path):
     changes = next(built.glob("*.changes"))
     sh("lintian", "--fail-on", "error", "--allow-root", changes)
     debs = [next(built.glob("%s_*.deb" % n)) for n in ("postern", "postern-sendmail")]
-    sh("debootstrap", "--variant=minbase", "bookworm", root)
-    shutil.copytree("/etc/apt/apt.conf.d", root / "etc/apt/apt.conf.d", dirs_exist_ok=True)  # a proxy, perhaps
+    debian.bootstrap(root)
     apt(root, "update")
     for d in debs:
         shutil.copy(d, root / "root" / d.name)
-    apt(root, "install", *["/root/" + d.name for d in debs])
+    apt(root, "install", "logrotate", *["/root/" + d.name for d in debs])
     for unit in ("postern.service", "postern.socket"):
         r = subprocess.run(["systemd-analyze", "verify", "--man=no", "--root=%s" % root, unit], capture_output=True, text=True)
         assert r.returncode == 0 and "postern" not in r.stderr, r.stderr
-    assert (root / "var/spool/postern").stat().st_mode & 0o7777 == 0o700
-    assert (root / "var/spool/postern-drop").stat().st_mode & 0o7777 == 0o3733
+    for there, mode in (("spool/postern", 0o700), ("spool/postern-drop", 0o3733), ("log/postern", 0o2750)):
+        assert (root / "var" / there).stat().st_mode & 0o7777 == mode, there
+    for there in ("apparmor.d/usr.sbin.posternd", "apparmor.d/local/usr.sbin.posternd", "fail2ban/filter.d/postern.conf",
+                  "fail2ban/jail.d/postern.conf", "logrotate.d/postern"):
+        assert (root / "etc" / there).exists(), there
+    shutil.copy(TOP / "contrib/debian/tests/sendmail-contract", root / "root")
+    use(root, 'inside("/root/sendmail-contract")')
     use(root, """
         inside("/usr/sbin/sendmail", "-i", "ann@example.net", input="Subject: a\\n\\nx\\n")
         inside("/usr/lib/sendmail", "-t", input="To: bob@example.net\\nSubject: b\\n\\nx\\n")
@@ -132,11 +134,21 @@ def test_build_install_use_upgrade_purge(tmp_path):
             c.quit()
         assert queued() == %d
     """ % (QUEUED // 2, QUEUED + 2))
+    conf = root / "etc/postern/postern.conf"
+    conf.write_text(conf.read_text() + 'log = { to = "/var/log/postern/postern.log"; };\n')
     shutil.copy(newer(debs[0], tmp_path / "newer"), root / "root/newer.deb")
     apt(root, "install", "/root/newer.deb")
     assert "0.1.0-2" in sh("chroot", root, "dpkg-query", "-W", "postern")
-    use(root, "assert queued() == %d" % (QUEUED + 2))
+    use(root, """
+        assert queued() == %d
+        inside("logrotate", "-f", "/etc/logrotate.d/postern")
+        inside("/usr/sbin/sendmail", "-i", "ann@example.net", input="Subject: a\\n\\nx\\n")
+    """ % (QUEUED + 2))
+    old, new = ((root / "var/log/postern" / n).read_text() for n in ("postern.log.1", "postern.log"))
+    assert "event=started" in old and "event=log.reopened" in new and "event=accepted" in new
+    assert (root / "var/log/postern/postern.log").stat().st_mode & 0o777 == 0o640
     apt(root, "purge", "postern", "postern-sendmail")
-    for gone in ("var/spool/postern", "var/spool/postern-drop", "var/lib/postern", "etc/postern",
+    for gone in ("var/spool/postern", "var/spool/postern-drop", "var/lib/postern", "var/log/postern",
+                 "etc/postern", "etc/apparmor.d/usr.sbin.posternd", "etc/logrotate.d/postern",
                  "usr/sbin/sendmail", "usr/sbin/posternd", "lib/systemd/system/postern.service"):
         assert not (root / gone).exists(), gone
