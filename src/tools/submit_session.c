@@ -269,7 +269,7 @@ taken(const struct submit_session *s)
 static void
 wait_for(struct submit_session *s, enum outcome_stage stage)
 {
-	s->sends = s->client && conn_unsent(s->conn) > PIECE_MAX / 2;
+	s->sends = s->client && conn_unacked(s->conn) > PIECE_MAX / 2;
 	if (s->sends)
 		s->taken = taken(s);
 	timer_set(s->limit,
