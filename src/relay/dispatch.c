@@ -329,12 +329,18 @@ dispatch_place(struct delivery *d)
 		overdue_fail(d);
 		return;
 	}
-	if (staging_capture(d) || stray_keep(d)) {
+	if (staging_capture(d)) {
 		settle_final(d);
 		return;
 	}
-	if (d->relay->draining)
+	if (d->relay->draining) {
 		dispatch_return(d);
+		return;
+	}
+	if (stray_settle(d))
+		return;
+	if (stray_keep(d))
+		settle_final(d);
 	else if (!offer(d))
 		round_over(d);
 }

@@ -103,6 +103,15 @@ moved(struct relay *r, const struct spool_settle *op)
 }
 
 static void
+op_free(struct spool_settle *op)
+{
+	for (uint32_t i = 0; i < op->nreaders; i++)
+		free(op->readers[i].address);
+	free(op->readers);
+	free(op);
+}
+
+static void
 on_settled(struct spool_op *base, void *owner)
 {
 	struct relay *r = owner;
@@ -123,7 +132,7 @@ on_settled(struct spool_op *base, void *owner)
 		delivery_free(&d);
 		moved(r, op);
 	}
-	free(op);
+	op_free(op);
 	relay_kick(r);
 }
 
@@ -295,6 +304,19 @@ settle_notice(struct delivery *d, struct envelope *notice)
 }
 
 void
+settle_readers(
+    struct delivery *d, struct spool_rcpt_reader *readers, uint32_t n)
+{
+	struct spool_settle *op = make(d, false);
+
+	op->readers = readers;
+	op->nreaders = n;
+	delivery_set_phase(d, DELIVERY_SETTLING);
+	d->nsettles++;
+	submit(d, op);
+}
+
+void
 settle_again(struct relay *r)
 {
 	struct list again;
@@ -320,7 +342,7 @@ settle_drop(struct relay *r)
 		struct failed *f = LIST_OF(node, struct failed, node);
 		struct delivery *d = f->op->op.arg;
 
-		free(f->op);
+		op_free(f->op);
 		free(f);
 		if (--d->nsettles == 0)
 			delivery_free(&d);

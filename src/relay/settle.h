@@ -12,6 +12,7 @@
 
 struct delivery;
 struct relay;
+struct spool_rcpt_reader;
 
 /* What its recipients' states say; nothing may be left to do.  Those for later
  * come back by the schedule.  d is freed when it is committed. */
@@ -24,6 +25,9 @@ void settle_interim(struct delivery *d);
 void settle_park(struct delivery *d, enum spool_hold why);
 /* A notice about it leaves (NULL: none); nothing else changes. */
 void settle_notice(struct delivery *d, struct envelope *notice);
+/* Others take its recipients' places (owned from here on); it begins anew. */
+void settle_readers(
+    struct delivery *d, struct spool_rcpt_reader *readers, uint32_t n);
 /* What could not be written is tried again.  Call once a second. */
 void settle_again(struct relay *r);
 void settle_drop(struct relay *r); /* at the end: forget what failed */

@@ -14,7 +14,11 @@
 
 struct delivery;
 
-/* Such recipients become dead letters; true: there are no others left. */
+/* Where somebody reads for such recipients by now, as may be when they were
+ * dead and are sent again, those take their place in the spool, and the
+ * delivery begins anew; true: it is settled. */
+bool stray_settle(struct delivery *d);
+/* The others become dead letters; true: there are no other recipients left. */
 bool stray_keep(struct delivery *d);
 
 #endif

@@ -62,6 +62,44 @@ note_handed(struct settle *t, const struct record_rcpt *r)
 	t->nhanded++;
 }
 
+static uint8_t
+without_success(uint8_t notify)
+{
+	if ((notify & ENVELOPE_NOTIFY_SUCCESS) == 0)
+		return notify;
+	notify = (uint8_t)(notify & ~(unsigned)ENVELOPE_NOTIFY_SUCCESS);
+	return notify ? notify : (uint8_t)ENVELOPE_NOTIFY_NEVER;
+}
+
+/* Those who read a recipient's mail. */
+static void
+put_readers(struct settle *t)
+{
+	const struct spool_rcpt_reader *r = t->s->readers;
+	struct letter_rcpts *all = &t->rcpts;
+	struct record_rcpt *old = all->v, *of, *to;
+
+	if (t->s->nreaders == 0)
+		return;
+	all->v = arena_get(t->l.a, (all->n + t->s->nreaders) * sizeof *all->v);
+	memcpy(all->v, old, all->n * sizeof *old);
+	for (uint32_t i = 0; i < t->s->nreaders; i++) {
+		of = rcpt_of(all, r[i].index);
+		if (!of || of->state != ENVELOPE_QUEUED)
+			continue;
+		to = of;
+		if (i > 0 && r[i - 1].index == r[i].index) {
+			to = &all->v[all->n++];
+			*to = *of;
+			to->index = t->l.msg.nrcpts++;
+			to->notify = without_success(of->notify);
+		}
+		to->address = str_of(r[i].address);
+		to->code = 0;
+		to->enhanced = to->text = text_or_none(NULL);
+	}
+}
+
 static void
 take_results(struct settle *t)
 {
@@ -79,6 +117,7 @@ take_results(struct settle *t)
 		r->text = text_or_none(from->text);
 		note_handed(t, r);
 	}
+	put_readers(t);
 	for (size_t i = 0; i < t->rcpts.n; i++) {
 		t->queued += t->rcpts.v[i].state == ENVELOPE_QUEUED;
 		t->dead += t->rcpts.v[i].state == ENVELOPE_DEAD;

@@ -369,6 +369,39 @@ mail_for_this_host_stays_where_nobody_reads_it(void **state)
 }
 
 static void
+who_reads_it_by_now_gets_it(void **state)
+{
+	static const char *domains[] = { "web1" };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	w.settings.local = (struct local){
+		.root = "ops@example.com", .domains = domains, .ndomains = 1
+	};
+	world_start(&w);
+	world_send(
+	    &w, &(struct world_mail){ .rcpts = "a@web1 b@x.net c@web1" });
+	fake_wait_mails(w.fake[0], 1);
+	world_send(
+	    &w, &(struct world_mail){ .rcpts = "a@web1", .on_disk = true });
+	fake_wait_mails(w.fake[0], 2);
+	world_send(
+	    &w, &(struct world_mail){ .rcpts = "ops@example.com a@web1" });
+	fake_wait_mails(w.fake[0], 3);
+	world_wait(&w, 0, 0, 0);
+	world_stop(&w);
+	assert_string_equal(
+	    fake_mail(w.fake[0], 0)->rcpts, "<ops@example.com> <b@x.net>");
+	assert_string_equal(
+	    fake_mail(w.fake[0], 1)->rcpts, "<ops@example.com>");
+	assert_string_equal(
+	    fake_mail(w.fake[0], 2)->rcpts, "<ops@example.com>");
+	world_done(&w);
+}
+
+static void
 root_may_be_at_this_host_and_a_route_may_redirect(void **state)
 {
 	static const char *first[] = { "one" };
@@ -420,6 +453,7 @@ main(void)
 		    rounds_that_nobody_could_be_asked_in_count_where_tries_are_bounded),
 		cmocka_unit_test(
 		    mail_for_this_host_stays_where_nobody_reads_it),
+		cmocka_unit_test(who_reads_it_by_now_gets_it),
 		cmocka_unit_test(
 		    root_may_be_at_this_host_and_a_route_may_redirect),
 	};

@@ -980,6 +980,76 @@ what_is_held_is_swept_from_its_release_on(void **state)
 	assert_int_equal(s.held_ms, 2000);
 }
 
+/* --- who reads a recipient's mail --- */
+
+#define READERS 200
+
+static struct spool_rcpt_reader *
+readers_of(uint32_t index, uint32_t n)
+{
+	struct spool_rcpt_reader *r = mem_array(n, sizeof *r);
+
+	for (uint32_t i = 0; i < n; i++)
+		r[i] = (struct spool_rcpt_reader){ .index = index,
+			.address = mem_printf("reader%u@example.com", i) };
+	return r;
+}
+
+static void
+readers_free(struct spool_rcpt_reader *r, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		free(r[i].address);
+	free(r);
+}
+
+static void
+readers_take_a_recipients_place(void **state)
+{
+	struct kit *k = *state;
+	struct kit_message m = { .bytes = 500, .nrcpts = 3 };
+	struct spool_rcpt_reader *r = readers_of(1, READERS);
+	struct spool_loaded l = { 0 };
+	struct spool_settle *s;
+	struct spool_key key;
+	struct err err;
+	uint64_t mid;
+
+	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
+	key = kit_key(k, mid, 0);
+	s = kit_settle_new(k, &key, 1);
+	s->results[0] = (struct spool_rcpt_result){ .index = 0,
+		.state = ENVELOPE_DELIVERED };
+	s->readers = r;
+	s->nreaders = READERS;
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	kit_audit(k);
+	kit_reopen(k);
+	assert_int_equal(spool_load(k->r, mid, 0, &l, &err), SPOOL_DONE);
+	assert_int_equal(l.env->nrcpts, 3 + READERS - 1);
+	assert_string_equal(l.env->rcpts[1].address, "reader0@example.com");
+	assert_string_equal(l.env->rcpts[3].address, "reader1@example.com");
+	assert_string_equal(
+	    l.env->rcpts[3 + READERS - 2].address, "reader199@example.com");
+	assert_int_equal(l.env->rcpts[0].state, ENVELOPE_DELIVERED);
+	for (uint32_t i = 1; i < l.env->nrcpts; i++)
+		assert_int_equal(l.env->rcpts[i].state, ENVELOPE_QUEUED);
+	envelope_free(&l.env);
+	/* nobody takes the place of one who has got it */
+	s = kit_settle_new(k, &key, 0);
+	for (uint32_t i = 0; i < READERS; i++)
+		r[i].index = 0;
+	s->readers = r;
+	s->nreaders = READERS;
+	assert_int_equal(kit_settle(k, s), SPOOL_DONE);
+	assert_int_equal(spool_load(k->r, mid, 0, &l, &err), SPOOL_DONE);
+	assert_int_equal(l.env->nrcpts, 3 + READERS - 1);
+	envelope_free(&l.env);
+	assert_int_equal(kit_deliver(k, mid, 0), SPOOL_DONE);
+	kit_audit(k);
+	readers_free(r, READERS);
+}
+
 int
 main(void)
 {
@@ -1013,6 +1083,7 @@ main(void)
 		T(what_an_operator_holds_has_all_the_time),
 		T(dead_letters_do_not_hold_up_the_sweep),
 		T(what_is_held_is_swept_from_its_release_on),
+		T(readers_take_a_recipients_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,11 @@ struct spool_rcpt_result {
 	char text[512];    /* NUL ended, cut */
 };
 
+struct spool_rcpt_reader {
+	uint32_t index; /* of whom: in env->rcpts */
+	char *address;  /* owned */
+};
+
 /* Settles one attempt of one delivery.  Recipients without a result stay as
  * they are.  If recipients are still queued afterwards, the key moves to
  * next_due_ms (or is parked, with hold); else the delivery is finished: kept
@@ -80,7 +85,11 @@ struct spool_rcpt_result {
  *
  * hands_over: the recipients that it says are dead become a delivery of their
  * own at over_to instead, with a new life (release_ms); that one is marked, so
- * that it is not handed over again. */
+ * that it is not handed over again.
+ *
+ * readers, by index: the first takes the place of a recipient that is still
+ * queued, others are added behind all, with its ORCPT and its NOTIFY but for
+ * SUCCESS. */
 struct spool_settle {
 	struct spool_op op;
 	struct spool_key key; /* as it was handed out */
@@ -99,6 +108,8 @@ struct spool_settle {
 	    *child; /* bounce, ...: a reference handed over, or NULL */
 	struct spool_delivery child_delivery;
 	bool was_last; /* out: nothing of the message is queued or held now */
+	uint32_t nreaders;
+	struct spool_rcpt_reader *readers; /* owned by who asks; or NULL */
 	uint32_t nresults;
 	struct spool_rcpt_result results[];
 };
