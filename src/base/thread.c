@@ -8,11 +8,13 @@
 
 #include "postern/base/mem.h"
 
+#define NAME_BYTES 16     /* what Linux keeps, with NUL */
 #define STACK_BYTES 65536 /* for the handler of a crash */
 
 struct call {
 	void *(*run)(void *);
 	void *arg;
+	char name[NAME_BYTES];
 };
 
 /* No memory for it: a stack that runs over is not told, as before. */
@@ -24,6 +26,8 @@ begin(void *arg)
 	void *end;
 
 	free(arg);
+	/* from inside: another's name is a file that is written to */
+	(void)pthread_setname_np(pthread_self(), c.name);
 	alt.ss_size = STACK_BYTES;
 	alt.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -55,19 +59,15 @@ thread_start(
 {
 	struct call *c = mem_new(sizeof *c);
 	sigset_t set, was;
-	char shown[16];
 	int rc;
 
-	*c = (struct call){ run, arg };
+	*c = (struct call){ .run = run, .arg = arg };
+	snprintf(c->name, sizeof c->name, "%s", name);
 	from_outside(&set);
 	pthread_sigmask(SIG_SETMASK, &set, &was);
 	rc = pthread_create(thread, NULL, begin, c);
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
-	if (rc != 0) {
+	if (rc != 0)
 		free(c);
-		return rc;
-	}
-	snprintf(shown, sizeof shown, "%s", name);
-	(void)pthread_setname_np(*thread, shown);
-	return 0;
+	return rc;
 }

@@ -51,6 +51,8 @@ def test_it_writes_nowhere_else(sink, postern, tmp_path):
     port = int(re.search(r"address=127\.0\.0\.1:(\d+)", (logs / "old.log").read_text()).group(1))
     harness.send_raw(port, mails.plain())
     s.wait_messages(1)
+    tasks = pathlib.Path("/proc/%d/task" % p.proc.pid).iterdir()
+    assert {"logger", "spool", "relay", "inlet0"} <= {(t / "comm").read_text().strip() for t in tasks}
     p.stop()
 
 

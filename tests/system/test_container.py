@@ -102,7 +102,9 @@ def image(tmp_path_factory):
     box = buildah("from", "--pull-never", "localhost/postern")
     yield buildah("mount", box)
     buildah("umount", box)
-    buildah("rm", box)
+    buildah("rm", "--all")
+    buildah("rmi", "--all", "--force")
+    shutil.rmtree(tmp)
 
 
 def use(root, volume, steps):
