@@ -19,6 +19,7 @@
 #include "admin/backup.h"
 #include "admin/control_act.h"
 #include "admin/control_call.h"
+#include "admin/control_export.h"
 #include "admin/control_log.h"
 #include "admin/control_mailq.h"
 #include "admin/control_message.h"
@@ -44,6 +45,7 @@
 static const struct control_request requests[] = {
 	{ "check", CONTROL_ROLE_READ, control_reload_check },
 	{ "dead.delete", CONTROL_ROLE_WRITE, control_act_discard },
+	{ "dead.export", CONTROL_ROLE_WRITE, control_export_dead },
 	{ "dead.list", CONTROL_ROLE_READ, control_queue_dead },
 	{ "dead.resend", CONTROL_ROLE_WRITE, control_act_resend },
 	{ "log.address", CONTROL_ROLE_READ, control_log_address },
@@ -61,6 +63,7 @@ static const struct control_request requests[] = {
 	{ "provider.show", CONTROL_ROLE_READ, control_provider_show },
 	{ "queue.count", CONTROL_ROLE_READ, control_queue_count },
 	{ "queue.delete", CONTROL_ROLE_WRITE, control_act_delete },
+	{ "queue.export", CONTROL_ROLE_WRITE, control_export_queue },
 	{ "queue.hold", CONTROL_ROLE_WRITE, control_act_hold },
 	{ "queue.list", CONTROL_ROLE_READ, control_queue_list },
 	{ "queue.release", CONTROL_ROLE_WRITE, control_act_release },

@@ -141,19 +141,19 @@ look_content(struct reading *g, struct spool_reader *r)
 	envelope_free(&l.env);
 }
 
-static void
-tell_octets(struct content *c, struct str s)
+void
+control_message_octets(struct control_call *call, struct str s)
 {
 	struct buf b;
 	int rc;
 
 	if (s.len == 0)
 		return;
-	buf_init(&b, base64_len(SLICE));
+	buf_init(&b, base64_len(s.len));
 	rc = base64_add(&b, s);
 	assert(rc == 0);
-	control_call_row(c->call,
-	    json_pack("{so}", "base64", control_call_str(buf_str(&b))));
+	control_call_row(
+	    call, json_pack("{so}", "base64", control_call_str(buf_str(&b))));
 	buf_done(&b);
 }
 
@@ -202,7 +202,7 @@ on_content(struct reading *g)
 		all.p += n;
 		all.len -= n;
 	}
-	tell_octets(c, all);
+	control_message_octets(c->call, all);
 	control_call_wait(c->call, next, c);
 }
 

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "postern/base/str.h"
+
 struct control_call;
 
 void control_message_show(struct control_call *call);
@@ -19,6 +21,9 @@ void control_message_body(struct control_call *call);
 
 /* The "id" of a call; false: it has none, the call has failed. */
 bool control_message_id(struct control_call *call, uint64_t *mid);
+
+/* A row of octets, at most 64 KiB; none of none. */
+void control_message_octets(struct control_call *call, struct str s);
 
 #define CONTROL_MESSAGE_GONE "there is no such message in the spool (any more)"
 

@@ -12,6 +12,7 @@
 
 #include "tools/act_tool.h"
 #include "tools/control_row.h"
+#include "tools/queue_export.h"
 
 enum { OPT_JSON = 256, OPT_YES, OPT_WHERE, OPT_LIMIT };
 
@@ -109,6 +110,16 @@ list(const struct act_tool *a, uint64_t limit)
 	    a->is_json ? control_row_print : print_letter, &t);
 }
 
+static int
+export_to(const struct act_tool *a, const char *directory)
+{
+	return queue_export_run(&(struct queue_export){ .ask = &a->ask,
+	    .request = "dead.export",
+	    .where = a->where,
+	    .directory = directory,
+	    .is_json = a->is_json });
+}
+
 /* --- the command -------------------------------------------------------------
  */
 
@@ -155,6 +166,9 @@ dead_tool_run(int argc, char **argv)
 	}
 	if (argc - optind == 1 && strcmp(argv[optind], "list") == 0 && !a.yes)
 		return list(&a, limit);
+	if (argc - optind == 2 && strcmp(argv[optind], "export") == 0 &&
+	    !a.yes && limit == 0)
+		return export_to(&a, argv[optind + 1]);
 	if (limit == 0)
 		code = act_tool_run(&a, argv + optind);
 	return code < 0 ? usage() : code;

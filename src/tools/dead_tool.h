@@ -8,6 +8,9 @@
 #define DEAD_TOOL_USAGE                                                        \
 	"postern dead list [-c file] [-s socket] [--json] [--where filter]\n"  \
 	"           [--limit number]\n"                                        \
+	"       postern dead export [-c file] [-s socket] [--json] [--where "  \
+	"filter]\n"                                                            \
+	"           directory\n"                                               \
 	"       postern dead resend | delete [-c file] [-s socket] [--yes] "   \
 	"[--json]\n"                                                           \
 	"           id ... | --where filter\n"

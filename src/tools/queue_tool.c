@@ -15,6 +15,7 @@
 #include "tools/act_tool.h"
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
+#include "tools/queue_export.h"
 
 enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY, OPT_MAILQ, OPT_YES };
 
@@ -224,6 +225,21 @@ count(const struct question *q)
 	    q->is_json ? control_row_print : print_group, &g);
 }
 
+static int
+export_to(const struct question *q, const char *directory)
+{
+	struct queue_export x = { .ask = &q->ask,
+		.request = "queue.export",
+		.where = q->where,
+		.directory = directory,
+		.is_json = q->is_json };
+
+	if (q->group_by != NULL || q->limit != 0 || q->yes || q->is_mailq)
+		return usage();
+	stand_back();
+	return queue_export_run(&x);
+}
+
 /* --- the command -------------------------------------------------------------
  */
 
@@ -291,5 +307,7 @@ queue_tool_run(int argc, char **argv)
 		return list(&q);
 	if (argc - optind == 1 && strcmp(argv[optind], "count") == 0)
 		return count(&q);
+	if (argc - optind == 2 && strcmp(argv[optind], "export") == 0)
+		return export_to(&q, argv[optind + 1]);
 	return act(&q, argv + optind);
 }

@@ -10,6 +10,8 @@
 	"           [--limit number] [--mailq]\n"                              \
 	"       postern queue count [-c file] [-s socket] [--json]\n"          \
 	"           [--where filter] [--group-by field[,field ...]]\n"         \
+	"       postern queue export [-c file] [-s socket] [--json]\n"         \
+	"           [--where filter] directory\n"                              \
 	"       postern queue hold | release | retry | reroute | delete [-c "  \
 	"file]\n"                                                              \
 	"           [-s socket] [--yes] [--json] id ... | --where filter\n"

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/spool_export.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "postern/spool/offline.h"
 
+#include "tools/letter_counts.h"
 #include "tools/letter_export.h"
 #include "tools/letter_file.h"
 #include "tools/new_directory.h"
 #include "tools/spool_tool.h"
 
-struct counts {
-	uint64_t done, there, damaged;
-};
-
 /* -1: nothing can be written. */
 static int
-export_one(
-    struct letter_export *x, uint64_t mid, struct counts *c, struct err *err)
+export_one(struct letter_export *x, uint64_t mid, struct letter_counts *c,
+    struct err *err)
 {
 	switch (letter_export_one(x, mid, err)) {
 	case LETTER_EXPORT_DONE:
@@ -42,7 +38,7 @@ export_one(
 }
 
 static int
-export_all(struct letter_export *x, struct counts *c, struct err *err)
+export_all(struct letter_export *x, struct letter_counts *c, struct err *err)
 {
 	struct spool_item items[SPOOL_PAGE];
 	uint64_t after = 0;
@@ -62,23 +58,9 @@ export_all(struct letter_export *x, struct counts *c, struct err *err)
 }
 
 static int
-tell(const struct spool_tool *t, const struct counts *c)
-{
-	if (t->ask.is_json)
-		spool_tool_print(json_pack("{ss sI sI sI}", "directory",
-		    t->word, "exported", (json_int_t)c->done, "there",
-		    (json_int_t)c->there, "damaged", (json_int_t)c->damaged));
-	else
-		(void)printf("%" PRIu64 " messages are in %s; %" PRIu64
-		             " were there, %" PRIu64 " cannot be read\n",
-		    c->done + c->there, t->word, c->there, c->damaged);
-	return c->damaged > 0 ? EX_DATAERR : 0;
-}
-
-static int
 export_to(const struct spool_tool *t, struct new_directory *d)
 {
-	struct counts counts = { 0 };
+	struct letter_counts counts = { 0 };
 	struct letter_export x;
 	struct spool *sp = NULL;
 	struct err err;
@@ -92,7 +74,8 @@ export_to(const struct spool_tool *t, struct new_directory *d)
 	spool_close(&sp);
 	if (rc == 0)
 		rc = letter_file_sync(d->fd, &err);
-	return rc == 0 ? tell(t, &counts) : spool_tool_fail(&err);
+	return rc == 0 ? letter_counts_tell(&counts, t->word, t->ask.is_json)
+	               : spool_tool_fail(&err);
 }
 
 int

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/spool_salvage.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "postern/base/id.h"
 #include "postern/spool/offline.h"
 
+#include "tools/letter_counts.h"
 #include "tools/letter_file.h"
 #include "tools/new_directory.h"
 #include "tools/salvage_child.h"
@@ -21,9 +21,9 @@ struct salvage {
 	uint64_t at;        /* looked at, and not yet told what came of it */
 	uint64_t low, high; /* from the first and the last one on, all ids are
 	                       known up to these */
-	uint64_t done, there, damaged;
+	struct letter_counts counts;
 	unsigned ends;
-	bool has_failed, is_over, has_gap;
+	bool has_failed, is_over;
 };
 
 static void
@@ -32,7 +32,7 @@ tell_bad(struct salvage *s, uint64_t mid, const char *why)
 	char id[ID_TEXT];
 
 	id_text(mid, id);
-	s->damaged++;
+	s->counts.damaged++;
 	(void)fprintf(stderr, "postern: %s: %s\n", id, why);
 }
 
@@ -41,8 +41,8 @@ on_note(void *arg, const struct salvage_note *n)
 {
 	struct salvage *s = arg;
 
-	s->done += n->kind == SALVAGE_DONE;
-	s->there += n->kind == SALVAGE_THERE;
+	s->counts.done += n->kind == SALVAGE_DONE;
+	s->counts.there += n->kind == SALVAGE_THERE;
 	s->is_over |= n->kind == SALVAGE_END;
 	if (n->kind == SALVAGE_BAD)
 		tell_bad(s, n->mid, n->text);
@@ -103,24 +103,9 @@ walk_both(struct salvage *s)
 	s->walk.from = UINT64_MAX;
 	s->walk.until = s->low;
 	walk(s);
-	s->has_gap = !s->has_failed && !s->is_over;
-	if (s->has_gap)
+	s->counts.has_gap = !s->has_failed && !s->is_over;
+	if (s->counts.has_gap)
 		tell_gap(s);
-}
-
-static int
-tell(const struct spool_tool *t, const struct salvage *s)
-{
-	if (t->ask.is_json)
-		spool_tool_print(json_pack("{ss sI sI sI sb}", "directory",
-		    t->word, "exported", (json_int_t)s->done, "there",
-		    (json_int_t)s->there, "damaged", (json_int_t)s->damaged,
-		    "gap", (int)s->has_gap));
-	else
-		(void)printf("%" PRIu64 " messages are in %s; %" PRIu64
-		             " were there, %" PRIu64 " cannot be read\n",
-		    s->done + s->there, t->word, s->there, s->damaged);
-	return s->damaged > 0 || s->has_gap ? EX_DATAERR : 0;
 }
 
 static int
@@ -135,7 +120,7 @@ salvage(const struct spool_tool *t, int dir)
 		return EX_IOERR;
 	if (letter_file_sync(dir, &err) != 0)
 		return spool_tool_fail(&err);
-	return tell(t, &s);
+	return letter_counts_tell(&s.counts, t->word, t->ask.is_json);
 }
 
 int
