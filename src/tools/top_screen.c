@@ -104,6 +104,9 @@ ask(struct shown *s)
 static void
 act(struct shown *s, enum top_wish wish)
 {
+	(void)snprintf(
+	    s->view.note, sizeof s->view.note, "the daemon is asked");
+	draw(s);
 	hold_signals(true);
 	top_ask_act(s->screen->ask, &s->view, wish, s->view.chosen);
 	hold_signals(false);
