@@ -11,7 +11,10 @@
 
 #include "daemon/sandbox.h"
 
-#define NULL_DEVICE "/dev/null" /* what takes the place of standard error */
+/* What takes the place of standard error; where the packages have logs and
+ * sockets, so that a reload can begin with them. */
+static const char *const usual[] = { "/dev/null", "/var/log/postern",
+	"/run/postern" };
 
 struct place {
 	const char *key, *path;
@@ -144,7 +147,8 @@ walls_raise(struct walls *w, const struct settings *s)
 	int rc;
 
 	(void)each_place(s, add_place, w);
-	add(w, mem_str(NULL_DEVICE));
+	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+		add(w, realpath(usual[i], NULL));
 	c.roots = (const char *const *)w->roots;
 	c.nroots = w->nroots;
 	rc = confine_writes(&c, &w->refused);

@@ -134,18 +134,19 @@ def test_build_install_use_upgrade_purge(tmp_path):
             c.quit()
         assert queued() == %d
     """ % (QUEUED // 2, QUEUED + 2))
-    conf = root / "etc/postern/postern.conf"
-    conf.write_text(conf.read_text() + 'log = { to = "/var/log/postern/postern.log"; };\n')
     shutil.copy(newer(debs[0], tmp_path / "newer"), root / "root/newer.deb")
     apt(root, "install", "/root/newer.deb")
     assert "0.1.0-2" in sh("chroot", root, "dpkg-query", "-W", "postern")
     use(root, """
         assert queued() == %d
+        with open(root + "/etc/postern/postern.conf", "a") as f:
+            f.write('log = { to = "/var/log/postern/postern.log"; };')
+        inside("postern", "reload")
         inside("logrotate", "-f", "/etc/logrotate.d/postern")
         inside("/usr/sbin/sendmail", "-i", "ann@example.net", input="Subject: a\\n\\nx\\n")
     """ % (QUEUED + 2))
     old, new = ((root / "var/log/postern" / n).read_text() for n in ("postern.log.1", "postern.log"))
-    assert "event=started" in old and "event=log.reopened" in new and "event=accepted" in new
+    assert "event=reloaded" in old and "event=log.reopened" in new and "event=accepted" in new
     assert (root / "var/log/postern/postern.log").stat().st_mode & 0o777 == 0o640
     apt(root, "purge", "postern", "postern-sendmail")
     for gone in ("var/spool/postern", "var/spool/postern-drop", "var/lib/postern", "var/log/postern",
