@@ -40,10 +40,11 @@ def dropped(content, commands=b"MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.
 
 def put(p, data, name=None, age=0):
     path = p.drop / (name or "%032x" % random.getrandbits(128))
-    path.write_bytes(data)
-    os.chmod(path, 0o640)
-    if age:
-        os.utime(path, (time.time() - age,) * 2)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb", buffering=0) as f:
+        os.fchmod(f.fileno(), 0o640)  # by the descriptor: a daemon may take the file at once
+        f.write(data)
+        if age:
+            os.utime(f.fileno(), (time.time() - age,) * 2)
     return path
 
 
