@@ -215,6 +215,10 @@ def test_what_a_provider_takes_is_found(start):
     assert 0 < len(refused) <= 6
     assert p.wait_event("provider.level", level="slowed")["reason"] == "rate"
     assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
+    # a reload does not forget it
+    p.settings["providers"][0]["weight"] = 2
+    p.wait_event("reloaded", since=p.reload())
+    assert level_in_list(p) == "slowed"
 
 
 @pytest.mark.skipif(not ALONE, reason="takes minutes")
