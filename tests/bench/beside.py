@@ -25,7 +25,8 @@ import statistics
 import sys
 import tempfile
 
-import bench
+sys.dont_write_bytecode = True
+import bench  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import peers  # noqa: E402
