@@ -33,21 +33,20 @@ def guess(port, client, user, password):
         return c.cmd("AUTH PLAIN " + b64("\0%s\0%s" % (user, password)))[0]
 
 
-def found(lines, tmp_path):
+def found(lines, tmp_path, by=CONTRIB / "fail2ban/postern-filter.conf"):
     """The addresses that the filter finds in the log."""
     log = tmp_path / "for-fail2ban.log"
     log.write_text(lines)
-    r = subprocess.run([tool("fail2ban-regex"), "-v", "--print-no-missed", str(log),
-                        str(CONTRIB / "fail2ban/postern-filter.conf")],
+    r = subprocess.run([tool("fail2ban-regex"), "-v", "--print-no-missed", str(log), str(by)],
                        capture_output=True, text=True, timeout=harness.LONG)
     assert r.returncode == 0 and "ERROR" not in r.stdout + r.stderr, r.stdout + r.stderr
     # "|    192.0.2.7  Sun Nov 29 12:27:15 2026"
     return sorted(re.findall(r"^\|\s{4,}([0-9a-f.:]+)\s+\w{3} \w{3} ", r.stdout, re.M))
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("form", ["text", "json", "postfix"])
 def test_fail2ban_finds_who_guesses(form, sink, postern, users, tmp_path):
-    p = postern(sink().port, users_file=str(users), log={"format": form, "level": "debug"}, start=False, listeners=[
+    p = postern(sink().port, users_file=str(users), start=False, log={"format": form, "level": "debug", "postfix_tag": "postfix"}, listeners=[
         {"name": "local", "address": ["127.0.0.1:0"], "auth": "required", "proxy_from": ["127.0.0.1"],
          "allow_clear_auth": True}])
     p.start(wait=False)
@@ -60,7 +59,11 @@ def test_fail2ban_finds_who_guesses(form, sink, postern, users, tmp_path):
     log = p.log
     p.stop()
     text = log.text()
-    assert text.count("login.failed") == 4 and "192.0.2.10" in text
+    failed = "SASL PLAIN authentication failed" if form == "postfix" else "login.failed"
+    assert text.count(failed) == 4 and "192.0.2.10" in text
+    if form == "postfix":  # the filter is fail2ban's own
+        assert found(text, tmp_path, "postfix[mode=auth]") == sorted(GUESSERS + ["192.0.2.9"])
+        return
     journal = "".join("2026-11-29T12:00:00.123456+0000 web1 posternd[421]: %s\n" % x for x in text.splitlines())
     assert found(text + "\n" + journal, tmp_path) == sorted(2 * (GUESSERS + ["192.0.2.9"]))
 
