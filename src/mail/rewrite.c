@@ -75,7 +75,10 @@ has_long_line(struct str s)
 	while (s.len > 0) {
 		struct str line = str_cut(&s, '\n');
 
-		if (line.len > REWRITE_LINE_MAX + 1) /* its CR */
+		/* The last one may lack its end. */
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (line.len > REWRITE_LINE_MAX)
 			return true;
 	}
 	return false;
