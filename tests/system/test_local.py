@@ -40,6 +40,13 @@ def test_aliases(host):
     assert mails.next()[0]["recipients"] == ["ann@example.net", "bob@example.net", "carl@example.net", "ops@example.com"]
     harness.send_raw(p.port, CRLF, recipients=("WWW-DATA@web1", "Postmaster", ANN))
     assert mails.next()[0]["recipients"] == ["ann@example.net", "bob@example.net", "carl@example.net", "ops@example.com"]
+    # as cron and swaks do
+    assert sendmail(p, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "www-data").returncode == 0
+    assert mails.next()[0]["recipients"] == ["ann@example.net", "bob@example.net", "carl@example.net"]
+    r = subprocess.run(["swaks", "--server", "127.0.0.1:%d" % p.port, "--from", "x@example.com", "--to", "ops@web1,root@web1"],
+                       capture_output=True, text=True, timeout=harness.LONG)
+    assert r.returncode == 0, r.stdout
+    assert mails.next()[0]["recipients"] == ["carl@example.net", "ann@example.net", "ops@example.com"]
     harness.send_raw(p.port, CRLF, recipients=("www-data@web1.example.net",))
     assert mails.next()[0]["recipients"] == ["www-data@web1.example.net"]
     harness.send_raw(p.port, CRLF, sender="www-data@web1", recipients=("bad@example.net",))
@@ -99,7 +106,7 @@ def test_from(sink, postern):
     """A sender here is one that a provider knows; the queue and bounces know who it was."""
     s = sink("--reply", "rcpt<bad@example.net>=550:5.1.1:no such user")
     p = postern(harness.provider(s.port, identities=["noreply@example.com", "app@example.com"], identity_policy="refuse"),
-                root="ops@example.com", local_domains=["web1", "localhost"], **{"from": "noreply@example.com"})
+                root="ops@example.com", local_domains=["web1", "localhost", "postern.test"], **{"from": "noreply@example.com"})
     mails = Mails(s)
     assert sendmail(p, "-f", "www-data@web1", "-F", "The Site", ANN).returncode == 0
     row, head, _ = mails.next()
@@ -116,6 +123,7 @@ def test_from(sink, postern):
     harness.send_raw(p.port, b"From: app@example.com\r\n" + CRLF, sender="www-data@web1", recipients=("bad@example.net",))
     row, head, body = mails.next()
     assert row["recipients"] == ["ops@example.com NOTIFY=NEVER"] and row["sender"] == ""
+    assert field(head, "From").endswith("<noreply@example.com>"), head
     with harness.Client(p.port) as c:
         c.open()
         assert c.cmd("MAIL FROM:<www-data@web2>")[0] == 550, "no provider may send as it"
