@@ -57,40 +57,71 @@ put(struct page *g, const char *p, size_t n)
 	g->len += n;
 }
 
+/* Of s, what may stand there as it is; at least one octet of ASCII. */
+static size_t
+plain_of(struct str s, bool in_angles)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.p[n] >= ' ' && s.p[n] < 0x7f &&
+	       !(in_angles && (s.p[n] == '<' || s.p[n] == '>')))
+		n++;
+	return n;
+}
+
 static void
 put_value(struct page *g, struct str s)
 {
 	bool in_angles = g->len > 0 && g->out[g->len - 1] == '<';
 
 	while (s.len > 0) {
-		size_t n = str_utf8_char(s);
-		unsigned char c = (unsigned char)s.p[0];
+		size_t n = plain_of(s, in_angles);
 
-		if (n == 0 || c < ' ' || c == 0x7f ||
-		    (in_angles && (c == '<' || c == '>')))
-			put(g, "?", 1);
-		else
+		if (n == 0 && (unsigned char)s.p[0] >= 0x80)
+			n = str_utf8_char(s);
+		if (n == 2 && (unsigned char)s.p[0] == 0xc2 &&
+		    (unsigned char)s.p[1] < 0xa0)
+			put(g, "?", 1); /* control characters, too */
+		else if (n > 0)
 			put(g, s.p, n);
+		else
+			put(g, "?", 1);
 		n = n ? n : 1;
 		s.p += n;
 		s.len -= n;
 	}
 }
 
-/* "2/0/39" ms: "0/0/0.04", two digits that count, as Postfix has it. */
+/* Two digits that count, as Postfix has it: 0.04, 0.9, 1.2, 39. */
+static void
+put_time(struct page *g, uint64_t ms)
+{
+	uint64_t n = ms < 995 ? (ms + 5) / 10 : (ms + 50) / 100;
+	char text[32];
+
+	if (ms >= 9950)
+		snprintf(text, sizeof text, "%llu",
+		    (unsigned long long)(ms + 500) / 1000);
+	else if (ms >= 995)
+		snprintf(text, sizeof text, n % 10 ? "%u.%u" : "%u",
+		    (unsigned)n / 10, (unsigned)n % 10);
+	else if (n % 10)
+		snprintf(text, sizeof text, "0.%02u", (unsigned)n);
+	else
+		snprintf(text, sizeof text, n ? "0.%u" : "0", (unsigned)n / 10);
+	put(g, text, strlen(text));
+}
+
+/* "2/0/39" ms: "0/0/0.04". */
 static void
 put_seconds(struct page *g, struct str s)
 {
-	char text[32];
-
 	while (s.len > 0) {
-		double sec = 0;
+		uint64_t ms = 0;
 
 		for (; s.len > 0 && *s.p >= '0' && *s.p <= '9'; s.p++, s.len--)
-			sec = sec * 10 + (*s.p - '0') / 1000.0;
-		snprintf(text, sizeof text, sec < 9.95 ? "%.2g" : "%.0f",
-		    sec < 1 ? (int)(sec * 100 + 0.5) / 100.0 : sec);
-		put(g, text, strlen(text));
+			ms = ms * 10 + (uint64_t)(*s.p - '0');
+		put_time(g, ms);
 		if (s.len > 0) {
 			put(g, "/", 1);
 			s.p++;
