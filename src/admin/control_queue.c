@@ -13,6 +13,7 @@
 #include "admin/filter.h"
 #include "admin/queue_groups.h"
 #include "admin/queue_row.h"
+#include "admin/queue_sort.h"
 
 #define PAGE_HIGH (256u << 10)            /* bytes; such a page is full */
 #define PAGE_MAX (PAGE_HIGH + (1u << 20)) /* with the row that made it so */
@@ -76,10 +77,70 @@ list(struct control_call *call, enum spool_walk_where where)
 	control_walk_start(&l->w, call);
 }
 
+struct sorted {
+	struct control_walk w; /* lies first */
+	struct queue_sort *sort;
+};
+
+static bool
+take_sorted(struct walk *walk, const struct filter_subject *s)
+{
+	queue_sort_add(((struct sorted *)walk)->sort, s);
+	return true;
+}
+
+static void
+tell_line(void *arg, struct str line)
+{
+	control_call_lines(arg, line);
+}
+
+static void
+tell_sorted(struct control_walk *w)
+{
+	if (w->walk.mark.over)
+		queue_sort_each(((struct sorted *)w)->sort, tell_line, w->call);
+	control_walk_go_on(w);
+}
+
+static void
+free_sorted(struct control_walk *w)
+{
+	queue_sort_free(&((struct sorted *)w)->sort);
+	free(w);
+}
+
+static void
+list_sorted(struct control_call *call, const char *by)
+{
+	struct queue_sort *sort = NULL;
+	uint64_t limit = 0;
+	struct sorted *x;
+	struct err err;
+
+	(void)control_call_number(call, "limit", &limit);
+	if (queue_sort_new(&sort, str_of(by), limit, &err) != 0) {
+		control_call_fail(call, EX_USAGE, err.text);
+		return;
+	}
+	x = mem_new(sizeof *x);
+	x->w =
+	    (struct control_walk){ .page = tell_sorted, .free = free_sorted };
+	x->w.walk.take = take_sorted;
+	x->w.walk.without_dead = true;
+	x->sort = sort;
+	control_walk_start(&x->w, call);
+}
+
 void
 control_queue_list(struct control_call *call)
 {
-	list(call, SPOOL_WALK_ALL);
+	const char *by = control_call_word(call, "sort");
+
+	if (by != NULL)
+		list_sorted(call, by);
+	else
+		list(call, SPOOL_WALK_ALL);
 }
 
 void

@@ -309,6 +309,18 @@ filter_field_name(const struct filter_field *f)
 	return f->name;
 }
 
+bool
+filter_is_number(const struct filter_field *f)
+{
+	return f->number != NULL;
+}
+
+uint64_t
+filter_number(const struct filter_field *f, const struct filter_subject *s)
+{
+	return f->number(s);
+}
+
 /* The last reply of the first recipient that has one. */
 static size_t
 show_code(const struct spool_row *row, char out[FILTER_SHOWN])

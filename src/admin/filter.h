@@ -48,6 +48,12 @@ const char *filter_field_names(void); /* of all, with blanks between */
 struct str filter_show(const struct filter_field *f,
     const struct filter_subject *s, char out[FILTER_SHOWN]);
 
+/* Is it one that has a number of its own (age, size, ...)?  Which; of those
+ * alone. */
+bool filter_is_number(const struct filter_field *f);
+uint64_t filter_number(
+    const struct filter_field *f, const struct filter_subject *s);
+
 /* The words that filters and listings use. */
 const char *filter_state(const struct spool_row *row); /* "queued" */
 const char *filter_cause(const struct spool_row *row); /* held for; or "" */

@@ -17,7 +17,15 @@
 #include "tools/control_row.h"
 #include "tools/queue_export.h"
 
-enum { OPT_JSON = 256, OPT_WHERE, OPT_LIMIT, OPT_GROUP_BY, OPT_MAILQ, OPT_YES };
+enum {
+	OPT_JSON = 256,
+	OPT_WHERE,
+	OPT_LIMIT,
+	OPT_GROUP_BY,
+	OPT_MAILQ,
+	OPT_YES,
+	OPT_SORT
+};
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -25,6 +33,7 @@ static const struct option options[] = {
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "group-by", required_argument, NULL, OPT_GROUP_BY },
 	{ "mailq", no_argument, NULL, OPT_MAILQ },
+	{ "sort", required_argument, NULL, OPT_SORT },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
 };
@@ -32,8 +41,8 @@ static const struct option options[] = {
 struct question {
 	struct control_ask ask;
 	bool is_json, is_mailq, yes;
-	const char *where, *group_by; /* NULL: was not given */
-	uint64_t limit;               /* 0: was not given */
+	const char *where, *group_by, *sort; /* NULL: was not given */
+	uint64_t limit;                      /* 0: was not given */
 };
 
 static int
@@ -136,7 +145,7 @@ print_text(void *arg, const json_t *row)
 static int
 list_mailq(const struct question *q)
 {
-	if (q->is_json || q->limit != 0)
+	if (q->is_json || q->limit != 0 || q->sort != NULL)
 		return usage();
 	stand_back();
 	return control_ask_run(&q->ask,
@@ -156,8 +165,8 @@ list(const struct question *q)
 	t.is_json = q->is_json;
 	stand_back();
 	return control_ask_run(&q->ask,
-	    json_pack("{ss ss* sI}", "request", "queue.list", "where", q->where,
-	        "limit", (json_int_t)q->limit),
+	    json_pack("{ss ss* ss* sI}", "request", "queue.list", "where",
+	        q->where, "sort", q->sort, "limit", (json_int_t)q->limit),
 	    print_row, &t);
 }
 
@@ -216,7 +225,7 @@ count(const struct question *q)
 {
 	struct groups g = { .columns = 0 };
 
-	if (q->limit != 0 || q->yes || q->is_mailq)
+	if (q->limit != 0 || q->yes || q->is_mailq || q->sort != NULL)
 		return usage();
 	stand_back();
 	return control_ask_run(&q->ask,
@@ -234,7 +243,8 @@ export_to(const struct question *q, const char *directory)
 		.directory = directory,
 		.is_json = q->is_json };
 
-	if (q->group_by != NULL || q->limit != 0 || q->yes || q->is_mailq)
+	if (q->group_by != NULL || q->limit != 0 || q->yes || q->is_mailq ||
+	    q->sort != NULL)
 		return usage();
 	stand_back();
 	return queue_export_run(&x);
@@ -265,6 +275,9 @@ take(struct question *q, int c)
 	case OPT_WHERE:
 		q->where = optarg;
 		return 0;
+	case OPT_SORT:
+		q->sort = optarg;
+		return 0;
 	case OPT_GROUP_BY:
 		q->group_by = optarg;
 		return 0;
@@ -288,7 +301,7 @@ act(const struct question *q, char **words)
 		.where = q->where };
 	int code = -1;
 
-	if (q->group_by == NULL && q->limit == 0)
+	if (q->group_by == NULL && q->limit == 0 && q->sort == NULL)
 		code = act_tool_run(&t, words);
 	return code < 0 ? usage() : code;
 }

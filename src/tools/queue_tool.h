@@ -7,7 +7,7 @@
 
 #define QUEUE_TOOL_USAGE                                                       \
 	"postern queue list [-c file] [-s socket] [--json] [--where filter]\n" \
-	"           [--limit number] [--mailq]\n"                              \
+	"           [--limit number] [--sort field] [--mailq]\n"               \
 	"       postern queue count [-c file] [-s socket] [--json]\n"          \
 	"           [--where filter] [--group-by field[,field ...]]\n"         \
 	"       postern queue export [-c file] [-s socket] [--json]\n"         \

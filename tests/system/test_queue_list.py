@@ -146,6 +146,21 @@ def test_a_long_queue(postern, load):
     ids = [r["id"] for r in rows(p, "queue", "list")]
     assert ids == sorted(ids) and len(set(ids)) == number
     assert len(rows(p, "queue", "list", "--limit", "300")) == 300
+    # the first ones of all, in the memory of these
+    big = harness.send_raw(p.port, mails.plain() + b"x" * 70 * 40, recipients=["big@example.net"]).split()[-1]
+    ids.append(big)
+    number += 1
+    by_size = rows(p, "queue", "list", "--sort", "size")
+    assert len(by_size) == 100 and by_size[0]["id"] == big
+    assert by_size == sorted(by_size, key=lambda r: (-r["size"], r["id"]))  # what is equal stays as it was
+    assert [r["arrival_ms"] for r in rows(p, "queue", "list", "--sort", "age", "--limit", "5")] == \
+        [r["arrival_ms"] for r in rows(p, "queue", "list", "--limit", "5")]
+    assert rows(p, "queue", "list", "--sort", "-age", "--limit", "1")[0]["id"] == big
+    assert len(rows(p, "queue", "list", "--sort", "age", "--limit", "1000", "--where", "size<2K")) == 1000
+    for words, text in ((("--sort", "sender"), "write age, attempts"), (("--sort", "age", "--limit", "1001"), "1000"),
+                        (("--sort", "age", "--mailq"), "usage")):
+        rc, out, err = tool(p, "queue", "list", *words)
+        assert (rc, out) == (64, "") and text in err, (words, err)
     before, memory = descriptors(p), p.rss_anon_kib()
     slow = [reader(p) for _ in range(callers)]
     # what 15 have not read would be 15 MB
