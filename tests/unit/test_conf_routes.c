@@ -365,7 +365,7 @@ static const struct {
 	    ":2: routes.shares: 1001 is out of range; write 1 to 1000" },
 	{ "routes = ( { name = \"default\"; spill = \"yes\"; } );",
 	    ":2: routes.spill: has to be true or false; write spill = "
-	    "false; without quotes" },
+	    "true; without quotes" },
 	{ "routes = ( { name = \"news\"; use = [ \"ses\" ]; on_dead = "
 	  "\"news\";" MATCH " } );",
 	    ":2: routes.on_dead: is the route itself; write another one's "
