@@ -252,6 +252,7 @@ acceptor_retire(struct acceptors *all)
 		}
 		listen_drain(a->listen);
 		tell(a, DAEMON_UNLISTENED);
+		inherit_tell_left(all->inherit, listen_addr(a->listen));
 		drop(at);
 	}
 }

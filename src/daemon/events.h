@@ -57,8 +57,8 @@ static const struct log_event daemon_events[] = {
 	[DAEMON_SKIPPED] = { "listener.skipped", LOG_LEVEL_WARN },
 	/* a reload has taken an address away: listener, address */
 	[DAEMON_UNLISTENED] = { "listener.closed", LOG_LEVEL_INFO },
-	/* a socket of the service manager that cannot be used, it is closed:
-	 * fd, name, address, text */
+	/* a socket of the service manager that cannot be used, or that no
+	 * listener has any more: fd, name, address, text */
 	[DAEMON_INHERITED] = { "listener.misfit", LOG_LEVEL_ERROR },
 	/* the new mode of a unix socket cannot be set: text */
 	[DAEMON_MODE] = { "listener.mode", LOG_LEVEL_ERROR },

@@ -135,7 +135,7 @@ inherit_find(struct inherit *in, const struct addr *a)
 }
 
 static void
-tell_misfit(const struct inherited *s, size_t number)
+tell_misfit(const struct inherited *s, size_t number, const char *text)
 {
 	char address[ADDR_TEXT] = "";
 	struct log_line l;
@@ -146,12 +146,20 @@ tell_misfit(const struct inherited *s, size_t number)
 	log_num(&l, "fd", FIRST_FD + (int64_t)number);
 	log_cstr(&l, "name", s->name);
 	log_cstr(&l, "address", address);
-	log_cstr(&l, "text",
-	    s->fault != NULL ? s->fault
-	                     : "no listener has this address; write it into "
-	                       "listeners.address, or take it out of the "
-	                       "socket unit");
+	log_cstr(&l, "text", s->fault != NULL ? s->fault : text);
 	log_end(&l);
+}
+
+void
+inherit_tell_left(const struct inherit *in, const struct addr *a)
+{
+	for (size_t i = 0; in != NULL && i < in->n; i++) {
+		if (is_at(&in->sockets[i], a))
+			tell_misfit(&in->sockets[i], i,
+			    "no listener has this address any more, but the "
+			    "service manager listens there: clients wait; "
+			    "take it out of the socket unit");
+	}
 }
 
 void
@@ -162,7 +170,9 @@ inherit_close_rest(struct inherit *in)
 
 		if (s->is_used || s->fd < 0)
 			continue;
-		tell_misfit(s, i);
+		tell_misfit(s, i,
+		    "no listener has this address; write it into "
+		    "listeners.address, or take it out of the socket unit");
 		close_one(s);
 	}
 }

@@ -25,6 +25,8 @@ void inherit_done(struct inherit *in); /* closes all */
 /* The socket with that address, to be borrowed until inherit_done(); -1: there
  * is none. */
 int inherit_find(struct inherit *in, const struct addr *a);
+/* A reload has taken its listener away; is one of them still there? */
+void inherit_tell_left(const struct inherit *in, const struct addr *a);
 /* Closes, and tells as mistakes, those that nobody has found. */
 void inherit_close_rest(struct inherit *in);
 

@@ -587,7 +587,9 @@ def test_sockets_of_the_service_manager_are_used(sink, postern, tmp_path):
             send(c)
     both = p.settings["listeners"]
     p.settings["listeners"] = both[1:]
-    p.wait_event("listener.closed", since=p.reload())
+    mark = p.reload()
+    p.wait_event("listener.closed", since=mark)
+    assert "clients wait" in p.wait_event("listener.misfit", since=mark, address="127.0.0.1:%d" % port)["text"]
     p.settings["listeners"] = both
     p.wait_event("reloaded", since=p.reload())
     with harness.Client(port) as c:
