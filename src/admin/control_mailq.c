@@ -27,6 +27,7 @@
 	"--Sender/Recipient------\n"
 #define REASON_COLUMNS 76
 #define REASON_MAX 600
+#define WAITS_MS 1000          /* due for longer: nothing can take it now */
 #define RCPTS_MAX 1000         /* of a delivery; the others are counted */
 #define PAGE_HIGH (256u << 10) /* bytes; such a page is full */
 #define TEXT_MAX (8u << 20)    /* bytes of a delivery's text */
@@ -39,6 +40,7 @@ struct mailq {
 	struct buf page, text; /* rows; those of a delivery */
 	uint64_t last;         /* the message before */
 	uint64_t messages, bytes;
+	int64_t now_ms;          /* wall clock, of the page */
 	char reason[REASON_MAX]; /* the last one shown of this message */
 };
 
@@ -89,8 +91,8 @@ put_sender(struct mailq *q, const struct spool_row *row)
 }
 
 static void
-reason_of(const struct spool_row *row, const struct spool_row_rcpt *r,
-    char out[REASON_MAX])
+reason_of(const struct mailq *q, const struct spool_row *row,
+    const struct spool_row_rcpt *r, char out[REASON_MAX])
 {
 	const char *cause = filter_cause(row);
 
@@ -102,6 +104,9 @@ reason_of(const struct spool_row *row, const struct spool_row_rcpt *r,
 		    r->enhanced.len > 0 ? " " : "", (int)r->enhanced.len,
 		    r->enhanced.p, r->text.len > 0 ? " " : "", (int)r->text.len,
 		    r->text.p);
+	else if (row->state == SPOOL_ROW_QUEUED &&
+	         row->key.due_ms < q->now_ms - WAITS_MS)
+		(void)snprintf(out, REASON_MAX, "waits for a provider");
 }
 
 static void
@@ -140,7 +145,7 @@ put_rcpts(struct mailq *q, const struct spool_row *row)
 	char reason[REASON_MAX], others[48];
 
 	for (size_t i = 0; i < row->nrcpts && i < RCPTS_MAX; i++) {
-		reason_of(row, &row->rcpts[i], reason);
+		reason_of(q, row, &row->rcpts[i], reason);
 		put_reason(q, reason);
 		put_rcpt(q, row->rcpts[i].address);
 	}
@@ -149,7 +154,7 @@ put_rcpts(struct mailq *q, const struct spool_row *row)
 		    row->nrcpts - RCPTS_MAX);
 		put_rcpt(q, str_of(others));
 	} else if (row->nrcpts == 0) { /* its record cannot be read */
-		reason_of(row, &none, reason);
+		reason_of(q, row, &none, reason);
 		put_reason(q, reason);
 	}
 }
@@ -175,6 +180,7 @@ take_delivery(struct walk *walk, const struct filter_subject *s)
 
 	if (q->is_own && !str_eq(row->client, str_of(q->own)))
 		return true;
+	q->now_ms = s->now_ms;
 	if (q->messages == 0 || row->key.mid != q->last) {
 		put_sender(q, row);
 		q->last = row->key.mid;

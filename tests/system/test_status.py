@@ -47,6 +47,9 @@ def test_one_page_tells_how_it_is(sink, postern, tmp_path):
     assert row["queue"]["queued"] == 1 and row["alerts"][0]["about"] == "provider b"
     lines = subprocess.run([POSTERN, "queue", "list", "-c", p.conf], capture_output=True, text=True).stdout.splitlines()
     assert lines[0].split()[4] == "WHY" and lines[1].split()[3] == "due"  # no provider was tried, none can be
+    mailq = [POSTERN, "queue", "list", "--mailq", "-c", p.conf]
+    harness.wait_until(lambda: "(waits for a provider)" in subprocess.run(mailq, capture_output=True, text=True).stdout,
+                       what="the reason in mailq's table")
     show = subprocess.run([POSTERN, "provider", "show", "b", "-c", p.conf], capture_output=True, text=True).stdout
     assert "mend        " in show and "user and password" in show
     watch = harness.Program([POSTERN, "status", "--watch", "--json", "-c", p.conf])
