@@ -144,3 +144,16 @@ def test_what_repeats_is_counted(postern):
     text = p.runs[0].err.text()
     assert text.count("event=session.network") == 3
     assert len(re.findall(r"WARN  event=log\.repeated of=session\.network client=127\.0\.0\.1 count=7 seconds=\d+", text)) == 1
+
+
+def test_the_parts_of_a_delay(sink, postern):
+    """The first message waits for a session to be opened, the second finds it."""
+    slow = sink("--delay", "ehlo=300", "--delay", "dot=200")
+    p = postern(harness.provider(slow.port, idle_timeout="5m"))
+    for n in (1, 2):
+        harness.send_raw(p.port, mails.plain())
+        e = p.wait_event("delivered", n=n)
+        _, _, setup, sent = (int(x) for x in e["delays"].split("/"))
+        assert (setup >= 280) == (n == 1) and sent >= 190, e["delays"]
+        assert int(e["delay_ms"]) >= setup + sent
+    p.stop()
