@@ -71,17 +71,19 @@ tell(const struct copy *c, bool is_whole)
 	                 "of", of, "whole", (int)is_whole));
 }
 
-/* The thread is in a call that copies everything: its next write fails. */
+/* The thread is in a call that copies everything: its next write fails, as on
+ * the end of a pipe that is for reading. */
 static void
 give_up(struct copy *c, const char *why)
 {
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int fd[2];
 
-	if (fd < 0 || c->given_up != NULL)
+	if (c->given_up != NULL || pipe2(fd, O_CLOEXEC) != 0)
 		return; /* tried again with the next tick */
-	if (dup3(fd, c->fd, O_CLOEXEC) >= 0)
+	if (dup3(fd[0], c->fd, O_CLOEXEC) >= 0)
 		c->given_up = why;
-	(void)close(fd);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
 }
 
 static void

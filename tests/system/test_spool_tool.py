@@ -6,6 +6,8 @@ import socket
 import stat
 import subprocess
 
+import pytest
+
 import harness
 import mails
 
@@ -275,3 +277,24 @@ def test_what_reads_is_saved_of_a_damaged_spool(postern, tmp_path):
     target = postern(harness.free_port(), start=False)
     target.write_conf()
     assert tool(target, "spool", "import", tmp_path / "content")[1].startswith("39 messages were taken in")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
+def test_what_root_makes_is_the_owners(postern, tmp_path):
+    nobody = 65534
+    p = postern(harness.free_port())
+    send(p, 2)
+    p.stop()
+    assert tool(p, "spool", "export", tmp_path / "out")[0] == 0
+    os.chmod(tmp_path, 0o755)
+    spool = tmp_path / "theirs"
+    spool.mkdir(mode=0o700)
+    os.chown(spool, nobody, nobody)
+    for words in (("import", tmp_path / "out"), ("compact",), ("backup", tmp_path / "copy"), ("import", tmp_path / "out")):
+        rc, out, err = tool(p, "spool", *words, "-d", spool)
+        assert (rc, err) == (0, ""), (words, rc, err)
+    for d in (spool, tmp_path / "copy"):
+        names = [d, *d.iterdir()]
+        assert {x.stat().st_uid for x in names} == {nobody} and len(names) > 1, names
+    assert "2 were there already" in out
+    assert (tmp_path / "out").stat().st_uid == 0

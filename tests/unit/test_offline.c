@@ -32,6 +32,7 @@
 #define KEPT 5
 
 static _Atomic long calls_left = -1; /* < 0: nobody is killed */
+static _Atomic int taken = -1; /* what is written to it is given up: another */
 
 static void
 one_call(void)
@@ -43,8 +44,14 @@ one_call(void)
 ssize_t
 write(int fd, const void *p, size_t n)
 {
+	ssize_t rc;
+
 	one_call();
-	return syscall(SYS_write, fd, p, n);
+	rc = syscall(SYS_write, fd, p, n);
+	if (taken >= 0)
+		dup2(taken, fd);
+	taken = -1;
+	return rc;
 }
 
 int
@@ -244,6 +251,31 @@ a_copy_of_a_running_one(void **state)
 	free(dir);
 }
 
+/* As the daemon does that ends: behind the first write. */
+static void
+a_copy_that_is_given_up_ends(void **state)
+{
+	struct world *w = *state;
+	char *path = mem_printf("%s/given-up", w->k.dir);
+	struct kit_message m = { .bytes = 3000, .nrcpts = 1 };
+	struct err err = { 0 };
+	int end[2], fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	kit_open(&w->k);
+	assert_int_equal(pipe(end), 0);
+	taken = end[0];
+	assert_int_equal(spool_copy(w->k.sp, fd, &err), -1);
+	assert_int_equal(taken, -1);
+	assert_int_equal(err.kind, ERR_STORE);
+	assert_non_null(strstr(err.text, "the copy failed"));
+	assert_int_equal(kit_accept(&w->k, &m, NULL), SPOOL_DONE);
+	kit_audit(&w->k);
+	close(end[0]);
+	close(end[1]);
+	close(fd);
+	free(path);
+}
+
 static void
 a_copy_without_room_is_not_begun(void **state)
 {
@@ -267,6 +299,7 @@ main(void)
 		TEST(who_has_it_keeps_others_away),
 		TEST(no_spool_is_left_alone),
 		TEST(a_copy_of_a_running_one),
+		TEST(a_copy_that_is_given_up_ends),
 		TEST(a_copy_without_room_is_not_begun),
 	};
 
