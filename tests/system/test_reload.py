@@ -159,6 +159,7 @@ def test_twenty_mistakes(sink, postern):
         rc, out, err = tool(p, verb)
         assert (rc, out) == (78, "") and err.endswith("\npostern: %s\n" % last), err
         are_they(err[:err.rindex("postern: ")])
+    p.wait_event("reload.failed", n=len(want))
     assert len(p.events("reload.failed")) == len(want)
     harness.send_raw(p.port, mails.plain())
     s.wait_messages(1)
