@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/mem.h"
 #include "postern/spool/offline.h"
 
@@ -289,6 +290,90 @@ a_copy_without_room_is_not_begun(void **state)
 	close(fd);
 }
 
+/* --- messages from elsewhere --- */
+
+static struct spool_accept *
+from_elsewhere(struct kit *k, uint64_t mid)
+{
+	struct kit_message m = {
+		.mid = mid, .bytes = 3000, .nrcpts = 4, .ndeliveries = 2
+	};
+	struct spool_accept *a = mem_new(sizeof *a);
+
+	a->env = kit_envelope(k, &m);
+	a->ndeliveries = 2;
+	a->first = (struct spool_delivery){
+		.priority = SPOOL_LOW, .due_ms = 5, .hold = SPOOL_HOLD_POISON
+	};
+	a->more = mem_new(sizeof *a->more);
+	*a->more =
+	    (struct spool_delivery){ .priority = SPOOL_NORMAL, .due_ms = 7 };
+	a->past = mem_array(2, sizeof *a->past);
+	a->past[0] = (struct spool_past){ .attempts = 3, .provider = "ses" };
+	a->past[1] = (struct spool_past){ .is_dead = true,
+		.handed = true,
+		.code = 550,
+		.cause = "expired",
+		.enhanced = "5.1.1",
+		.text = "no" };
+	return a;
+}
+
+static void
+is_as_it_was(struct kit *k, uint64_t mid)
+{
+	struct spool_whole w;
+	struct err err;
+
+	assert_int_equal(spool_whole(k->r, mid, &w, &err), 0);
+	assert_int_equal(w.ndeliveries, 2);
+	assert_int_equal(w.env->nrcpts, 4);
+	assert_int_equal(w.at[0].hold, SPOOL_HOLD_POISON);
+	assert_int_equal(w.at[0].priority, SPOOL_LOW);
+	assert_int_equal(w.past[0].attempts, 3);
+	assert_string_equal(w.past[0].provider, "ses");
+	assert_true(w.past[1].is_dead && w.past[1].handed);
+	assert_in_range(w.at[1].due_ms, 7, clock_wall_ms() - 7);
+	assert_int_equal(w.past[1].code, 550);
+	assert_string_equal(w.past[1].cause, "expired");
+	assert_string_equal(w.past[1].enhanced, "5.1.1");
+	assert_string_equal(w.past[1].text, "no");
+	spool_whole_free(&w);
+}
+
+/* The second of them has an id that is in use: none is taken. */
+static void
+all_of_a_commit_or_none(void **state)
+{
+	struct world *w = *state;
+	struct kit *k = &w->k;
+	struct err err = { 0 };
+	struct spool_accept *two[2];
+	struct spool_stats st;
+	uint64_t mid;
+
+	assert_int_equal(spool_open(&k->sp, &k->settings, &err), 0);
+	mid = spool_mid(k->sp);
+	two[0] = from_elsewhere(k, mid);
+	two[1] = from_elsewhere(k, w->kept[0]);
+	assert_int_equal(spool_accept_now(k->sp, two, 2, &err), -1);
+	assert_non_null(strstr(err.text, "id is in use"));
+	free(two[0]);
+	two[0] = from_elsewhere(k, mid);
+	assert_int_equal(spool_accept_now(k->sp, two, 1, &err), 0);
+	assert_null(two[0]->env);
+	free(two[0]);
+	free(two[1]);
+	spool_close(&k->sp);
+	kit_open(k);
+	kit_audit(k);
+	is_as_it_was(k, mid);
+	spool_stats(k->sp, &st);
+	assert_int_equal(st.held, 1);
+	assert_int_equal(st.dead, 1);
+	assert_int_equal(st.queued, KEPT);
+}
+
 int
 main(void)
 {
@@ -301,6 +386,7 @@ main(void)
 		TEST(a_copy_of_a_running_one),
 		TEST(a_copy_that_is_given_up_ends),
 		TEST(a_copy_without_room_is_not_begun),
+		TEST(all_of_a_commit_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
