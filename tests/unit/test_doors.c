@@ -16,7 +16,7 @@ static struct doors *
 filled(size_t n)
 {
 	struct doors *d = mem_new(sizeof *d);
-	char name[16];
+	char name[24];
 
 	for (size_t i = 0; i < n; i++) {
 		(void)snprintf(name, sizeof name, "l%zu", i);
