@@ -449,7 +449,7 @@ def test_passwd_says_what_it_does_not_take(tmp_path):
             (["--delete", "ann"], "", "has no user ann")):
         r = run(TOOL, "passwd", "-c", path, *options, input=password + "\n")
         assert r.returncode == 65 and says in r.stderr, (options, r.stderr)
-    for argv in (["passwd"], ["passwd", "a", "b"], ["passwd", "--delete", "--scram", "a"], ["paswd"], []):
+    for argv in (["passwd"], ["passwd", "a", "b"], ["passwd", "--delete", "--scram", "a"], []):
         r = run(TOOL, *argv, input="")
         assert r.returncode == 64 and "usage: postern " in r.stderr and "postern passwd" in r.stderr
     assert not path.exists()
