@@ -75,7 +75,9 @@ def play(st, opt, rand):
     sinks = {n: st.sink(n, script(rand, opt.seconds, faults(i)), "--brief", "--log", st.log_of(n))
              for i, n in enumerate("p%d" % i for i in range(PROVIDERS))}
     port = harness.free_port()
+    # a journal that is full long before the comparison begins: it grows to its bound
     st.configure({"listeners": [{"name": "in", "address": ["127.0.0.1:%d" % port]}],
+                  "spool": {"directory": str(st.dir / "spool"), "journal": "4M"},
                   "providers": [stage.harness.provider(p, name=n, timeouts={"command": "5s", "dot": "10s"})
                                 for n, (_, p) in sinks.items()]})
     daemon = st.daemon()
