@@ -227,26 +227,11 @@ struct look {
 };
 
 static bool
-is_allowed(const struct conf_key *k)
-{
-	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-		size_t n = strlen(allowed[i]);
-
-		if (allowed[i][n - 1] == '.' &&
-		    strncmp(k->path, allowed[i], n) == 0)
-			return true;
-		if (strcmp(k->path, allowed[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
 allows(void *arg, const struct conf_key *k, struct conf_place at)
 {
 	const struct look *l = arg;
 
-	if (is_allowed(k))
+	if (conf_table_is_among(k, allowed, sizeof allowed / sizeof allowed[0]))
 		return true;
 	if (!l->stack->profile_told)
 		conf_note_mistake(&l->r->notes, at, k->path,

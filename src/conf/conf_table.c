@@ -342,6 +342,22 @@ conf_table_is_in(const struct conf_key *k, const char *prefix)
 	return strlen(prefix) == n - 1 && strncmp(k->path, prefix, n - 1) == 0;
 }
 
+bool
+conf_table_is_among(
+    const struct conf_key *k, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(paths[i]);
+
+		if (paths[i][len - 1] == '.' &&
+		    strncmp(k->path, paths[i], len) == 0)
+			return true;
+		if (strcmp(k->path, paths[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *
 conf_table_type(const struct conf_key *k)
 {

@@ -182,6 +182,9 @@ const struct conf_key *conf_table_find(const char *path);
 const char *conf_table_leaf(const struct conf_key *k);
 /* Is k directly inside of prefix ("" is the root)? */
 bool conf_table_is_in(const struct conf_key *k, const char *prefix);
+/* Is its path among those n, or below one of them that ends with a dot? */
+bool conf_table_is_among(
+    const struct conf_key *k, const char *const *paths, size_t n);
 /* "text", "size", "list of groups": for the documents. */
 const char *conf_table_type(const struct conf_key *k);
 

@@ -170,22 +170,6 @@ take(int *fd, int dir, const char *path, struct err *err)
 	return 0;
 }
 
-int
-directory_take(int *fd, const char *path, struct err *err)
-{
-	int dir = -1, lock_fd = -1, rc = open_dir(&dir, false, path, err);
-
-	if (rc == 0)
-		rc = take(&lock_fd, dir, path, err);
-	if (dir >= 0)
-		close(dir);
-	if (rc == 0)
-		*fd = lock_fd;
-	else if (lock_fd >= 0)
-		close(lock_fd);
-	return rc;
-}
-
 /* The lock of a copy that no daemon has used may be made here. */
 static int
 lock_of(int *fd, int dir, const char *path, struct err *err)
@@ -202,13 +186,15 @@ lock_of(int *fd, int dir, const char *path, struct err *err)
 	return 0;
 }
 
-int
-directory_lock(int *fd, const char *path, struct err *err)
+/* In the directory, by one of the two above. */
+static int
+locked_by(int (*how)(int *fd, int dir, const char *path, struct err *err),
+    bool root_may, int *fd, const char *path, struct err *err)
 {
-	int dir = -1, lock_fd = -1, rc = open_dir(&dir, true, path, err);
+	int dir = -1, lock_fd = -1, rc = open_dir(&dir, root_may, path, err);
 
 	if (rc == 0)
-		rc = lock_of(&lock_fd, dir, path, err);
+		rc = how(&lock_fd, dir, path, err);
 	if (dir >= 0)
 		close(dir);
 	if (rc == 0)
@@ -216,6 +202,18 @@ directory_lock(int *fd, const char *path, struct err *err)
 	else if (lock_fd >= 0)
 		close(lock_fd);
 	return rc;
+}
+
+int
+directory_take(int *fd, const char *path, struct err *err)
+{
+	return locked_by(take, false, fd, path, err);
+}
+
+int
+directory_lock(int *fd, const char *path, struct err *err)
+{
+	return locked_by(lock_of, true, fd, path, err);
 }
 
 /* --- flushing --- */
