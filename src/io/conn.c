@@ -271,6 +271,19 @@ conn_take(struct conn *c, size_t n)
 	after_take(c);
 }
 
+size_t
+conn_read(struct conn *c, char *to, size_t max)
+{
+	struct str in = conn_input(c);
+	size_t n = in.len < max ? in.len : max;
+
+	if (n == 0)
+		return 0;
+	memcpy(to, in.p, n);
+	conn_take(c, n);
+	return n;
+}
+
 /* What is shown lies in memory of ours, the loop's or the connection's. */
 void
 conn_take_secret(struct conn *c, size_t n)

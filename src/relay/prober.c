@@ -356,16 +356,10 @@ make_client(struct prober *b)
 static void
 feed(struct prober *b)
 {
-	char copy[4096]; /* the client writes while it reads */
+	char copy[4096];
+	size_t n;
 
-	while (!b->over) {
-		struct str in = conn_input(b->conn);
-		size_t n = in.len < sizeof copy ? in.len : sizeof copy;
-
-		if (n == 0)
-			return;
-		memcpy(copy, in.p, n);
-		conn_take(b->conn, n);
+	while (!b->over && (n = conn_read(b->conn, copy, sizeof copy)) > 0) {
 		smtp_client_feed(b->client, copy, n);
 		look(b);
 	}

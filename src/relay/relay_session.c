@@ -614,20 +614,14 @@ relay_session_open(struct provider *p, bool is_probe)
 static void
 feed(struct relay_session *s)
 {
-	char copy[4096]; /* the client writes while it reads */
-	const struct conn *c = s->conn;
+	const struct conn *c = s->conn; /* it may begin anew */
+	char copy[4096];
+	size_t n;
 
 	relay_session_heard(s);
-	while (!s->over && s->conn == c) { /* it may begin anew */
-		struct str in = conn_input(s->conn);
-		size_t n = in.len < sizeof copy ? in.len : sizeof copy;
-
-		if (n == 0)
-			return;
-		memcpy(copy, in.p, n);
-		conn_take(s->conn, n);
+	while (!s->over && s->conn == c &&
+	       (n = conn_read(s->conn, copy, sizeof copy)) > 0)
 		smtp_client_feed(s->client, copy, n);
-	}
 }
 
 static void

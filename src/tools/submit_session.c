@@ -318,19 +318,13 @@ make_client(struct submit_session *s)
 static void
 feed(struct submit_session *s)
 {
-	char copy[4096]; /* the client writes while it reads */
 	const struct conn *c = s->conn;
+	char copy[4096];
+	size_t n;
 
-	while (!s->over && s->conn == c) {
-		struct str in = conn_input(s->conn);
-		size_t n = in.len < sizeof copy ? in.len : sizeof copy;
-
-		if (n == 0)
-			return;
-		memcpy(copy, in.p, n);
-		conn_take(s->conn, n);
+	while (!s->over && s->conn == c &&
+	       (n = conn_read(s->conn, copy, sizeof copy)) > 0)
 		smtp_client_feed(s->client, copy, n);
-	}
 }
 
 /* --- connecting --------------------------------------------------------------

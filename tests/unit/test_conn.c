@@ -165,6 +165,27 @@ what_is_not_taken_is_shown_again(void **state)
 	close(fd[1]);
 }
 
+static void
+what_is_read_is_a_copy_of_its_own(void **state)
+{
+	struct side s = { .leave = true };
+	char a[4], b[16];
+	int fd[2];
+
+	(void)state;
+	world_pair(fd, SOCK_STREAM);
+	world_adopt(&s, fd[0]);
+	put(fd[1], "MAIL RCPT");
+	world_until_event(&s, 'D');
+	assert_int_equal(conn_read(s.c, a, sizeof a), 4);
+	assert_int_equal(conn_read(s.c, b, sizeof b), 5);
+	assert_memory_equal(a, "MAIL", 4);
+	assert_memory_equal(b, " RCPT", 5);
+	assert_int_equal(conn_read(s.c, b, sizeof b), 0);
+	world_done(&s);
+	close(fd[1]);
+}
+
 /* Writes what goes of big from *at on. */
 static void
 push(int fd, size_t *at)
@@ -816,6 +837,7 @@ main(void)
 		TEST(an_idle_connection_holds_no_buffer),
 		TEST(a_secret_that_is_taken_is_wiped),
 		TEST(what_is_not_taken_is_shown_again),
+		TEST(what_is_read_is_a_copy_of_its_own),
 		TEST(a_peer_that_sends_more_is_not_read),
 		TEST(a_paused_connection_shows_nothing),
 		TEST(resuming_shows_what_is_held),

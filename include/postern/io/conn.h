@@ -72,6 +72,9 @@ bool conn_close_told(
 
 struct str conn_input(const struct conn *c); /* until the next conn_ call */
 void conn_take(struct conn *c, size_t n);
+/* A copy of what is held, at most max bytes, which are taken: for one who may
+ * write, or close, while it looks at them. */
+size_t conn_read(struct conn *c, char *to, size_t max);
 /* The descriptor that came last, the caller's from here on; -1: none did. */
 int conn_take_fd(struct conn *c);
 /* The same of what holds a secret: it is wiped here. */
