@@ -2,15 +2,12 @@
 #include "tools/spool_export.h"
 
 #include <stdio.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "postern/spool/offline.h"
 
 #include "tools/letter_counts.h"
 #include "tools/letter_export.h"
 #include "tools/letter_file.h"
-#include "tools/new_directory.h"
 #include "tools/spool_tool.h"
 
 /* -1: nothing can be written. */
@@ -58,7 +55,7 @@ export_all(struct letter_export *x, struct letter_counts *c, struct err *err)
 }
 
 static int
-export_to(const struct spool_tool *t, struct new_directory *d)
+export_to(const struct spool_tool *t, int dir)
 {
 	struct letter_counts counts = { 0 };
 	struct letter_export x;
@@ -67,13 +64,13 @@ export_to(const struct spool_tool *t, struct new_directory *d)
 	int rc = offline_view(&sp, t->set.directory, &err);
 
 	if (rc == 0) {
-		letter_export_init(&x, sp, d->fd);
+		letter_export_init(&x, sp, dir);
 		rc = export_all(&x, &counts, &err);
 		letter_export_done(&x);
 	}
 	spool_close(&sp);
 	if (rc == 0)
-		rc = letter_file_sync(d->fd, &err);
+		rc = letter_file_sync(dir, &err);
 	return rc == 0 ? letter_counts_tell(&counts, t->word, t->ask.is_json)
 	               : spool_tool_fail(&err);
 }
@@ -81,19 +78,5 @@ export_to(const struct spool_tool *t, struct new_directory *d)
 int
 spool_export_run(const struct spool_tool *t)
 {
-	struct new_directory d;
-	struct err err;
-	int lock = -1, code;
-
-	if (offline_lock(&lock, t->set.directory, &err) != 0)
-		return spool_tool_fail(&err);
-	if (new_directory_open(&d, t->word, &err) == 0) {
-		code = export_to(t, &d);
-		new_directory_done(&d);
-	} else {
-		(void)spool_tool_fail(&err);
-		code = EX_CANTCREAT;
-	}
-	(void)close(lock);
-	return code;
+	return spool_tool_into(t, export_to);
 }

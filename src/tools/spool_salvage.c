@@ -3,14 +3,11 @@
 
 #include <stdio.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "postern/base/id.h"
-#include "postern/spool/offline.h"
 
 #include "tools/letter_counts.h"
 #include "tools/letter_file.h"
-#include "tools/new_directory.h"
 #include "tools/salvage_child.h"
 #include "tools/spool_tool.h"
 
@@ -126,19 +123,5 @@ salvage(const struct spool_tool *t, int dir)
 int
 spool_salvage_run(const struct spool_tool *t)
 {
-	struct new_directory d;
-	struct err err;
-	int lock = -1, code;
-
-	if (offline_lock(&lock, t->set.directory, &err) != 0)
-		return spool_tool_fail(&err);
-	if (new_directory_open(&d, t->word, &err) == 0) {
-		code = salvage(t, d.fd);
-		new_directory_done(&d);
-	} else {
-		(void)spool_tool_fail(&err);
-		code = EX_CANTCREAT;
-	}
-	(void)close(lock);
-	return code;
+	return spool_tool_into(t, salvage);
 }

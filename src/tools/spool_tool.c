@@ -11,6 +11,7 @@
 #include "postern/spool/offline.h"
 
 #include "tools/control_row.h"
+#include "tools/new_directory.h"
 #include "tools/spool_backup.h"
 #include "tools/spool_export.h"
 #include "tools/spool_import.h"
@@ -31,6 +32,26 @@ spool_tool_fail(const struct err *err)
 	default:
 		return EX_IOERR;
 	}
+}
+
+int
+spool_tool_into(const struct spool_tool *t, spool_tool_into_fn *run)
+{
+	struct new_directory d;
+	struct err err;
+	int lock = -1, code;
+
+	if (offline_lock(&lock, t->set.directory, &err) != 0)
+		return spool_tool_fail(&err);
+	if (new_directory_open(&d, t->word, &err) == 0) {
+		code = run(t, d.fd);
+		new_directory_done(&d);
+	} else {
+		(void)spool_tool_fail(&err);
+		code = EX_CANTCREAT;
+	}
+	(void)close(lock);
+	return code;
 }
 
 void

@@ -28,6 +28,10 @@ struct spool_tool {
 
 int spool_tool_run(int argc, char **argv);
 
+/* Runs it under the spool's lock, with the directory open that the word names;
+ * the exit code. */
+typedef int spool_tool_into_fn(const struct spool_tool *t, int dir);
+int spool_tool_into(const struct spool_tool *t, spool_tool_into_fn *run);
 /* What went wrong is told; the exit code for it. */
 int spool_tool_fail(const struct err *err);
 void spool_tool_print(json_t *row); /* takes row */
