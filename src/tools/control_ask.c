@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "postern/admin/control.h"
 #include "postern/base/mem.h"
+#include "postern/base/str.h"
 #include "postern/conf/conf.h"
 
 static void
@@ -249,4 +251,15 @@ control_ask_options(struct control_ask *a, bool has_json, int argc, char **argv)
 			return false;
 	}
 	return true;
+}
+
+bool
+control_ask_number(const char *text, uint64_t max, uint64_t *n)
+{
+	if (str_u64(str_of(text), n) && *n >= 1 && *n <= max)
+		return true;
+	(void)fprintf(stderr,
+	    "postern: \"%s\" is no number; write one of 1 to %" PRIu64 "\n",
+	    text, max);
+	return false;
 }

@@ -7,6 +7,7 @@
 #define TOOLS_CONTROL_ASK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -28,6 +29,9 @@ struct control_ask {
  * false: another one is among them, which was told. */
 bool control_ask_options(
     struct control_ask *a, bool has_json, int argc, char **argv);
+
+/* An option's number, 1 to max; false: it is none, which was told. */
+bool control_ask_number(const char *text, uint64_t max, uint64_t *n);
 
 /* The socket that is asked, the usual one where the file does not tell; the
  * caller frees it. */

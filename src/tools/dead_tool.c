@@ -143,10 +143,7 @@ take(struct act_tool *a, uint64_t *limit, int c)
 		a->where = optarg;
 		return 0;
 	case OPT_LIMIT:
-		return str_u64(str_of(optarg), limit) && *limit > 0 &&
-		               *limit <= INT64_MAX
-		           ? 0
-		           : -1;
+		return control_ask_number(optarg, INT64_MAX, limit) ? 0 : -1;
 	default:
 		return -1;
 	}

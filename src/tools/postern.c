@@ -96,31 +96,28 @@ list_commands(bool all)
 	}
 }
 
-/* Of a command its usage, of a key what it takes; and the page's entry. */
-static int
-help_about(const char *word)
+static const struct command *
+command_of(const char *word)
 {
 	for (size_t i = 0; i < NCOMMANDS; i++) {
-		if (strcmp(commands[i].name, word) != 0)
-			continue;
-		(void)printf(
-		    "%s\nusage: %s\n", commands[i].what, commands[i].usage);
-		(void)help_text_print(
-		    stdout, HELP_TEXT_COMMANDS, commands[i].name);
-		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+		if (strcmp(commands[i].name, word) == 0)
+			return &commands[i];
 	}
-	return help_key_run(word);
+	return NULL;
+}
+
+/* Its usage, and the page's entry. */
+static int
+help_about(const struct command *c)
+{
+	(void)printf("%s\nusage: %s\n", c->what, c->usage);
+	(void)help_text_print(stdout, HELP_TEXT_COMMANDS, c->name);
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
 static int
-help(int argc, char **argv)
+help_all(bool all)
 {
-	bool all = argc == 2 && strcmp(argv[1], "all") == 0;
-
-	if (argc > 2)
-		return usage();
-	if (argc == 2 && !all)
-		return help_about(argv[1]);
 	(void)printf("postern COMMAND ..., of which %s:\n",
 	    all ? "there are" : "these are for every day");
 	list_commands(all);
@@ -130,25 +127,62 @@ help(int argc, char **argv)
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
+/* Of a command, its verb perhaps behind it, or of a key. */
+static int
+help(int argc, char **argv)
+{
+	const struct command *c = argc > 1 ? command_of(argv[1]) : NULL;
+
+	if (argc == 1 || (argc == 2 && strcmp(argv[1], "help") == 0))
+		return help_all(false);
+	if (argc == 2 && strcmp(argv[1], "all") == 0)
+		return help_all(true);
+	if (c != NULL && argc <= 3)
+		return help_about(c);
+	return argc == 2 ? help_key_run(argv[1]) : usage();
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* What is wrong is told of with the command's name, as getopt(3) does. */
+static int
+run(const struct command *c, int argc, char **argv)
+{
+	char name[32];
+
+	for (int i = 1; i <= 2 && i < argc; i++) {
+		if (is_help(argv[i]))
+			return help_about(c);
+	}
+	(void)snprintf(name, sizeof name, "postern %s", c->name);
+	argv[0] = name;
+	return c->run(argc, argv);
+}
+
 int
 main(int argc, char **argv)
 {
+	const struct command *c = argc > 1 ? command_of(argv[1]) : NULL;
+
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("postern %s\n", PACKAGE_VERSION);
 		return fflush(stdout) == 0 ? 0 : EX_IOERR;
 	}
+	if (argc == 2 && is_help(argv[1]))
+		return help_all(false);
 	if (argc > 1 && strcmp(argv[1], "help") == 0)
 		return help(argc - 1, argv + 1);
-	for (size_t i = 0; argc > 1 && i < NCOMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	}
-	if (argc > 1) {
-		(void)fprintf(stderr,
-		    "postern: there is no command %s; postern help all lists "
-		    "them\n",
-		    argv[1]);
-		return EX_USAGE;
-	}
-	return usage();
+	if (c != NULL)
+		return run(c, argc - 1, argv + 1);
+	if (argc == 1)
+		return usage();
+	(void)fprintf(stderr,
+	    "postern: there is no command %s; postern help all lists "
+	    "them\n",
+	    argv[1]);
+	return EX_USAGE;
 }

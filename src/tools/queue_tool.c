@@ -303,10 +303,8 @@ take(struct question *q, int c)
 		q->group_by = optarg;
 		return 0;
 	case OPT_LIMIT:
-		return str_u64(str_of(optarg), &q->limit) && q->limit > 0 &&
-		               q->limit <= INT64_MAX
-		           ? 0
-		           : -1;
+		return control_ask_number(optarg, INT64_MAX, &q->limit) ? 0
+		                                                        : -1;
 	default:
 		return -1;
 	}

@@ -197,6 +197,13 @@ watch(const struct control_ask *a, bool is_json)
 	return rc;
 }
 
+static int
+usage(void)
+{
+	(void)fputs("usage: " STATUS_TOOL_USAGE, stderr);
+	return EX_USAGE;
+}
+
 int
 status_tool_run(int argc, char **argv)
 {
@@ -214,11 +221,9 @@ status_tool_run(int argc, char **argv)
 		else if (c == OPT_WATCH)
 			is_watch = true;
 		else
-			optind = argc + 1;
+			return usage();
 	}
-	if (optind != argc) {
-		(void)fputs("usage: " STATUS_TOOL_USAGE, stderr);
-		return EX_USAGE;
-	}
+	if (optind != argc)
+		return usage();
 	return is_watch ? watch(&a, is_json) : ask(&a, is_json);
 }

@@ -25,10 +25,24 @@ struct question {
 };
 
 static int
+usage(void)
+{
+	(void)fputs("usage: " TOKEN_TOOL_USAGE, stderr);
+	return EX_USAGE;
+}
+
+static int
 complain(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "postern token: %s: %s\n", what, why);
 	return EX_CONFIG;
+}
+
+static int
+unfit(const char *name, const char *why)
+{
+	(void)complain(name, why);
+	return EX_DATAERR;
 }
 
 /* --- what is stored ----------------------------------------------------------
@@ -137,16 +151,15 @@ answer(const struct settings *s, const char *verb, const char *name)
 			q.provider = &s->relay.providers[i];
 	}
 	if (!q.provider)
-		return complain(name, "there is no such provider");
+		return unfit(name, "there is no such provider");
 	if (!q.provider->oauth.token_url)
-		return complain(name, "does not log in by OAuth2");
+		return unfit(name, "does not log in by OAuth2");
 	token_store_name(q.name, q.provider->user, &q.provider->oauth);
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(verb, verbs[i].name) == 0)
 			return verbs[i].run(&q);
 	}
-	(void)fputs("usage: " TOKEN_TOOL_USAGE, stderr);
-	return EX_USAGE;
+	return usage();
 }
 
 /* The daemon does it, and its log tells how that went. */
@@ -174,13 +187,12 @@ token_tool_run(int argc, char **argv)
 	int rc = EX_CONFIG, c;
 
 	while ((c = getopt(argc, argv, "c:")) != -1) {
-		if (c == 'c')
-			file = optarg;
+		if (c != 'c')
+			return usage();
+		file = optarg;
 	}
-	if (optind + 2 != argc) {
-		(void)fputs("usage: " TOKEN_TOOL_USAGE, stderr);
-		return EX_USAGE;
-	}
+	if (optind + 2 != argc)
+		return usage();
 	if (strcmp(argv[optind], "refresh") == 0)
 		return refresh(file, argv[optind + 1]);
 	if (conf_load(&s, file, false, &r) == 0)

@@ -83,18 +83,6 @@ print_all(const struct wishes *w, bool is_utf8)
 	return rc;
 }
 
-/* 1 to max; false: told. */
-static bool
-take_number(const char *text, uint64_t max, uint64_t *n)
-{
-	if (str_u64(str_of(text), n) && *n >= 1 && *n <= max)
-		return true;
-	(void)fprintf(stderr,
-	    "postern: \"%s\" is no number; write one of 1 to %llu\n", text,
-	    (unsigned long long)max);
-	return false;
-}
-
 static bool
 take_options(struct wishes *w, int argc, char **argv)
 {
@@ -108,10 +96,11 @@ take_options(struct wishes *w, int argc, char **argv)
 		else if (c == 's')
 			w->ask.socket = optarg;
 		else if (c == 'd')
-			good =
-			    take_number(optarg, INTERVAL_MAX_S, &w->interval_s);
+			good = control_ask_number(
+			    optarg, INTERVAL_MAX_S, &w->interval_s);
 		else if (c == 'n')
-			good = take_number(optarg, UINT32_MAX, &w->number);
+			good =
+			    control_ask_number(optarg, UINT32_MAX, &w->number);
 		else if (c == OPT_BATCH)
 			w->is_batch = true;
 		else

@@ -168,3 +168,22 @@ def test_help():
     assert ask("oken_dir") == ask("token_directory") and "Where OAuth2 tokens are kept" in ask("oken_dir")[1]
     rc, out, err = ask("nonsense")
     assert rc == 65 and out == "" and "postern.conf(5)" in err
+    # a verb behind the command, and the ways in which other programs are asked
+    assert ask("queue", "list") == ask("queue") and ask("help") == ask()
+    for words, same in ((["--help"], []), (["-h"], []), (["queue", "list", "--help"], ["queue"]), (["top", "-h"], ["top"])):
+        r = subprocess.run([POSTERN, *words], capture_output=True, text=True, timeout=harness.LONG)
+        assert (r.returncode, r.stdout, r.stderr) == ask(*same), words
+
+
+def test_an_option_that_is_none():
+    """Each command says which, and how it is used; nothing is done."""
+    for name in re.findall(r"^  ([a-z]+)", subprocess.run([POSTERN, "help", "all"], capture_output=True, text=True,
+                                                          timeout=harness.LONG).stdout, re.M):
+        r = subprocess.run([POSTERN, name, "-z"], capture_output=True, text=True, timeout=harness.LONG,
+                           stdin=subprocess.DEVNULL)
+        assert r.returncode == 64 and r.stdout == "", (name, r)
+        assert name == "dkim" or r.stderr.startswith("postern %s: " % name), r.stderr
+        assert "usage: postern %s " % name in r.stderr, r.stderr
+    for name in ("queue", "dead"):
+        r = subprocess.run([POSTERN, name, "list", "--limit", "0"], capture_output=True, text=True, timeout=harness.LONG)
+        assert r.returncode == 64 and '"0" is no number; write one of 1 to' in r.stderr, r.stderr
