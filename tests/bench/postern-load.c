@@ -22,6 +22,8 @@
 #include "postern/base/rand.h"
 
 #define EVENTS_MAX 256
+#define NAP_MAX_US 10000
+#define NAP_LATE_US 1000 /* a message is due, and no session free */
 
 uint64_t
 load_now_us(void)
@@ -105,18 +107,21 @@ load_write_states(struct load_run *r)
 	return fclose(f);
 }
 
-/* How long epoll may sleep: to the next due message or reopened session. */
-static int
-nap_ms(const struct load_run *r)
+/* How long epoll may sleep: to the next due message or reopened session.  Not a
+ * whole ms at least, nor none: what spins takes a core from what is measured.
+ */
+static struct timespec
+nap(const struct load_run *r)
 {
-	uint64_t now = load_now_us(), due;
+	uint64_t now = load_now_us(), due = now + NAP_MAX_US, us;
 
-	if (r->set->rate <= 0 || r->next == r->set->number)
-		return 10;
-	due = r->start_us + (uint64_t)((double)r->next * 1e6 / r->set->rate);
-	if (due <= now)
-		return 1;
-	return due - now > 10000 ? 10 : (int)((due - now) / 1000);
+	if (r->set->rate > 0 && r->next < r->set->number)
+		due = r->start_us +
+		      (uint64_t)((double)r->next * 1e6 / r->set->rate);
+	us = due > now ? due - now : NAP_LATE_US;
+	if (us > NAP_MAX_US)
+		us = NAP_MAX_US;
+	return (struct timespec){ .tv_nsec = (long)us * 1000 };
 }
 
 static void
@@ -131,6 +136,7 @@ run(struct load_run *r)
 	r->start_us = r->end_us = r->progress_us = load_now_us();
 	for (;;) {
 		uint64_t now = load_now_us();
+		struct timespec t;
 		uint32_t open = 0;
 		int got;
 
@@ -141,7 +147,8 @@ run(struct load_run *r)
 		if ((load_is_over(r) && open == 0) ||
 		    now - r->progress_us > r->set->give_up_ms * 1000)
 			break;
-		got = epoll_wait(r->epoll, ev, EVENTS_MAX, nap_ms(r));
+		t = nap(r);
+		got = epoll_pwait2(r->epoll, ev, EVENTS_MAX, &t, NULL);
 		for (int i = 0; i < got; i++)
 			load_session_event(ev[i].data.ptr, ev[i].events);
 	}
