@@ -9,10 +9,10 @@
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
 
+#include "admin/duty.h"
 #include "admin/filter.h"
 
 #define NICE 10
-#define REST_MAX_US 20000
 #define WALKS_MAX 64 /* more than there are callers */
 #define NAMES_A_LOOK 64
 #define ROUTES_MAX 65536 /* ids are given one after the other */
@@ -20,9 +20,10 @@
 struct walker {
 	struct helper *helper;
 	struct mailbox *back;
+	struct spool *spool;
 	struct spool_reader *reader; /* its thread's, as what follows */
 	bool is_nice;
-	uint64_t rested_us; /* it may go on from then */
+	struct duty duty;
 	struct spool_route_name *route;
 	size_t nroutes, cap;
 };
@@ -117,18 +118,15 @@ on_page(struct reading *g)
 	walk->page(walk);
 }
 
-/* Half of the time at most, however fast who lists takes it: where groups of
- * processes share the cores, as under systemd, what this thread takes counts
- * against all of the daemon's, whatever nice says. */
 static void
 rest(const struct walker *w)
 {
-	uint64_t now = clock_mono_us();
+	uint64_t now = clock_mono_us(), next = duty_next_us(&w->duty);
 	struct timespec t = { 0 };
 
-	if (now >= w->rested_us)
+	if (now >= next)
 		return;
-	t.tv_nsec = (long)(w->rested_us - now) * 1000; /* REST_MAX_US */
+	t.tv_nsec = (long)(next - now) * 1000; /* DUTY_REST_MAX_US */
 	(void)nanosleep(&t, NULL);
 }
 
@@ -137,7 +135,7 @@ run_look(struct helper_job *job)
 {
 	struct reading *g = (struct reading *)job; /* it lies first */
 	struct walker *w = g->walker;
-	uint64_t begin, took;
+	uint64_t begin;
 
 	/* Of this thread alone: mail goes first where they share a core. */
 	if (!w->is_nice)
@@ -146,8 +144,7 @@ run_look(struct helper_job *job)
 	begin = clock_mono_us();
 	learn_routes(w);
 	g->look(g, w->reader);
-	took = clock_mono_us() - begin;
-	w->rested_us = begin + took + (took < REST_MAX_US ? took : REST_MAX_US);
+	duty_took(&w->duty, begin, clock_mono_us(), spool_commits(w->spool));
 }
 
 static void
@@ -168,6 +165,7 @@ walker_new(struct spool *sp, struct mailbox *back)
 	struct walker *w = mem_new(sizeof *w);
 
 	w->back = back;
+	w->spool = sp;
 	w->reader = spool_reader_new(sp);
 	w->helper = helper_new("listing", 1, WALKS_MAX);
 	return w;

@@ -377,6 +377,12 @@ spool_is_stuck(struct spool *sp)
 	return writer_is_stuck(sp->writer);
 }
 
+uint64_t
+spool_commits(struct spool *sp)
+{
+	return stat_get(&sp->commits);
+}
+
 void
 spool_stats(struct spool *sp, struct spool_stats *st)
 {

@@ -173,6 +173,7 @@ struct spool_stats {
 	bool full;         /* low-water mark reached: nothing is accepted */
 };
 void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */
+uint64_t spool_commits(struct spool *sp); /* that alone; likewise */
 /* How long commits took, and how many operations shared one. */
 const struct stat_histogram *spool_commit_us(const struct spool *sp);
 const struct stat_histogram *spool_batches(const struct spool *sp);

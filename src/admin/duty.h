@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin/duty - how long who looks at the spool rests between two looks, so that
+ * mail does not wait for a processor: while mail moves DUTY_RESTS times as long
+ * as the last look took, else not at all.  Where groups of processes share the
+ * processors, as under systemd, what a thread takes counts against all of its
+ * group, whatever nice(2) says; and who merely is nice runs on for some ms when
+ * another is woken on its processor.
+ * Pure: the caller hands the time in.
+ */
+#ifndef ADMIN_DUTY_H
+#define ADMIN_DUTY_H
+
+#include <stdint.h>
+
+#define DUTY_RESTS 2
+#define DUTY_REST_MAX_US 20000
+/* Without a commit for so long no mail moves. */
+#define DUTY_QUIET_US 500000
+
+struct duty {              /* begin with all zero */
+	uint64_t commits;  /* at the last look */
+	uint64_t seen_us;  /* its end; 0: there was none */
+	uint64_t moved_us; /* mail did, when that was last seen; 0: never */
+	uint64_t took_us;  /* the last look */
+};
+
+/* A look is over; commits: how many the spool has seen. */
+void duty_took(
+    struct duty *d, uint64_t begin_us, uint64_t end_us, uint64_t commits);
+/* The next look is not before then. */
+uint64_t duty_next_us(const struct duty *d);
+
+#endif
