@@ -125,6 +125,17 @@ log_dropped(void)
 	return atomic_load(&dropped) + log_writer_lost_total();
 }
 
+const char *
+log_stderr_lead(enum log_level level)
+{
+	static const char *const leads[] = { [LOG_LEVEL_ERROR] = "<3>",
+		[LOG_LEVEL_WARN] = "<4>",
+		[LOG_LEVEL_INFO] = "<6>",
+		[LOG_LEVEL_DEBUG] = "<7>" };
+
+	return log_target_is_journal(STDERR_FILENO) ? leads[level & 3] : "";
+}
+
 /* This thread's ring of this start of the log. */
 static struct log_ring *
 my_ring(unsigned g)
@@ -142,10 +153,12 @@ static void
 write_now(struct str line)
 {
 	char out[LOG_LINE_ROOM + LOG_RECORD_PREFIX];
+	bool is_journal = log_target_is_journal(STDERR_FILENO);
 	struct log_dress d;
 	size_t n;
 
-	log_record_dress(&d, false, "postern");
+	log_record_dress(
+	    &d, is_journal ? LOG_HEAD_JOURNAL : LOG_HEAD_PLAIN, "postern");
 	n = log_record_write(out, line.p, line.len, &d);
 	if (write(STDERR_FILENO, out, n) < 0)
 		log_writer_lost(1);

@@ -12,9 +12,9 @@
 #define FACILITY_MAIL (2 << 3)
 
 void
-log_record_dress(struct log_dress *d, bool is_syslog, const char *tag)
+log_record_dress(struct log_dress *d, enum log_head head, const char *tag)
 {
-	d->is_syslog = is_syslog;
+	d->head = head;
 	snprintf(d->tag, sizeof d->tag, "%s", tag);
 	if (gethostname(d->host, sizeof d->host - 1) < 0)
 		snprintf(d->host, sizeof d->host, "localhost");
@@ -67,19 +67,25 @@ put_local(char *out, uint64_t us)
 	    tm.tm_sec);
 }
 
-static size_t
-put_syslog_head(char *out, uint64_t us, int level, const struct log_dress *d,
-    enum log_format format)
-{
-	static const int severities[] = { [LOG_LEVEL_ERROR] = 3,
-		[LOG_LEVEL_WARN] = 4,
-		[LOG_LEVEL_INFO] = 6,
-		[LOG_LEVEL_DEBUG] = 7 };
-	size_t n =
-	    (size_t)sprintf(out, "<%d>", FACILITY_MAIL | severities[level & 3]);
+static const int severities[] = { [LOG_LEVEL_ERROR] = 3,
+	[LOG_LEVEL_WARN] = 4,
+	[LOG_LEVEL_INFO] = 6,
+	[LOG_LEVEL_DEBUG] = 7 };
 
+/* What syslog and the journal want before a line. */
+static size_t
+put_head(char *out, const char *record, uint64_t us, const struct log_dress *d)
+{
+	int severity = severities[(record[US_DIGITS + 1] - '0') & 3];
+	size_t n;
+
+	if (d->head == LOG_HEAD_PLAIN)
+		return 0;
+	if (d->head == LOG_HEAD_JOURNAL)
+		return (size_t)sprintf(out, "<%d>", severity);
+	n = (size_t)sprintf(out, "<%d>", FACILITY_MAIL | severity);
 	n += put_local(out + n, us);
-	if (format != LOG_FORMAT_POSTFIX)
+	if (log_record_format(record) != LOG_FORMAT_POSTFIX)
 		n += (size_t)sprintf(out + n, "posternd[%d]: ", d->pid);
 	return n;
 }
@@ -90,14 +96,11 @@ log_record_write(
 {
 	enum log_format format = log_record_format(record);
 	uint64_t us = us_of(record);
-	size_t len = 0;
+	size_t len = put_head(out, record, us, d);
 	char ts[40];
 
-	if (d->is_syslog)
-		len = put_syslog_head(
-		    out, us, record[US_DIGITS + 1] - '0', d, format);
 	if (format == LOG_FORMAT_POSTFIX) {
-		if (!d->is_syslog) {
+		if (d->head != LOG_HEAD_SYSLOG) {
 			len += put_local(out + len, us);
 			len += (size_t)sprintf(out + len, "%s ", d->host);
 		}
@@ -105,7 +108,7 @@ log_record_write(
 	} else if (format == LOG_FORMAT_JSON) {
 		clock_rfc3339((int64_t)us, ts);
 		len += (size_t)sprintf(out + len, "{\"ts\":\"%s\",", ts);
-	} else if (!d->is_syslog) {
+	} else if (d->head == LOG_HEAD_PLAIN) {
 		clock_rfc3339((int64_t)us, ts);
 		len += (size_t)sprintf(out + len, "%s ", ts);
 	}

@@ -9,6 +9,7 @@
  *	postfix  Nov 24 09:31:12 host tagBODY
  *	syslog   <22>Nov 24 09:31:12 posternd[77]: and one of the first two,
  *	         or <22>Nov 24 09:31:12 tagBODY   (RFC 3164, facility mail)
+ *	journal  <6> and one of the first three, text without its time
  *
  * so that no other thread formats a time.
  */
@@ -23,15 +24,17 @@
 #define LOG_RECORD_HEAD 18    /* 16 digits of us, the form, the level */
 #define LOG_RECORD_PREFIX 200 /* what the logger puts before a body at most */
 
+enum log_head { LOG_HEAD_PLAIN, LOG_HEAD_SYSLOG, LOG_HEAD_JOURNAL };
+
 struct log_dress { /* of the target; one thread's */
-	bool is_syslog;
+	enum log_head head;
 	char tag[LOG_TAG_MAX + 1]; /* of the form postfix */
 	char host[65];
 	int pid;
 };
 
 /* This host's name, this process. */
-void log_record_dress(struct log_dress *d, bool is_syslog, const char *tag);
+void log_record_dress(struct log_dress *d, enum log_head head, const char *tag);
 void log_record_begin(
     char *head, uint64_t wall_us, enum log_format format, enum log_level level);
 static inline enum log_format

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,6 +68,17 @@ will_come(int why)
 	return why == ENOENT || why == ECONNREFUSED;
 }
 
+bool
+log_target_is_journal(int fd)
+{
+	const char *told = getenv("JOURNAL_STREAM");
+	uintmax_t dev, ino;
+	struct stat st;
+
+	return told && sscanf(told, "%ju:%ju", &dev, &ino) == 2 &&
+	       fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
 int
 log_target_open(
     struct log_target *t, const struct log_settings *s, struct err *err)
@@ -83,6 +95,7 @@ log_target_open(
 		return err_sys(err, "log: %s", path);
 	*t = (struct log_target){ .fd = fd,
 		.kind = is_syslog ? LOG_TARGET_SYSLOG : kind_of(fd),
+		.is_journal = log_target_is_journal(fd),
 		.path = fd == STDERR_FILENO ? NULL : mem_str(path) };
 	return 0;
 }

@@ -29,7 +29,8 @@ enum log_target_kind {
 
 struct log_target {
 	enum log_target_kind kind;
-	int fd;     /* -1: syslog is not there */
+	int fd; /* -1: syslog is not there */
+	bool is_journal;
 	char *path; /* owned; NULL: standard error */
 	uint64_t looked_ms;
 	bool is_missing; /* at the last look */
@@ -37,6 +38,8 @@ struct log_target {
 
 MUST_CHECK int log_target_open(
     struct log_target *t, const struct log_settings *s, struct err *err);
+/* It is the journal's, which takes a level before each line (sd-daemon(3)). */
+bool log_target_is_journal(int fd);
 void log_target_close(struct log_target *t);
 /* Its file was moved away: the new one is open. */
 bool log_target_look(struct log_target *t, uint64_t now_ms);

@@ -104,8 +104,12 @@ log_writer_add(struct log_ring *r)
 static void
 put_on(const struct log_target *t, const char *tag)
 {
+	enum log_head head = t->kind == LOG_TARGET_SYSLOG ? LOG_HEAD_SYSLOG
+	                     : t->is_journal              ? LOG_HEAD_JOURNAL
+	                                                  : LOG_HEAD_PLAIN;
+
 	w.target = *t;
-	log_record_dress(&w.dress, t->kind == LOG_TARGET_SYSLOG, tag);
+	log_record_dress(&w.dress, head, tag);
 }
 
 void

@@ -55,7 +55,7 @@ complain(const char *fmt, ...)
 {
 	va_list ap;
 
-	(void)fputs("posternd: ", stderr);
+	(void)fprintf(stderr, "%sposternd: ", log_stderr_lead(LOG_LEVEL_ERROR));
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -172,7 +172,8 @@ load(struct settings **s, const char *file, struct conf_report *r)
 	conf_report_done(r);
 	rc = conf_load(s, file, getuid() == 0, r);
 	for (size_t i = 0; i < r->nmistakes; i++)
-		(void)fprintf(stderr, "%s\n", r->mistakes[i]);
+		(void)fprintf(stderr, "%s%s\n",
+		    log_stderr_lead(LOG_LEVEL_ERROR), r->mistakes[i]);
 	return rc;
 }
 

@@ -305,20 +305,22 @@ a_file_that_was_moved_away_is_left(void **state)
 static const struct {
 	enum log_format format;
 	enum log_level level;
-	const char *file, *syslog;
+	const char *file, *syslog, *journal;
 } records[] = {
 	{ LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "2026-03-04T05:06:07.000008Z body\n",
-	    "<22>Mar  4 05:06:07 posternd[77]: body\n" },
+	    "<22>Mar  4 05:06:07 posternd[77]: body\n", "<6>body\n" },
 	{ LOG_FORMAT_JSON, LOG_LEVEL_ERROR,
 	    "{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n",
 	    "<19>Mar  4 05:06:07 posternd[77]: "
-	    "{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n" },
+	    "{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n",
+	    "<3>{\"ts\":\"2026-03-04T05:06:07.000008Z\",body\n" },
 	{ LOG_FORMAT_POSTFIX, LOG_LEVEL_WARN,
 	    "Mar  4 05:06:07 web1 relaybody\n",
-	    "<20>Mar  4 05:06:07 relaybody\n" },
+	    "<20>Mar  4 05:06:07 relaybody\n",
+	    "<4>Mar  4 05:06:07 web1 relaybody\n" },
 	{ LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG,
 	    "2026-03-04T05:06:07.000008Z body\n",
-	    "<23>Mar  4 05:06:07 posternd[77]: body\n" },
+	    "<23>Mar  4 05:06:07 posternd[77]: body\n", "<7>body\n" },
 };
 
 static void
@@ -336,15 +338,61 @@ a_record_is_dressed_for_its_target(void **state)
 		log_record_begin(
 		    record, A_TIME, records[i].format, records[i].level);
 		memcpy(record + LOG_RECORD_HEAD, "body\n", 5);
-		d.is_syslog = false;
+		d.head = LOG_HEAD_PLAIN;
 		n = log_record_write(out, record, sizeof record, &d);
 		out[n] = '\0';
 		assert_string_equal(out, records[i].file);
-		d.is_syslog = true;
+		d.head = LOG_HEAD_SYSLOG;
 		n = log_record_write(out, record, sizeof record, &d);
 		out[n] = '\0';
 		assert_string_equal(out, records[i].syslog);
+		d.head = LOG_HEAD_JOURNAL;
+		n = log_record_write(out, record, sizeof record, &d);
+		out[n] = '\0';
+		assert_string_equal(out, records[i].journal);
 	}
+}
+
+/* As systemd says it: stderr's device and inode; another one's does not count.
+ */
+static void
+the_journal_is_told_how_grave_a_line_is(void **state)
+{
+	int fd[2], saved = dup(STDERR_FILENO);
+	char told[64];
+	struct stat st;
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	dup2(fd[1], STDERR_FILENO);
+	assert_int_equal(fstat(fd[1], &st), 0);
+	snprintf(told, sizeof told, "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	assert_string_equal(log_stderr_lead(LOG_LEVEL_ERROR), "");
+	log_text(&alarmed, "before");
+	setenv("JOURNAL_STREAM", told, 1);
+	assert_string_equal(log_stderr_lead(LOG_LEVEL_ERROR), "<3>");
+	log_text(&alarmed, "early");
+	start_to("stderr", LOG_FORMAT_TEXT);
+	log_text(&alarmed, "later");
+	log_stop();
+	snprintf(told, sizeof told, "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", told, 1);
+	log_text(&alarmed, "after");
+	unsetenv("JOURNAL_STREAM");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fd[1]);
+	n = read(fd[0], text, sizeof text - 1);
+	close(fd[0]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_true(text[0] == '2');
+	assert_non_null(strstr(text, "\n<3>ERROR event=alarmed text=early\n"
+	                             "<3>ERROR event=alarmed text=later\n2"));
+	assert_non_null(strstr(text, "text=after\n"));
 }
 
 static int
@@ -646,6 +694,7 @@ main(void)
 		cmocka_unit_test(a_rotated_file_is_opened_anew),
 		cmocka_unit_test(a_file_that_was_moved_away_is_left),
 		cmocka_unit_test(a_record_is_dressed_for_its_target),
+		cmocka_unit_test(the_journal_is_told_how_grave_a_line_is),
 		cmocka_unit_test(syslog_may_come_and_go),
 		cmocka_unit_test(a_stuck_syslog_stops_nobody),
 		cmocka_unit_test(a_stuck_target_stops_nobody),

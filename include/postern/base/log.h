@@ -81,6 +81,9 @@ bool log_wants_event(const struct log_event *ev);
 void log_level_set(enum log_level level);
 enum log_level log_level_now(void);
 uint64_t log_dropped(void);
+/* What stands before a line that goes to stderr without being an event: a level
+ * where that is the journal's, else nothing. */
+const char *log_stderr_lead(enum log_level level);
 
 /* What addresses are hashed with, once; before it they are masked instead. */
 #define LOG_KEY 16
