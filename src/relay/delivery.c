@@ -374,7 +374,7 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 		d->txn.content = body_str(e->body);
 	choose_rcpts(d, staging_redirects(d) ? 1 : max, domains);
 	d->txn.size = dress_size(d);
-	d->naccepted = 0;
+	d->naccepted = d->nguessed = 0;
 	d->receipt[0] = '\0';
 	d->txn_why = VERDICT_OK;
 	d->crc = dress_crc(d);
@@ -404,6 +404,8 @@ delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
 
 	assert(index < d->txn.nrcpts);
 	note_wait(d, v);
+	d->nguessed += v->is_guess && (v->class == VERDICT_RCPT ||
+	                                  v->class == VERDICT_IDENTITY);
 	switch (verdict_row(v->class)->message) {
 	case VERDICT_TO_DONE:
 		rcpt->state = DELIVERY_ACCEPTED;
@@ -470,6 +472,13 @@ end_rcpt(struct delivery *d, struct delivery_rcpt *rcpt,
 		return;
 	}
 	delivery_reply_set(&rcpt->reply, o->code, o->enhanced, o->text);
+}
+
+void
+delivery_believe_none(struct delivery *d)
+{
+	for (uint32_t i = 0; i < d->txn.nrcpts; i++)
+		d->rcpts[d->slot[i]].state = DELIVERY_TODO;
 }
 
 static void

@@ -133,6 +133,7 @@ struct delivery {
 	struct smtp_txn_rcpt txn_one;
 	uint32_t slot_one;
 	uint32_t naccepted;
+	uint32_t nguessed;          /* refused for good, in unknown words */
 	struct flow_lease lease;    /* of txn */
 	char receipt[RECEIPT_MAX];  /* the provider's id of it, or "" */
 	uint64_t wait_ms;           /* a reply asked for so long, at least */
@@ -168,6 +169,8 @@ struct smtp_txn *delivery_begin(struct delivery *d, struct provider *p,
     uint32_t max, struct domains *domains);
 void delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
     const struct verdict *v);
+/* What was said of each recipient is not about recipients. */
+void delivery_believe_none(struct delivery *d);
 /* The transaction's end: what it means for its recipients. */
 void delivery_end(
     struct delivery *d, const struct outcome *o, const struct verdict *v);

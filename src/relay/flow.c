@@ -199,11 +199,13 @@ flow_begin(struct delivery *d, struct provider *p)
 	f->wake_ms = 0;
 }
 
-/* Nothing of it can have been counted: no content had left. */
+/* Nothing of it can have been counted: no content had left, or to nobody. */
 static bool
 is_uncounted(const struct outcome *o)
 {
-	return o->io != OUTCOME_REPLY && o->stage < OUTCOME_DATA;
+	if (o->io == OUTCOME_REPLY || o->stage >= OUTCOME_DATA)
+		return false;
+	return !o->dot_sent || (o->first_since_idle && o->io == OUTCOME_LOST);
 }
 
 void

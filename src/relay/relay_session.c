@@ -443,6 +443,20 @@ learn_pace(struct relay_session *s, enum stall_kind kind, bool replied)
 	s->slowest_ms = 0;
 }
 
+/* What decides about the delivery, where recipients have verdicts of their own.
+ */
+static enum verdict_class
+fate(const struct delivery *d, const struct verdict *v, const struct outcome *o)
+{
+	bool theirs = review_is_of_recipients(o);
+
+	if (v->class == VERDICT_STRANGE)
+		return v->class;
+	if (d->txn_why != VERDICT_OK && (v->class == VERDICT_OK || theirs))
+		return d->txn_why;
+	return theirs ? VERDICT_OK : v->class;
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -468,14 +482,12 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;
 	}
+	if (v.class == VERDICT_STRANGE && review_is_of_recipients(o))
+		delivery_believe_none(d);
 	delivery_end(d, o, &v);
 	if (!review_is_of_recipients(o) || v.class != own)
 		judge(s, d, &v, o);
-	if (d->txn_why != VERDICT_OK &&
-	    (v.class == VERDICT_OK || review_is_of_recipients(o)))
-		v.class = d->txn_why;
-	else if (review_is_of_recipients(o))
-		v.class = VERDICT_OK;
+	v.class = fate(d, &v, o);
 	s->ended++;
 	stat_add(&s->provider->tally->attempts[v.class], 1);
 	dispatch_done(d, s, &v, o);

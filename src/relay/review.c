@@ -37,6 +37,13 @@ review_is_of_recipients(const struct outcome *o)
 	       o->code != 421;
 }
 
+/* Nobody at all, for good, and in no words about recipients. */
+static bool
+is_unknown_rejection(const struct delivery *d, const struct outcome *o)
+{
+	return review_is_of_recipients(o) && d->nguessed == d->txn.nrcpts;
+}
+
 /* Nobody at all, for now, and in no words about recipients. */
 static bool
 is_unknown_delay(
@@ -63,7 +70,7 @@ review_verdict(struct verdict *v, const struct delivery *d,
 		    suspect_lost(r->suspect, d->key.mid, d->key.n,
 		        relay_now_ms(r), p->ok_ms))
 			v->class = VERDICT_POISON;
-	} else if (is_unknown_refusal(v, o)) {
+	} else if (is_unknown_refusal(v, o) || is_unknown_rejection(d, o)) {
 		if (strange_note(&p->strange, crc32c(0, sender.p, sender.len)))
 			v->class = VERDICT_STRANGE;
 	} else if (is_unknown_delay(v, d, o)) {

@@ -106,6 +106,7 @@ static const struct verdict_rule generic[] = {
 { ANY, ALL, NULL,           "concurrent connection", NULL, VERDICT_CONNS },
 { ANY, ALL, NULL,           "concurrent session", NULL,   VERDICT_CONNS },
 { ANY, ALL, NULL,           "simultaneous connection", NULL, VERDICT_CONNS },
+{ ANY, ALL, NULL,           "number of connections", "exceed", VERDICT_CONNS },
 { ANY, ALL, NULL,           "thread limit exceeded", NULL, VERDICT_CONNS },
 { ANY, TEMP, NULL,          "HL:ICC", NULL,               VERDICT_CONNS },
 /* the account's allowance */
@@ -118,6 +119,8 @@ static const struct verdict_rule generic[] = {
 { ANY, ALL, NULL,           "monthly", "quota",           VERDICT_QUOTA },
 { ANY, ALL, NULL,           "hourly", "limit",            VERDICT_QUOTA },
 { ANY, ALL, NULL,           "hourly", "quota",            VERDICT_QUOTA },
+{ ANY, ALL, NULL,           "per hour", "exceed",         VERDICT_QUOTA },
+{ ANY, ALL, NULL,           "per day", "exceed",          VERDICT_QUOTA },
 { ANY, ALL, NULL,           "sending quota", NULL,        VERDICT_QUOTA },
 { ANY, ALL, NULL,           "sending limit", NULL,        VERDICT_QUOTA },
 { ANY, ALL, NULL,           "message quota", NULL,        VERDICT_QUOTA },
@@ -181,9 +184,6 @@ static const struct verdict_rule generic[] = {
 { SENT, PERM, NULL,         "not owned by", NULL,         VERDICT_IDENTITY },
 { SENT, PERM, NULL,         "sender address rejected", NULL, VERDICT_IDENTITY },
 { SENT, PERM, NULL,         "relaying disallowed", NULL,  VERDICT_IDENTITY },
-{ SENT, PERM, NULL,         "unable to relay", NULL,      VERDICT_IDENTITY },
-{ SENT, PERM, NULL,         "relay access denied", NULL,  VERDICT_IDENTITY },
-{ SENT, PERM, NULL,         "relaying denied", NULL,      VERDICT_IDENTITY },
 { SENT, ALL, NULL,          "conform with authentication", NULL, VERDICT_IDENTITY },
 /* TLS and login */
 { AT(STARTTLS) | AT(TLS), 421, 421, NULL, NULL, NULL,     VERDICT_BACKOFF },
@@ -200,6 +200,8 @@ static const struct verdict_rule generic[] = {
 { ANY, PERM, "5.7.30",      NULL, NULL,                   VERDICT_AUTH },
 { SENT, PERM, NULL,         "authentication", "required", VERDICT_AUTH },
 { SENT, PERM, NULL,         "not authenticated", NULL,    VERDICT_AUTH },
+{ SENT, PERM, NULL,         "without authentication", NULL, VERDICT_AUTH },
+{ SENT, PERM, NULL,         "smtp authentication", NULL,  VERDICT_AUTH },
 { SENT, 503, 503, NULL,     "auth", NULL,                 VERDICT_AUTH },
 /* busy, or out of step with us */
 { ANY, 421, 421, NULL,      NULL, NULL,                   VERDICT_BACKOFF },
@@ -226,10 +228,29 @@ static const struct verdict_rule generic[] = {
 { NOT_RCPT_SENT, 552, 552, NULL, "too big", NULL,         VERDICT_MESSAGE },
 { NOT_RCPT_SENT, 552, 552, NULL, "too large", NULL,       VERDICT_MESSAGE },
 { AT(MAIL), TEMP, "4.1",    NULL, NULL,                   VERDICT_DEFERRED },
+/* the recipient, in the words of most servers */
+{ AT(RCPT), PERM, "5.1",    NULL, NULL,                   VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.2",    NULL, NULL,                   VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "mailbox", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "recipient rejected", NULL,   VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "no such", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "unknown", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "invalid", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "not exist", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "n't exist", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "not found", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "unrouteable", NULL,          VERDICT_RCPT },
 };
 
-/* The digit.  At MAIL a server knows no more than sender and size. */
+/* What is left is a guess: the digit says who is meant.  At MAIL a server knows
+ * no more than sender and size.  Who may not relay may be this sender, or all
+ * that come from here. */
 static const struct verdict_rule digits[] = {
+{ SENT, PERM, NULL,         "unable to relay", NULL,      VERDICT_IDENTITY },
+{ SENT, PERM, NULL,         "relay access denied", NULL,  VERDICT_IDENTITY },
+{ SENT, PERM, NULL,         "relaying denied", NULL,      VERDICT_IDENTITY },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "relay", NULL,         VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "rcpthosts", NULL,            VERDICT_IDENTITY },
 { AT(MAIL), 552, 552, NULL, NULL, NULL,                   VERDICT_MESSAGE },
 { AT(MAIL), PERM, NULL,     NULL, NULL,                   VERDICT_IDENTITY },
 { AT(MAIL), TEMP, NULL,     NULL, NULL,                   VERDICT_MESSAGE_TEMP },
@@ -321,6 +342,8 @@ fit_context(enum verdict_class c, const struct outcome *o,
 		return VERDICT_BACKOFF; /* nothing there is a message's */
 	if (c == VERDICT_STALE && !used && o->stage != OUTCOME_IDLE)
 		return VERDICT_BACKOFF;
+	if (c == VERDICT_BACKOFF && o->code == 421 && o->first_since_idle)
+		return VERDICT_STALE; /* said while nobody listened */
 	if (c == VERDICT_RECYCLE && !used)
 		return o->code ? VERDICT_RATE : VERDICT_NET;
 	if (c == VERDICT_RCPT && o->stage != OUTCOME_RCPT)

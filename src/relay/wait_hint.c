@@ -129,6 +129,35 @@ of_date(const char *s, int64_t now_ms)
 	return 0;
 }
 
+/* "500 messages in 24 hours", "idle for 300 seconds": how long something was,
+ * or is allowed, not how long to wait. */
+static bool
+is_span(const char *text, size_t at)
+{
+	static const char *const words[] = { "message", "messages", "mail",
+		"mails", "email", "emails", "recipient", "recipients",
+		"connection", "connections", "request", "requests", "attempt",
+		"attempts", "sent", "idle", "inactive", "inactivity",
+		"activity", "timeout", "out", "data", "input", "command",
+		"commands", "limit" };
+	struct str s = str_trim((struct str){ text, at });
+	size_t n = 0;
+
+	while (n < s.len && ((s.p[s.len - n - 1] | 0x20) >= 'a' &&
+	                        (s.p[s.len - n - 1] | 0x20) <= 'z'))
+		n++;
+	if (n == 0)
+		return s.len > 0 &&
+		       (s.p[s.len - 1] == ')' ||
+		           (s.p[s.len - 1] >= '0' && s.p[s.len - 1] <= '9'));
+	s = behind(s, s.len - n);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (str_is(s, words[i]))
+			return true;
+	}
+	return false;
+}
+
 /* A word that leads to a time begins there. */
 static bool
 begins(const char *text, size_t at)
@@ -164,7 +193,7 @@ wait_hint_ms(const char *text, int64_t now_ms)
 			ms = known[i].ms;
 	}
 	for (size_t at = 0; text[at] != '\0' && ms == 0; at++) {
-		if (begins(text, at))
+		if (begins(text, at) && !is_span(text, at))
 			ms = at_word(text, at, now_ms);
 	}
 	return ms < WAIT_HINT_MAX_MS ? ms : WAIT_HINT_MAX_MS;

@@ -289,6 +289,33 @@ def test_a_suspension_in_unknown_words_bounces_no_queue(sink, postern):
     p.stop()
 
 
+@pytest.mark.parametrize("words", ["5.7.1:Administrative prohibition", "5.7.1:Relay access denied"])
+def test_nor_does_one_that_refuses_each_recipient(words, sink, postern):
+    bad = sink("--reply", "rcpt=550:" + words)
+    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"})
+    strangers(p, 50)
+    e = p.wait_event("provider.alert")
+    assert (e["class"], e["provider"]) == ("strange", "bad")
+    assert failed(p) == 9
+    p.stop()
+    bad.stop()
+    good = sink(port=bad.port)
+    p.start()
+    assert subprocess.run([POSTERN, "provider", "resume", "bad", "-c", p.conf], timeout=harness.LONG).returncode == 0
+    good.wait_messages(41)
+    p.wait_event("delivered", n=41)
+    p.stop()
+
+
+def test_a_bulk_of_unknown_users_is_no_suspension(sink, postern):
+    s = sink("--reply", "rcpt=550:5.1.1:No such user here")
+    p = postern(s.port, bounce={"to": "none"})
+    strangers(p, 30)
+    p.wait_event("bounced", n=30)
+    assert not p.events("provider.alert") and not p.events("provider.down")
+    p.stop()
+
+
 def test_without_another_provider_the_queue_waits(sink, postern):
     bad = sink("--reply", "mail=550:5.7.1:The moon is in the wrong house")
     p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"})

@@ -163,6 +163,13 @@ static const struct {
 { "sender refused in unknown words", MAIL, 550, "5.7.1", "We do not like you", VERDICT_IDENTITY },
 { "the null sender refused", MAIL, 501, "", "Invalid MAIL FROM address provided", VERDICT_IDENTITY },
 { "no relaying", RCPT, 554, "5.7.1", "<a@b>: Relay access denied", VERDICT_IDENTITY },
+{ "no relaying, Exim", RCPT, 550, "", "relay not permitted", VERDICT_IDENTITY },
+{ "no relaying, qmail", RCPT, 553, "", "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", VERDICT_IDENTITY },
+{ "no relaying, Exchange", RCPT, 550, "5.7.54", "SMTP; Unable to relay recipient in non-accepted domain", VERDICT_IDENTITY },
+{ "no relaying without a login, cPanel", RCPT, 550, "", "Please turn on SMTP Authentication in your mail client. relay.test [192.0.2.1] is not permitted to relay through this server without authentication.", VERDICT_AUTH },
+{ "no relaying without a login, Sendmail", RCPT, 550, "5.7.1", "<a@b>... Relaying denied. Proper authentication required.", VERDICT_AUTH },
+{ "over an hour's allowance, cPanel", RCPT, 550, "", "Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.  Message discarded.", VERDICT_QUOTA },
+{ "too many sessions, Exchange", MAIL, 421, "4.3.2", "You have exceeded the maximum number of connections", VERDICT_CONNS },
 { "too large at MAIL", MAIL, 552, "5.3.4", "Message size exceeds fixed limit", VERDICT_MESSAGE },
 { "too large at the dot", DOT, 552, "5.3.4", "Message too big", VERDICT_MESSAGE },
 { "sender: not now", MAIL, 450, "4.1.8", "Sender address rejected: Domain not found", VERDICT_DEFERRED },
@@ -315,6 +322,10 @@ what_makes_no_sense_there_is_something_else(void **state)
 	expect("stale on a new session", &o, &fresh, VERDICT_BACKOFF);
 	o = reply(MAIL, 421, "", "too many messages in one session");
 	expect("recycled on a new session", &o, &fresh, VERDICT_RATE);
+	o = reply(MAIL, 421, "", "SMTP command timeout - closing connection");
+	expect("closing, on a session in use", &o, &used, VERDICT_BACKOFF);
+	o.first_since_idle = true;
+	expect("closing, said to an idle session", &o, &used, VERDICT_STALE);
 	o = reply(RCPT, 452, "4.5.3", "Too many recipients");
 	expect("nobody accepted yet", &o, &fresh, VERDICT_RCPT_TEMP);
 	o = reply(RCPT, 552, "5.5.3", "Too many recipients");
@@ -323,6 +334,40 @@ what_makes_no_sense_there_is_something_else(void **state)
 	expect("one recipient cannot be split", &o, &one, VERDICT_MESSAGE);
 	o = reply(DOT, 452, "4.5.3", "Too many recipients");
 	expect("one recipient, later", &o, &one, VERDICT_MESSAGE_TEMP);
+}
+
+/* What only the digit tells is not believed of many in a row. */
+static void
+of_a_recipient_most_words_are_known(void **state)
+{
+	static const struct {
+		const char *enhanced, *text;
+		bool is_guess;
+	} said[] = {
+		{ "", "No such user here", false },
+		{ "", "User unknown", false },
+		{ "", "Mailbox unavailable", false },
+		{ "", "Invalid recipient", false },
+		{ "", "sorry, that address does not exist", false },
+		{ "", "Unrouteable address", false },
+		{ "5.1.10", "RESOLVER.ADR.RecipientNotFound", false },
+		{ "5.2.1", "Disabled", false },
+		{ "", "Administrative prohibition", true },
+		{ "5.7.1", "Access denied", true },
+		{ "5.7.1", "Relay access denied", true },
+		{ "", "relay not permitted", true },
+		{ "", "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+		struct outcome o =
+		    reply(RCPT, 550, said[i].enhanced, said[i].text);
+		struct verdict v = verdict_of(&o, &used);
+
+		if (v.is_guess != said[i].is_guess)
+			fail_msg("%s", said[i].text);
+	}
 }
 
 static const struct {
@@ -340,6 +385,13 @@ static const struct {
 	{ "Retry in 30s", 30000 },
 	{ "try again in a minute", 60000 },
 	{ "suspended for 2 days", 24 * 3600000 },
+	{ "500 messages in 24 hours; try again in 10 minutes", 600000 },
+	{ "You have exceeded your limit of 500 messages in 24 hours", 0 },
+	{ "limit: 500 in 24 hours", 0 },
+	{ "too many (512) in 1 hour", 0 },
+	{ "Idle for 300 seconds, closing connection", 0 },
+	{ "Timeout after 300 seconds", 0 },
+	{ "timed out after 300 seconds", 0 },
 	{ "in a session", 0 },
 	{ "for a minor fault", 0 },
 	{ "within 5 minutes", 0 },
@@ -568,6 +620,7 @@ main(void)
 		cmocka_unit_test(no_reply_about_the_account_bounces),
 		cmocka_unit_test(each_loss_has_its_class),
 		cmocka_unit_test(what_makes_no_sense_there_is_something_else),
+		cmocka_unit_test(of_a_recipient_most_words_are_known),
 		cmocka_unit_test(the_wait_is_read_from_the_words),
 		cmocka_unit_test(each_class_has_its_consequence),
 		cmocka_unit_test(no_trouble_of_a_provider_kills),
