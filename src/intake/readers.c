@@ -2,7 +2,6 @@
 #include "intake/readers.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "postern/base/mem.h"
 #include "postern/mail/local.h"
@@ -11,22 +10,12 @@
 
 #include "intake/draft.h"
 
-static bool
-has(const struct readers *r, const char *address)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		if (strcmp(r->list[i], address) == 0)
-			return true;
-	}
-	return draft_has(r->draft, str_of(address));
-}
-
 static void
 add(void *arg, const char *address)
 {
 	struct readers *r = arg;
 
-	if (has(r, address))
+	if (draft_has(r->draft, str_of(address)))
 		return;
 	if (r->n == r->room) {
 		r->room = r->room == 0 ? 4 : r->room * 2;
@@ -48,26 +37,18 @@ readers_find(struct readers *r, const struct local *l, const struct draft *d,
 	r->n = draft_has(d, r->one) ? 0 : 1;
 }
 
-/* Of the reader i of several. */
-static uint8_t
-notify_of(size_t i, uint8_t notify)
-{
-	if (i == 0 || (notify & ENVELOPE_NOTIFY_SUCCESS) == 0)
-		return notify;
-	notify = (uint8_t)(notify & ~(unsigned)ENVELOPE_NOTIFY_SUCCESS);
-	return notify != 0 ? notify : (uint8_t)ENVELOPE_NOTIFY_NEVER;
-}
-
 bool
 readers_put(
     const struct readers *r, struct draft *d, const struct smtp_rcpt *rcpt)
 {
+	uint8_t notify = rcpt->notify;
+
 	for (size_t i = 0; i < r->n; i++) {
 		struct str to = r->list != NULL ? str_of(r->list[i]) : r->one;
 
-		if (draft_rcpt(
-		        d, to, rcpt->orcpt, notify_of(i, rcpt->notify)) == -1)
+		if (draft_rcpt(d, to, rcpt->orcpt, notify) == -1)
 			return false;
+		notify = envelope_notify_others(notify);
 	}
 	return true;
 }

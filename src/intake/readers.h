@@ -3,11 +3,9 @@
  * intake/readers - whom a recipient's mail goes to: itself, or, for one who is
  * known on this host alone, those who read its mail.
  *
- * RFC 3461 5.2.7.3, with its ways (b) and (c) each where it fits.  All of
- * several readers keep ORCPT and NOTIFY, so that each failure is told as it was
- * asked for, but only the first keeps SUCCESS: that is told once.  A list is
- * taken whole or not at all, and whole where the message had room for one more
- * recipient when it came.
+ * All of several readers keep ORCPT, and NOTIFY as envelope_notify_others() has
+ * it.  A list is taken whole or not at all, and whole where the message had
+ * room for one more recipient when it came.
  */
 #ifndef INTAKE_READERS_H
 #define INTAKE_READERS_H

@@ -571,9 +571,24 @@ aliases_free(struct aliases **ap)
 	free(a);
 }
 
+struct readers {
+	const char **v;
+	size_t n;
+};
+
+static void
+add_reader(struct readers *r, const char *address)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (strcmp(r->v[i], address) == 0)
+			return;
+	}
+	r->v[r->n++] = address;
+}
+
 /* At most ALIASES_DEPTH_MAX deep, as measure() has seen to. */
 static void
-expand(const struct aliases *a, size_t at, aliases_to_fn *fn, void *arg)
+expand(const struct aliases *a, size_t at, struct readers *r)
 {
 	const struct entry *e = &a->entry[at];
 
@@ -582,9 +597,9 @@ expand(const struct aliases *a, size_t at, aliases_to_fn *fn, void *arg)
 		const struct member *m = &a->member[e->first + i];
 
 		if (m->alias != NO_ONE)
-			expand(a, m->alias, fn, arg);
+			expand(a, m->alias, r);
 		else
-			fn(arg, m->to);
+			add_reader(r, m->to);
 	}
 }
 
@@ -593,10 +608,16 @@ aliases_expand(
     const struct aliases *a, struct str name, aliases_to_fn *fn, void *arg)
 {
 	size_t at = find(a, name);
+	struct readers r = { 0 };
 
-	if (at != NO_ONE)
-		expand(a, at, fn, arg);
-	return at != NO_ONE;
+	if (at == NO_ONE)
+		return false;
+	r.v = mem_array(a->entry[at].addresses, sizeof *r.v);
+	expand(a, at, &r);
+	for (size_t i = 0; i < r.n; i++)
+		fn(arg, r.v[i]);
+	free(r.v);
+	return true;
 }
 
 size_t

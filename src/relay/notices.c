@@ -214,16 +214,6 @@ pack(const struct notice *n, struct buf *text, uint64_t mid,
 /* --- to whom ----------------------------------------------------------------
  */
 
-static bool
-is_told(const struct notice *n, const char *address)
-{
-	for (uint32_t i = 0; i < n->nto; i++) {
-		if (strcmp(n->to[i].address, address) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 add_to(void *arg, const char *address)
 {
@@ -233,8 +223,6 @@ add_to(void *arg, const char *address)
 
 	if (n->nto == 0) {
 		n->to = &n->one;
-	} else if (is_told(n, address)) {
-		return;
 	} else if (n->nto == 1) {
 		n->to = mem_array(ALIASES_MEMBERS_MAX, sizeof *n->to);
 		n->to[0] = n->one;

@@ -69,6 +69,15 @@ put_rcpts(struct envelope *e, struct envelope_rcpt *to, char **at)
 	e->rcpts = to;
 }
 
+uint8_t
+envelope_notify_others(uint8_t notify)
+{
+	if ((notify & ENVELOPE_NOTIFY_SUCCESS) == 0)
+		return notify;
+	notify = (uint8_t)(notify & ~(unsigned)ENVELOPE_NOTIFY_SUCCESS);
+	return notify ? notify : (uint8_t)ENVELOPE_NOTIFY_NEVER;
+}
+
 struct envelope *
 envelope_new(const struct envelope *from)
 {

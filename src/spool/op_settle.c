@@ -62,15 +62,6 @@ note_handed(struct settle *t, const struct record_rcpt *r)
 	t->nhanded++;
 }
 
-static uint8_t
-without_success(uint8_t notify)
-{
-	if ((notify & ENVELOPE_NOTIFY_SUCCESS) == 0)
-		return notify;
-	notify = (uint8_t)(notify & ~(unsigned)ENVELOPE_NOTIFY_SUCCESS);
-	return notify ? notify : (uint8_t)ENVELOPE_NOTIFY_NEVER;
-}
-
 /* Those who read a recipient's mail. */
 static void
 put_readers(struct settle *t)
@@ -92,7 +83,7 @@ put_readers(struct settle *t)
 			to = &all->v[all->n++];
 			*to = *of;
 			to->index = t->l.msg.nrcpts++;
-			to->notify = without_success(of->notify);
+			to->notify = envelope_notify_others(of->notify);
 		}
 		to->address = str_of(r[i].address);
 		to->code = 0;

@@ -40,7 +40,7 @@ typedef void aliases_to_fn(void *arg, const char *address);
 MUST_CHECK int aliases_parse(struct aliases **a, struct str text,
     const struct local *host, aliases_mistake_fn *fn, void *arg);
 void aliases_free(struct aliases **a); /* leaves *a NULL; twice is fine */
-/* fn for each address of name, perhaps for one more than once.  false: it is
+/* fn for each address of name, once, in the order of the file.  false: it is
  * no alias. */
 bool aliases_expand(
     const struct aliases *a, struct str name, aliases_to_fn *fn, void *arg);

@@ -26,8 +26,8 @@ bool local_has(const struct local *l, struct str address);
 bool local_has_domain(const struct local *l, struct str domain);
 /* The part of an address in front of its domain. */
 struct str local_name(struct str address);
-/* fn for each address that reads the mail for name, a user of this host,
- * perhaps for one more than once.  false: nobody does. */
+/* fn for each address that reads the mail for name, a user of this host, once.
+ * false: nobody does. */
 bool local_readers(
     const struct local *l, struct str name, aliases_to_fn *fn, void *arg);
 

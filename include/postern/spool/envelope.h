@@ -38,6 +38,11 @@ enum envelope_notify { /* 0: none was given */
 	ENVELOPE_NOTIFY_DELAY = 1 << 3,
 };
 
+/* Of those who get a message in one recipient's place the first keeps NOTIFY as
+ * it was said, and the others this: each failure is told as was asked for, a
+ * success once (RFC 3461 5.2.7.3, its ways (b) and (c) each where it fits). */
+uint8_t envelope_notify_others(uint8_t notify);
+
 enum envelope_rcpt_state {
 	ENVELOPE_QUEUED,
 	ENVELOPE_DELIVERED,

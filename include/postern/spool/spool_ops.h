@@ -88,8 +88,8 @@ struct spool_rcpt_reader {
  * that it is not handed over again.
  *
  * readers, by index: the first takes the place of a recipient that is still
- * queued, others are added behind all, with its ORCPT and its NOTIFY but for
- * SUCCESS. */
+ * queued, others are added behind all, with its ORCPT and
+ * envelope_notify_others(). */
 struct spool_settle {
 	struct spool_op op;
 	struct spool_key key; /* as it was handed out */
