@@ -3,15 +3,6 @@
 
 #include <string.h>
 
-enum {
-	AT_LINE,    /* the first byte of a line */
-	AT_EMPTY,   /* a CR was the first byte */
-	IN_NAME,    /* before the colon */
-	AFTER_NAME, /* white space before the colon (RFC 5322 4.5) */
-	IN_VALUE,
-	IN_OTHER, /* a field that nobody wants, or none */
-};
-
 void
 peek_init(struct peek *k, const struct peek_hooks *hooks, void *arg)
 {
@@ -47,49 +38,30 @@ hand_over(struct peek *k)
 }
 
 static void
-on_colon(struct peek *k)
+on_name(struct peek *k)
 {
-	struct str name = { k->name, k->name_len };
+	struct str name = header_name_str(&k->line);
 
-	k->state = IN_OTHER;
 	if (k->nfields >= PEEK_FIELDS_MAX || !k->hooks->wants(k->arg, name))
 		return;
+	memcpy(k->name, name.p, name.len);
+	k->name_len = (uint8_t)name.len;
 	k->nfields++;
 	k->is_open = true;
 	k->is_space = k->is_full = false;
-	k->state = IN_VALUE;
-}
-
-static void
-line_starts(struct peek *k, char c)
-{
-	if (c == ' ' || c == '\t') {
-		k->state = k->is_open ? IN_VALUE : IN_OTHER;
-		k->is_space = true;
-		return;
-	}
-	hand_over(k);
-	k->name_len = 0;
-	k->state = IN_NAME;
-	if (c == '\r')
-		k->state = AT_EMPTY;
-	else if (c == ':')
-		k->state = IN_OTHER; /* no name at all */
-	else
-		k->name[k->name_len++] = c;
 }
 
 static void
 name_byte(struct peek *k, char c)
 {
-	if (c == ':')
-		on_colon(k);
-	else if (is_blank(c))
-		k->state = AFTER_NAME;
-	else if (k->state == AFTER_NAME || k->name_len == HEADER_FIELD_MAX)
-		k->state = IN_OTHER;
-	else
-		k->name[k->name_len++] = c;
+	enum header_name_what what = header_name_byte(&k->line, c);
+
+	k->in_line = what != HEADER_NAME_MORE;
+	if (what == HEADER_NAME_FOLD)
+		return;
+	hand_over(k);
+	if (what == HEADER_NAME_FIELD)
+		on_name(k);
 }
 
 static void
@@ -113,33 +85,18 @@ value_byte(struct peek *k, char c)
 	k->is_space = false;
 }
 
-/* Any byte but LF. */
-static void
-on_byte(struct peek *k, char c)
-{
-	switch (k->state) {
-	case AT_LINE:
-		line_starts(k, c);
-		break;
-	case AT_EMPTY:
-		k->state = IN_OTHER; /* a bare CR: no line of its own */
-		break;
-	case IN_NAME:
-	case AFTER_NAME:
-		name_byte(k, c);
-		break;
-	default:
-		value_byte(k, c);
-		break;
-	}
-}
-
 /* The bytes of one line, or of a part of it. */
 static void
 on_part(struct peek *k, const char *p, size_t n)
 {
-	for (size_t i = 0; i < n && k->state != IN_OTHER; i++)
-		on_byte(k, p[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (!k->in_line)
+			name_byte(k, p[i]);
+		else if (k->is_open)
+			value_byte(k, p[i]);
+		else
+			return;
+	}
 }
 
 void
@@ -152,10 +109,11 @@ peek_feed(struct peek *k, const char *p, size_t n)
 		on_part(k, p, part);
 		if (lf == NULL)
 			return;
-		if (k->state == AT_LINE || k->state == AT_EMPTY)
+		if (header_name_is_end(&k->line))
 			peek_end(k);
 		k->is_space = true;
-		k->state = AT_LINE;
+		header_name_line(&k->line);
+		k->in_line = false;
 		p += part + 1;
 		n -= part + 1;
 	}

@@ -16,7 +16,7 @@
 
 #include "postern/base/buf.h"
 #include "postern/base/str.h"
-#include "postern/mail/header.h"
+#include "postern/mail/header_name.h"
 
 #define PEEK_VALUE_MAX 2048u
 #define PEEK_FIELDS_MAX 100u
@@ -29,13 +29,15 @@ struct peek_hooks {
 struct peek {
 	const struct peek_hooks *hooks;
 	void *arg;
-	uint8_t state, name_len;
+	struct header_name line;
+	uint8_t name_len;
+	bool in_line;  /* of that it is known what it begins with */
 	bool is_open;  /* a field that is wanted has begun */
 	bool is_space; /* white space stands before its next byte */
 	bool is_full;  /* the rest of its value is left out */
 	bool is_over;  /* what follows is the body */
 	uint32_t nfields;
-	char name[HEADER_FIELD_MAX];
+	char name[HEADER_FIELD_MAX]; /* of the field that is open */
 	struct buf value;
 };
 

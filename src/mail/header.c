@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-enum {
-	AT_LINE,    /* the first byte of a line */
-	AT_EMPTY,   /* a CR was the first byte */
-	IN_NAME,    /* before the colon */
-	AFTER_NAME, /* white space before the colon (RFC 5322 4.5) */
-	IN_VALUE,
-};
-
 void
 header_scan_init(struct header_scan *h)
 {
@@ -23,11 +15,10 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The colon has come: what field is it? */
 static void
 on_name(struct header_scan *h)
 {
-	struct str name = { h->name, h->name_len };
+	struct str name = header_name_str(&h->name);
 
 	if (str_is(name, "Received")) {
 		h->received++;
@@ -39,39 +30,19 @@ on_name(struct header_scan *h)
 		h->in_id = !h->has_message_id;
 		h->has_message_id = true;
 	}
-	h->state = IN_VALUE;
-}
-
-static void
-line_starts(struct header_scan *h, char c)
-{
-	if (is_blank(c)) {
-		h->state = IN_VALUE; /* the field goes on */
-		return;
-	}
-	h->in_id = h->id_space = false;
-	if (c == '\r') {
-		h->state = AT_EMPTY;
-		return;
-	}
-	h->state = IN_NAME;
-	h->name[0] = c;
-	h->name_len = 1;
-	if (c == ':')
-		h->state = IN_VALUE; /* no name at all */
 }
 
 static void
 name_byte(struct header_scan *h, char c)
 {
-	if (c == ':')
+	enum header_name_what what = header_name_byte(&h->name, c);
+
+	h->in_line = what != HEADER_NAME_MORE;
+	if (what == HEADER_NAME_FOLD)
+		return;
+	h->in_id = h->id_space = false;
+	if (what == HEADER_NAME_FIELD)
 		on_name(h);
-	else if (is_blank(c) || c == '\r')
-		h->state = AFTER_NAME;
-	else if (h->state == AFTER_NAME || h->name_len == HEADER_NAME_MAX)
-		h->state = IN_VALUE; /* not a field that matters */
-	else
-		h->name[h->name_len++] = c;
 }
 
 static void
@@ -90,35 +61,17 @@ id_byte(struct header_scan *h, char c)
 		h->id[h->id_len++] = c;
 }
 
-/* Any byte but LF. */
-static void
-on_byte(struct header_scan *h, char c)
-{
-	switch (h->state) {
-	case AT_LINE:
-		line_starts(h, c);
-		break;
-	case AT_EMPTY:
-		h->state = IN_VALUE; /* a bare CR: no line of its own */
-		break;
-	case IN_NAME:
-	case AFTER_NAME:
-		name_byte(h, c);
-		break;
-	default:
-		id_byte(h, c);
-		break;
-	}
-}
-
 /* The bytes of one line, or of a part of it. */
 static void
 on_part(struct header_scan *h, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (h->state == IN_VALUE && !h->in_id)
+		if (!h->in_line)
+			name_byte(h, p[i]);
+		else if (h->in_id)
+			id_byte(h, p[i]);
+		else
 			return;
-		on_byte(h, p[i]);
 	}
 }
 
@@ -132,10 +85,11 @@ header_scan(struct header_scan *h, const char *p, size_t n)
 		on_part(h, p, part);
 		if (lf == NULL)
 			return;
-		h->is_over = h->state == AT_LINE || h->state == AT_EMPTY;
+		h->is_over = header_name_is_end(&h->name);
 		if (h->in_id)
 			h->id_space = h->id_len > 0;
-		h->state = AT_LINE;
+		header_name_line(&h->name);
+		h->in_line = false;
 		p += part + 1;
 		n -= part + 1;
 	}

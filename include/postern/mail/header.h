@@ -12,20 +12,19 @@
 #include <stdint.h>
 
 #include "postern/base/str.h"
+#include "postern/mail/header_name.h"
 
-#define HEADER_ID_MAX 255   /* octets of Message-ID that are remembered */
-#define HEADER_NAME_MAX 16  /* longer names are none that matter here */
-#define HEADER_FIELD_MAX 63 /* octets of a name that one may ask for */
+#define HEADER_ID_MAX 255 /* octets of Message-ID that are remembered */
 
 struct header_scan {
-	uint8_t state, name_len;
+	struct header_name name;
 	uint8_t id_len;
-	bool is_over;  /* the empty line has passed: what follows is body */
-	bool in_id;    /* the field under way is the first Message-ID */
+	bool in_line; /* of the one under way it is known what it begins with */
+	bool is_over; /* the empty line has passed: what follows is body */
+	bool in_id;   /* the field under way is the first Message-ID */
 	bool id_space; /* white space stands before its next byte */
 	bool has_date, has_from, has_message_id;
 	uint32_t received; /* fields of that name */
-	char name[HEADER_NAME_MAX];
 	char id[HEADER_ID_MAX];
 };
 
