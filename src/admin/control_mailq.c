@@ -27,10 +27,10 @@
 	"--Sender/Recipient------\n"
 #define REASON_COLUMNS 76
 #define REASON_MAX 600
-#define WAITS_MS 1000          /* due for longer: nothing can take it now */
-#define RCPTS_MAX 1000         /* of a delivery; the others are counted */
-#define PAGE_HIGH (256u << 10) /* bytes; such a page is full */
-#define TEXT_MAX (8u << 20)    /* bytes of a delivery's text */
+#define WAITS_MS 1000        /* due for longer: nothing can take it now */
+#define RCPTS_MAX 1000       /* of a delivery; the others are counted */
+#define PAGE_HIGH (8u << 10) /* bytes, some 30 rows; such a page is full */
+#define TEXT_MAX (8u << 20)  /* bytes of a delivery's text */
 #define PAGE_MAX (PAGE_HIGH + 2 * TEXT_MAX) /* a row escapes some of it */
 
 struct mailq {
@@ -234,6 +234,7 @@ control_mailq_run(struct control_call *call)
 
 	q->w = (struct control_walk){ .page = tell_page, .free = free_mailq };
 	q->w.walk.take = take_delivery;
+	q->w.walk.is_told = true;
 	q->w.walk.without_dead = true;
 	q->is_own = control_call_role(call) < CONTROL_ROLE_READ;
 	(void)snprintf(

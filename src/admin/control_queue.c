@@ -15,7 +15,7 @@
 #include "admin/queue_row.h"
 #include "admin/queue_sort.h"
 
-#define PAGE_HIGH (256u << 10)            /* bytes; such a page is full */
+#define PAGE_HIGH (16u << 10) /* bytes, some 40 rows; such a page is full */
 #define PAGE_MAX (PAGE_HIGH + (1u << 20)) /* with the row that made it so */
 
 /* --- queue.list --------------------------------------------------------------
@@ -24,7 +24,6 @@
 struct listing {
 	struct control_walk w; /* lies first */
 	struct buf page;
-	size_t rows;   /* of the page */
 	uint64_t left; /* so many may still come */
 };
 
@@ -36,9 +35,8 @@ take_row(struct walk *walk, const struct filter_subject *s)
 	    control_call_line(&l->page, queue_row_json(s, QUEUE_ROW_RCPTS));
 
 	assert(rc == 0); /* each of a row's texts has stood within a page */
-	l->rows++;
 	l->left--;
-	return l->left > 0 && l->rows < WALKER_PAGE && l->page.len < PAGE_HIGH;
+	return l->left > 0 && l->page.len < PAGE_HIGH;
 }
 
 static void
@@ -48,7 +46,6 @@ tell_rows(struct control_walk *w)
 
 	control_call_lines(w->call, buf_str(&l->page));
 	buf_clear(&l->page);
-	l->rows = 0;
 	if (l->left == 0)
 		control_walk_end(w);
 	else
@@ -69,6 +66,7 @@ list(struct control_call *call, enum spool_walk_where where)
 
 	l->w = (struct control_walk){ .page = tell_rows, .free = free_listing };
 	l->w.walk.take = take_row;
+	l->w.walk.is_told = true;
 	l->w.walk.where = where;
 	l->w.walk.without_dead = where == SPOOL_WALK_ALL;
 	if (!control_call_number(call, "limit", &l->left) || l->left == 0)

@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #define DUTY_RESTS 2
+/* ... of what is told row by row: who reads it works on a row twice as long. */
+#define DUTY_RESTS_TOLD 5
 #define DUTY_REST_MAX_US 20000
 /* Without a commit for so long no mail moves. */
 #define DUTY_QUIET_US 500000
@@ -22,12 +24,16 @@ struct duty {              /* begin with all zero */
 	uint64_t commits;  /* at the last look */
 	uint64_t seen_us;  /* its end; 0: there was none */
 	uint64_t moved_us; /* mail did, when that was last seen; 0: never */
-	uint64_t took_us;  /* the last look */
+	uint64_t rest_us;  /* for the last look, while mail moves */
 };
 
-/* A look is over; commits: how many the spool has seen. */
-void duty_took(
-    struct duty *d, uint64_t begin_us, uint64_t end_us, uint64_t commits);
+struct duty_look {
+	uint64_t begin_us, end_us;
+	uint64_t commits; /* how many the spool has seen by its end */
+	unsigned rests;   /* DUTY_RESTS or DUTY_RESTS_TOLD */
+};
+/* A look is over. */
+void duty_took(struct duty *d, const struct duty_look *l);
 /* The next look is not before then. */
 uint64_t duty_next_us(const struct duty *d);
 

@@ -135,16 +135,18 @@ run_look(struct helper_job *job)
 {
 	struct reading *g = (struct reading *)job; /* it lies first */
 	struct walker *w = g->walker;
-	uint64_t begin;
+	struct duty_look l = { .rests = g->rests };
 
 	/* Of this thread alone: mail goes first where they share a core. */
 	if (!w->is_nice)
 		w->is_nice = nice(NICE) != -1;
 	rest(w);
-	begin = clock_mono_us();
+	l.begin_us = clock_mono_us();
 	learn_routes(w);
 	g->look(g, w->reader);
-	duty_took(&w->duty, begin, clock_mono_us(), spool_commits(w->spool));
+	l.end_us = clock_mono_us();
+	l.commits = spool_commits(w->spool);
+	duty_took(&w->duty, &l);
 }
 
 static void
@@ -185,12 +187,13 @@ walker_free(struct walker **wp)
 	free(w);
 }
 
-int
-walker_read(struct walker *w, struct reading *g)
+static int
+submit(struct walker *w, struct reading *g, unsigned rests)
 {
 	if (w == NULL)
 		return -1;
 	g->walker = w;
+	g->rests = rests;
 	g->job.reply_to = w->back;
 	g->job.run = run_look;
 	g->job.item.deliver = deliver_back;
@@ -198,9 +201,16 @@ walker_read(struct walker *w, struct reading *g)
 }
 
 int
+walker_read(struct walker *w, struct reading *g)
+{
+	return submit(w, g, DUTY_RESTS);
+}
+
+int
 walker_next(struct walker *w, struct walk *walk)
 {
 	walk->reading.look = look_page;
 	walk->reading.back = on_page;
-	return walker_read(w, &walk->reading);
+	return submit(
+	    w, &walk->reading, walk->is_told ? DUTY_RESTS_TOLD : DUTY_RESTS);
 }

@@ -25,6 +25,7 @@ struct walker;
 struct reading {
 	struct helper_job job; /* lies first; private */
 	struct walker *walker; /* private */
+	unsigned rests;        /* DUTY_RESTS_...; private */
 	/* The walker's thread: one short transaction, or a few. */
 	void (*look)(struct reading *g, struct spool_reader *r);
 	void (*back)(struct reading *g); /* the main thread */
@@ -37,6 +38,7 @@ struct walk {
 	struct spool_mark mark;
 	enum spool_walk_where where;
 	bool without_dead; /* of ALL: what is still to be done something with */
+	bool is_told;      /* each row, to one who works on it longer than we */
 	uint64_t mid;      /* this message alone; 0: all */
 	const struct filter *filter; /* NULL: everything; borrowed */
 	/* The walker's thread, in the transaction, for each that fits: looks,

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "postern/base/mem.h"
@@ -66,14 +65,11 @@ stand_back(void)
 
 #define FIXED 49    /* columns before the two addresses, blanks included */
 #define FLUSHED 100 /* rows */
-#define REST_ROWS 256
-#define REST_MAX_US 20000
 
 struct table {
 	size_t address; /* columns of each */
 	bool is_begun, is_json;
 	uint64_t rows;
-	clock_t spent; /* CPU time, at the last rest */
 };
 
 /* What it waits for, as far as one word tells. */
@@ -125,21 +121,6 @@ print_line(void *arg, const json_t *row)
 	control_row_rcpts(row, t->address);
 }
 
-/* Of a long list: half of a core at most, for mail's sake, as the daemon's
- * reader does it. */
-static void
-rest(struct table *t)
-{
-	clock_t spent = clock();
-	long us = (long)((double)(spent - t->spent) * 1e6 / CLOCKS_PER_SEC);
-	struct timespec most = { .tv_nsec = REST_MAX_US * 1000L };
-
-	t->spent = spent;
-	if (us < REST_MAX_US)
-		most.tv_nsec = us * 1000;
-	(void)nanosleep(&most, NULL);
-}
-
 /* The first ones are seen at once, also behind a pipe. */
 static void
 print_row(void *arg, const json_t *row)
@@ -152,8 +133,6 @@ print_row(void *arg, const json_t *row)
 		print_line(arg, row);
 	if (t->rows++ < FLUSHED)
 		(void)fflush(stdout);
-	else if (t->rows % REST_ROWS == 0)
-		rest(t);
 }
 
 static void

@@ -13,15 +13,24 @@
 
 /* A look when its rest is over, as the walker does it; how long it rested. */
 static uint64_t
-look(struct duty *d, uint64_t *now_us, uint64_t took_us, uint64_t commits)
+look_of(struct duty *d, uint64_t *now_us, uint64_t took_us, unsigned rests,
+    uint64_t commits)
 {
 	uint64_t next = duty_next_us(d);
 	uint64_t rested = next > *now_us ? next - *now_us : 0;
-	uint64_t begin = *now_us + rested;
+	struct duty_look l = {
+		.begin_us = *now_us + rested, .rests = rests, .commits = commits
+	};
 
-	*now_us = begin + took_us;
-	duty_took(d, begin, *now_us, commits);
+	*now_us = l.end_us = l.begin_us + took_us;
+	duty_took(d, &l);
 	return rested;
+}
+
+static uint64_t
+look(struct duty *d, uint64_t *now_us, uint64_t took_us, uint64_t commits)
+{
+	return look_of(d, now_us, took_us, DUTY_RESTS, commits);
 }
 
 static void
@@ -105,6 +114,19 @@ who_comes_late_has_rested(void **state)
 }
 
 static void
+who_is_told_rows_has_time_to_work_on_them(void **state)
+{
+	struct duty d = { 0 };
+	uint64_t now = LONG_AGO;
+
+	(void)state;
+	(void)look(&d, &now, LOOK_US, 1);
+	(void)look_of(&d, &now, LOOK_US, DUTY_RESTS_TOLD, 2);
+	assert_int_equal(look(&d, &now, LOOK_US, 3), LOOK_US * DUTY_RESTS_TOLD);
+	assert_int_equal(look(&d, &now, LOOK_US, 4), LOOK_US * DUTY_RESTS);
+}
+
+static void
 a_rest_has_a_bound(void **state)
 {
 	struct duty d = { 0 };
@@ -127,6 +149,7 @@ main(void)
 		cmocka_unit_test(
 		    what_moved_before_somebody_looked_is_no_reason),
 		cmocka_unit_test(who_comes_late_has_rested),
+		cmocka_unit_test(who_is_told_rows_has_time_to_work_on_them),
 		cmocka_unit_test(a_rest_has_a_bound),
 	};
 

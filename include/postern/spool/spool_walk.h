@@ -64,7 +64,7 @@ struct spool_mark { /* begin with all zero */
 	uint32_t delivery;     /* private */
 };
 /* Looks at SPOOL_WALK_LOOKS deliveries or so.  0; -1: an error of the store. */
-#define SPOOL_WALK_LOOKS 1024
+#define SPOOL_WALK_LOOKS 512
 MUST_CHECK int spool_walk(struct spool_reader *r, const struct spool_walk *w,
     struct spool_mark *mark);
 
