@@ -54,13 +54,17 @@ take_recipients(const struct sendmail_options *o, struct sendmail_rcpts *r)
 }
 
 static int
-check_recipients(const struct sendmail_rcpts *r)
+check_recipients(
+    const struct sendmail_options *o, const struct sendmail_rcpts *r)
 {
 	if (r->n > 0)
 		return 0;
 	if (r->nbad > 0)
 		return EX_DATAERR; /* told */
-	return complain(EX_USAGE, "no recipient; name one, or say -t");
+	return complain(EX_USAGE,
+	    o->reads_recipients
+	        ? "no recipient; the header names none in To, Cc or Bcc"
+	        : "no recipient; name one, or say -t");
 }
 
 static int
@@ -72,7 +76,7 @@ read_letter(const struct sendmail_options *o, struct sendmail_letter *l,
 
 	/* A mistake is told before anybody types a message. */
 	if (code == 0 && !o->reads_recipients)
-		code = check_recipients(r);
+		code = check_recipients(o, r);
 	if (code != 0)
 		return code;
 	if (o->mode != SENDMAIL_VERIFY &&
@@ -81,7 +85,7 @@ read_letter(const struct sendmail_options *o, struct sendmail_letter *l,
 		    err.kind == ERR_LIMIT ? EX_DATAERR : EX_IOERR, err.text);
 	if (o->reads_recipients && !sendmail_letter_rcpts(l, r))
 		return complain(EX_DATAERR, "more than 50000 recipients");
-	return check_recipients(r);
+	return check_recipients(o, r);
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sendmail_options.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 /* Behind the letters that follow: taken and without effect.  An option that
  * comes behind the first recipient is a recipient. */
 #define OPTIONS                                                                \
-	"+"                                                                    \
+	"+:"                                                                   \
 	"b:B:f:F:iIN:o:q::r:R:tV:"                                             \
 	"A:C:d::e:Gh:JL:mnO:p:sUvX:"
 
@@ -100,6 +101,22 @@ take_envid(struct sendmail_options *o, const char *text)
 	return text[0] != '\0' ? 0 : complain("-V", "", "an id is not empty");
 }
 
+/* Which messages; how often, and in which way, other systems are told by digits
+ * and small letters. */
+static int
+take_retry(struct sendmail_options *o, const char *text)
+{
+	if (o->mode == SENDMAIL_DELIVER)
+		o->mode = SENDMAIL_RETRY;
+	o->retry = text;
+	if (text[0] == '\0' || isdigit((unsigned char)text[0]) ||
+	    islower((unsigned char)text[0]) || strchr("IRS", text[0]) != NULL)
+		return 0;
+	return complain("-q", text,
+	    "write -q for all, or -qI, -qR or -qS with a part of an id, a "
+	    "recipient or the sender");
+}
+
 /* 0, or an exit code.  Letters without a case mean nothing here. */
 static int
 take(struct sendmail_options *o, int letter, const char *text)
@@ -129,10 +146,7 @@ take(struct sendmail_options *o, int letter, const char *text)
 			o->ignores_dots = true;
 		return 0;
 	case 'q':
-		if (o->mode == SENDMAIL_DELIVER)
-			o->mode = SENDMAIL_RETRY;
-		o->retry = text != NULL ? text : "";
-		return 0;
+		return take_retry(o, text != NULL ? text : "");
 	case 'R':
 		return take_return(o, text);
 	case 't':
@@ -143,6 +157,24 @@ take(struct sendmail_options *o, int letter, const char *text)
 	default:
 		return 0;
 	}
+}
+
+/* Of --word only the second hyphen was looked at. */
+static int
+complain_of(int what, char **argv)
+{
+	char option[] = { '-', (char)optopt, '\0' };
+
+	if (what == ':')
+		(void)fprintf(stderr,
+		    "sendmail: %s lacks its argument; see "
+		    "postern-sendmail(8)\n",
+		    option);
+	else
+		(void)fprintf(stderr,
+		    "sendmail: %s is no option; see postern-sendmail(8)\n",
+		    optopt == '-' ? argv[optind] : option);
+	return EX_USAGE;
 }
 
 static enum sendmail_mode
@@ -167,13 +199,8 @@ sendmail_options_parse(struct sendmail_options *o, int argc, char **argv)
 		.retry = "" };
 	opterr = 0;
 	while ((letter = getopt(argc, argv, OPTIONS)) != -1) {
-		if (letter == '?') {
-			(void)fprintf(stderr,
-			    "sendmail: -%c is no option, or lacks its "
-			    "argument; see postern-sendmail(8)\n",
-			    optopt);
-			return EX_USAGE;
-		}
+		if (letter == '?' || letter == ':')
+			return complain_of(letter, argv);
 		rc = take(o, letter, optarg);
 		if (rc != 0)
 			return rc;

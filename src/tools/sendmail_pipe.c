@@ -64,6 +64,28 @@ from_daemon(struct sendmail_talk *t)
 	return n > 0 && write_all(STDOUT_FILENO, bytes, (size_t)n) == 0;
 }
 
+/* How long nothing may come of either side.  Whoever calls may be slow, and the
+ * daemon ends sessions in which nothing comes; but a daemon that has an answer
+ * to give is not waited for without end. */
+static int
+patience_ms(bool is_greeted, bool is_its_turn)
+{
+	if (!is_greeted)
+		return SENDMAIL_TALK_REPLY_MS;
+	return is_its_turn ? SENDMAIL_TALK_DOT_MS : -1;
+}
+
+static int
+give_up(void)
+{
+	static const char text[] =
+	    "421 4.4.2 The mail system does not answer, try again later\r\n";
+
+	(void)fputs("sendmail: the daemon does not answer\n", stderr);
+	(void)write_all(STDOUT_FILENO, text, sizeof text - 1);
+	return EX_TEMPFAIL;
+}
+
 int
 sendmail_pipe_run(const char *path)
 {
@@ -71,7 +93,8 @@ sendmail_pipe_run(const char *path)
 		{ .events = POLLIN } };
 	struct sendmail_talk t;
 	struct err err;
-	bool goes_on = true;
+	bool goes_on = true, is_greeted = false, is_its_turn = true;
+	int rc = 1;
 
 	if (sendmail_talk_open(&t, path, &err) != 0) {
 		static const char text[] =
@@ -83,14 +106,21 @@ sendmail_pipe_run(const char *path)
 	}
 	p[1].fd = t.fd;
 	while (goes_on) {
-		/* The daemon ends sessions in which nothing comes. */
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		rc = poll(p, 2, patience_ms(is_greeted, is_its_turn));
+		if (rc == 0 || (rc < 0 && errno != EINTR))
 			break;
-		if (p[1].revents != 0)
+		if (rc < 0)
+			continue;
+		if (p[1].revents != 0) {
 			goes_on = from_daemon(&t);
-		if (goes_on && p[0].revents != 0)
+			is_greeted = true;
+			is_its_turn = p[0].fd < 0;
+		}
+		if (goes_on && p[0].revents != 0) {
 			goes_on = to_daemon(&t, &p[0]);
+			is_its_turn = true;
+		}
 	}
 	sendmail_talk_close(&t);
-	return 0;
+	return rc == 0 ? give_up() : 0;
 }

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -198,7 +199,26 @@ def test_notifications_and_other_options(door):
     for words in ("-N sometimes", "-N failure,", "-R all", "-B 9BIT", "-b x", "-V \u00fc", "-V ", "-f"):
         r = sendmail(p, *words.split(" "), *(() if words == "-f" else (ANN,)))
         assert r.returncode == 64 and r.text.count("\n") == 1, words
+    # it says which, and what is wrong with it
+    for words, said in (("-f", "-f lacks its argument"), ("-Z", "-Z is no option"), ("--help", "--help is no option"),
+                        ("-t", "the header names none"), ("-i", "name one, or say -t"), ("-qXy", "-q Xy: write -q for all")):
+        r = sendmail(p, words)
+        assert r.returncode == 64 and said in r.text and r.text.count("\n") == 1, (words, r.text)
     assert mails.none()
+
+
+@pytest.mark.skipif(not os.environ.get("POSTERN_LONG"), reason="a minute; of the long tier")
+def test_a_daemon_that_hangs(postern):
+    """Nobody waits for it without an end: a session at standard input neither."""
+    p = postern()
+    p.proc.signal(signal.SIGSTOP)
+    try:
+        r = subprocess.run([SENDMAIL, "-bs"], input=b"EHLO x\r\n", capture_output=True, timeout=2 * harness.LONG,
+                           env={**os.environ, **place(p)})
+        assert r.returncode == 75 and r.stdout.startswith(b"421 4.4.2") and b"does not answer" in r.stderr
+    finally:
+        p.proc.signal(signal.SIGCONT)
+    p.stop()
 
 
 def test_modes(door):
