@@ -224,8 +224,8 @@ escape_one(char at[4], struct str s, size_t *used)
 	return n;
 }
 
-size_t
-str_escape(char *out, size_t max, struct str s)
+static size_t
+escape_all(char *out, size_t max, struct str s, bool is_bare)
 {
 	size_t len = 0;
 
@@ -235,6 +235,10 @@ str_escape(char *out, size_t max, struct str s)
 		char one[4];
 		size_t used, n = escape_one(one, s, &used);
 
+		if (is_bare && s.p[0] == '"') {
+			one[0] = '"';
+			n = 1;
+		}
 		if (len + n >= max)
 			break;
 		memcpy(out + len, one, n);
@@ -244,4 +248,16 @@ str_escape(char *out, size_t max, struct str s)
 	}
 	out[len] = '\0';
 	return len;
+}
+
+size_t
+str_escape(char *out, size_t max, struct str s)
+{
+	return escape_all(out, max, s, false);
+}
+
+size_t
+str_escape_bare(char *out, size_t max, struct str s)
+{
+	return escape_all(out, max, s, true);
 }

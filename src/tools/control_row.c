@@ -87,7 +87,7 @@ control_row_column(const char *text, size_t columns)
 {
 	size_t max = 4 * strlen(text) + 1, bytes, n;
 	char *shown = mem_new(max);
-	struct str s = { shown, str_escape(shown, max, str_of(text)) };
+	struct str s = { shown, str_escape_bare(shown, max, str_of(text)) };
 
 	n = measure(s, columns, &bytes);
 	if (columns > 2 && n > columns) {

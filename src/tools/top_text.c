@@ -100,7 +100,7 @@ escape(struct str *s, const char *text)
 	size_t max = 4 * strlen(text) + 1;
 	char *shown = mem_new(max);
 
-	*s = (struct str){ shown, str_escape(shown, max, str_of(text)) };
+	*s = (struct str){ shown, str_escape_bare(shown, max, str_of(text)) };
 }
 
 void

@@ -57,13 +57,12 @@ print_now(const json_t *row)
 }
 
 static void
-print_event(void *arg, const json_t *row)
+print_event(const json_t *row)
 {
 	int64_t n = control_row_number(row, "nrcpts");
 	const char *event = control_row_text(row, "event");
 	char at[40];
 
-	(void)arg;
 	if (strcmp(event, "now") == 0) {
 		print_now(row);
 		return;
@@ -88,6 +87,45 @@ print_event(void *arg, const json_t *row)
 	print_reply(row);
 }
 
+/* --- what is one event -------------------------------------------------------
+ */
+
+/* The journal has an event with many recipients as several. */
+static bool
+goes_on(json_t *held, const json_t *row)
+{
+	int64_t n = control_row_number(held, "nrcpts");
+	bool is_same;
+
+	if (n == 0 || control_row_number(row, "nrcpts") == 0)
+		return false;
+	json_object_set(held, "nrcpts", json_object_get(row, "nrcpts"));
+	is_same = json_equal(held, row) != 0;
+	n += is_same ? control_row_number(row, "nrcpts") : 0;
+	json_object_set_new(held, "nrcpts", json_integer((json_int_t)n));
+	return is_same;
+}
+
+static void
+let_go(json_t **held)
+{
+	if (*held != NULL)
+		print_event(*held);
+	json_decref(*held);
+	*held = NULL;
+}
+
+static void
+on_event(void *arg, const json_t *row)
+{
+	json_t **held = arg;
+
+	if (*held != NULL && goes_on(*held, row))
+		return;
+	let_go(held);
+	*held = json_copy((json_t *)row);
+}
+
 static int
 usage(void)
 {
@@ -99,10 +137,14 @@ int
 trace_tool_run(int argc, char **argv)
 {
 	struct control_ask a;
+	json_t *held = NULL;
+	int code;
 
 	if (!control_ask_options(&a, true, argc, argv) || argc - optind != 1)
 		return usage();
-	return control_ask_run(&a,
+	code = control_ask_run(&a,
 	    json_pack("{ss ss}", "request", "trace", "what", argv[optind]),
-	    a.is_json ? control_row_print : print_event, NULL);
+	    a.is_json ? control_row_print : on_event, &held);
+	let_go(&held);
+	return fflush(stdout) == 0 ? code : EX_IOERR;
 }

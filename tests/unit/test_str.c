@@ -112,6 +112,9 @@ what_is_printed_is_escaped(void **state)
 			fail_msg("%s: %s", escapes[i].why, out);
 	}
 	/* Never cut inside of an escape or a character. */
+	assert_int_equal(
+	    str_escape_bare(out, sizeof out, STR("\"a b\"\\\n")), 11);
+	assert_string_equal(out, "\"a b\"\\\\\\x0a");
 	assert_int_equal(str_escape(out, 5, STR("a\n")), 1);
 	assert_int_equal(str_escape(out, 6, STR("a\n")), 5);
 	assert_int_equal(str_escape(out, 3, STR("a\xc3\xa9")), 1);
