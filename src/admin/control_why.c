@@ -9,6 +9,7 @@
 #include "postern/admin/control.h"
 #include "postern/base/mem.h"
 #include "postern/relay/relay_choice.h"
+#include "postern/relay/stray_cause.h"
 
 #include "admin/choice_row.h"
 #include "admin/control_call.h"
@@ -90,6 +91,38 @@ put_later(json_t *row, const struct filter_subject *s)
 	put(row, text, "postern queue retry tries it now");
 }
 
+/* None: it was refused for good. */
+static void
+put_death(json_t *row, struct str cause)
+{
+	static const char resend[] = "postern dead resend gives it a new life";
+	static const struct {
+		const char *cause;
+		struct words words;
+	} deaths[] = {
+		{ "", { "it is dead: it was refused for good", resend } },
+		{ "expired", { "it is dead: its time was over", resend } },
+		{ "deadline",
+		    { "it is dead: its sender's deadline was over", resend } },
+		{ STRAY_CAUSE,
+		    { "it is dead: nobody reads the mail for a user of this "
+		      "host",
+		        "set root, or name the user in aliases_file; postern "
+		        "reload; then postern dead resend" } },
+	};
+	char text[96];
+
+	for (size_t i = 0; i < sizeof deaths / sizeof deaths[0]; i++) {
+		if (!str_is(cause, deaths[i].cause))
+			continue;
+		put(row, deaths[i].words.text, deaths[i].words.hint);
+		return;
+	}
+	(void)snprintf(
+	    text, sizeof text, "it is dead: %.*s", (int)cause.len, cause.p);
+	put(row, text, resend);
+}
+
 static void
 put_state(struct delivery *d, const struct filter_subject *s)
 {
@@ -98,10 +131,7 @@ put_state(struct delivery *d, const struct filter_subject *s)
 		put(d->row, holds[s->row->hold].text, holds[s->row->hold].hint);
 		return;
 	case SPOOL_ROW_DEAD:
-		put(d->row,
-		    "it is dead: it was refused for good, or its time "
-		    "was over",
-		    "postern dead resend gives it a new life");
+		put_death(d->row, s->row->cause);
 		return;
 	case SPOOL_ROW_DAMAGED:
 		put(d->row, holds[SPOOL_HOLD_DAMAGED].text, NULL);

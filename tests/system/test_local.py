@@ -80,6 +80,8 @@ def test_nobody_reads_it(sink, postern, tmp_path):
     out = postern_tool(p, "status").stdout
     assert "set root to who reads such mail" in out and all(len(x) <= 80 for x in out.splitlines()), out
     assert "no alias" in postern_tool(p, "dead", "list").stdout
+    why = postern_tool(p, "why", e["msg"]).stdout
+    assert "nobody reads the mail for a user of this host" in why and "set root" in why, why
     r = subprocess.run([harness.POSTERND, "-t", "-c", p.conf], capture_output=True, text=True)
     assert r.returncode == 0 and "root: is not set" in r.stdout + r.stderr
     assert mails.none()
