@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,7 +56,7 @@ static const struct control_request requests[] = {
 	{ "mailq", CONTROL_ROLE_NONE, control_mailq_run },
 	{ "message.body", CONTROL_ROLE_WRITE, control_message_body },
 	{ "message.headers", CONTROL_ROLE_READ, control_message_headers },
-	{ "message.show", CONTROL_ROLE_READ, control_message_show },
+	{ "message.show", CONTROL_ROLE_NONE, control_message_show },
 	{ "provider.list", CONTROL_ROLE_READ, control_provider_list },
 	{ "provider.pause", CONTROL_ROLE_WRITE, control_provider_pause },
 	{ "provider.probe", CONTROL_ROLE_WRITE, control_probe_run },
@@ -73,8 +75,8 @@ static const struct control_request requests[] = {
 	{ "route", CONTROL_ROLE_NONE, control_route_run },
 	{ "spool.backup", CONTROL_ROLE_WRITE, backup_run },
 	{ "stats", CONTROL_ROLE_READ, control_stats_run },
-	{ "trace", CONTROL_ROLE_READ, control_trace_run },
-	{ "why", CONTROL_ROLE_READ, control_why_run },
+	{ "trace", CONTROL_ROLE_NONE, control_trace_run },
+	{ "why", CONTROL_ROLE_NONE, control_why_run },
 };
 
 /* Taken until the caller has read the answer's end. */
@@ -261,6 +263,15 @@ enum control_role
 control_call_role(const struct control_call *call)
 {
 	return call->role;
+}
+
+void
+control_call_own(const struct control_call *call, char own[CONTROL_CALL_OWN])
+{
+	own[0] = '\0';
+	if (call->role < CONTROL_ROLE_READ)
+		(void)snprintf(
+		    own, CONTROL_CALL_OWN, "uid=%" PRIu32, call->uid);
 }
 
 uint32_t

@@ -44,6 +44,11 @@ bool control_call_number(
     const struct control_call *call, const char *name, uint64_t *n);
 uint32_t control_call_uid(const struct control_call *call); /* who asks */
 enum control_role control_call_role(const struct control_call *call);
+/* As which client of the spool's rows the caller hands mail in, "uid=33", where
+ * that is all that it may see; else "". */
+#define CONTROL_CALL_OWN 32
+void control_call_own(
+    const struct control_call *call, char own[CONTROL_CALL_OWN]);
 /* The daemon ends, and this is one of the last answers: there is no relay to
  * ask another question. */
 bool control_call_is_over(const struct control_call *call);

@@ -35,8 +35,6 @@
 
 struct mailq {
 	struct control_walk w; /* lies first */
-	bool is_own;           /* only what own has handed in */
-	char own[32];          /* "uid=33" */
 	struct buf page, text; /* rows; those of a delivery */
 	uint64_t last;         /* the message before */
 	uint64_t messages, bytes;
@@ -178,8 +176,6 @@ take_delivery(struct walk *walk, const struct filter_subject *s)
 	struct mailq *q = (struct mailq *)walk;
 	const struct spool_row *row = s->row;
 
-	if (q->is_own && !str_eq(row->client, str_of(q->own)))
-		return true;
 	q->now_ms = s->now_ms;
 	if (q->messages == 0 || row->key.mid != q->last) {
 		put_sender(q, row);
@@ -236,9 +232,6 @@ control_mailq_run(struct control_call *call)
 	q->w.walk.take = take_delivery;
 	q->w.walk.is_told = true;
 	q->w.walk.without_dead = true;
-	q->is_own = control_call_role(call) < CONTROL_ROLE_READ;
-	(void)snprintf(
-	    q->own, sizeof q->own, "uid=%" PRIu32, control_call_uid(call));
 	buf_init(&q->page, PAGE_MAX);
 	buf_init(&q->text, TEXT_MAX);
 	control_walk_start(&q->w, call);

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "postern/base/buf.h"
@@ -38,12 +39,14 @@ struct trace {
 	enum phase phase;
 	uint32_t name[NAMES]; /* fingerprints */
 	size_t nnames;
-	uint64_t found[FOUND_MAX]; /* a ring */
-	size_t nfound;             /* in all */
-	struct map *is_found;      /* those in the ring */
-	uint64_t place;            /* in the journal */
-	int64_t since_ms;          /* it begins then; 0: it is empty */
-	size_t now;                /* of found: looked for in the spool */
+	uint64_t found[FOUND_MAX];  /* a ring */
+	size_t nfound;              /* in all */
+	struct map *is_found;       /* those in the ring: to is_found, or to own
+	                               where it is known to be */
+	char own[CONTROL_CALL_OWN]; /* this client's mail alone; "": all */
+	uint64_t place;             /* in the journal */
+	int64_t since_ms;           /* it begins then; 0: it is empty */
+	size_t now;                 /* of found: looked for in the spool */
 	size_t rows;
 	bool has_failed;
 	struct buf lines;
@@ -70,7 +73,29 @@ find(struct trace *t, uint64_t mid)
 		(void)map_del(t->is_found, *at);
 	*at = mid;
 	t->nfound++;
-	(void)map_put(t->is_found, mid, t);
+	(void)map_put(t->is_found, mid, &t->is_found);
+}
+
+/* Who handed it in is known from the event that it came with. */
+static bool
+is_of_others(const struct trace *t, const struct spool_event *e)
+{
+	return t->own[0] != '\0' && e->kind == SPOOL_EVENT_ACCEPTED &&
+	       strcmp(e->client, t->own) != 0;
+}
+
+/* Is it to be told? */
+static bool
+is_shown(struct trace *t, const struct spool_event *e)
+{
+	const void *is = map_get(t->is_found, e->mid);
+
+	if (is == NULL || t->own[0] == '\0' || is == t->own)
+		return is != NULL;
+	if (e->kind != SPOOL_EVENT_ACCEPTED || is_of_others(t, e))
+		return false;
+	(void)map_put(t->is_found, e->mid, t->own);
+	return true;
 }
 
 static bool
@@ -174,9 +199,9 @@ take_event(struct trace *t, const struct spool_event *e)
 {
 	if (t->since_ms == 0)
 		t->since_ms = e->at_ms;
-	if (t->phase == PHASE_FIND && is_meant(t, e))
+	if (t->phase == PHASE_FIND && is_meant(t, e) && !is_of_others(t, e))
 		find(t, e->mid);
-	else if (t->phase == PHASE_TELL && map_get(t->is_found, e->mid) != NULL)
+	else if (t->phase == PHASE_TELL && is_shown(t, e))
 		put_line(t, event_row(t, e));
 }
 
@@ -202,8 +227,11 @@ on_row(void *arg, const struct spool_row *row)
 	struct filter_subject s = { .row = row,
 		.route = walker_route(t->reading.walker, row->key.route),
 		.now_ms = clock_wall_ms() };
-	json_t *j = queue_row_json(&s, QUEUE_ROW_RCPTS);
+	json_t *j;
 
+	if (t->own[0] != '\0' && !str_is(row->client, t->own))
+		return true;
+	j = queue_row_json(&s, QUEUE_ROW_RCPTS);
 	put_text(j, "event", "now");
 	put_line(t, j);
 	return t->lines.len < LINES_HIGH;
@@ -336,6 +364,7 @@ control_trace_run(struct control_call *call)
 	t->reading.look = look;
 	t->reading.back = on_looked;
 	t->call = call;
+	control_call_own(call, t->own);
 	t->is_found = map_new();
 	buf_init(&t->lines, LINES_MAX);
 	take_what(t, what);

@@ -69,6 +69,7 @@ control_walk_start(struct control_walk *w, struct control_call *call)
 	struct err err;
 
 	w->call = call;
+	control_call_own(call, w->walk.own);
 	if (where != NULL && filter_new(&w->filter, str_of(where), &err) != 0) {
 		char *text = mem_printf("the filter, %s", err.text);
 

@@ -2,7 +2,8 @@
 /*
  * admin/control_walk - a walk through the spool for a caller of the control
  * socket: what the request's filter, "where", finds, page by page.  A caller
- * that stops reading stops it, one that goes away ends it.  Main thread, but
+ * that stops reading stops it, one that goes away ends it; who may not look at
+ * the queue is shown what is of the own user alone.  Main thread, but
  * for walk.take().
  */
 #ifndef ADMIN_CONTROL_WALK_H

@@ -91,6 +91,8 @@ on_row(void *arg, const struct spool_row *row)
 
 	if (walk->without_dead && row->state == SPOOL_ROW_DEAD)
 		return true;
+	if (walk->own[0] != '\0' && !str_is(row->client, walk->own))
+		return true;
 	if (walk->filter != NULL && !filter_fits(walk->filter, &s))
 		return true;
 	return walk->take(walk, &s);

@@ -40,6 +40,7 @@ struct walk {
 	bool without_dead; /* of ALL: what is still to be done something with */
 	bool is_told;      /* each row, to one who works on it longer than we */
 	uint64_t mid;      /* this message alone; 0: all */
+	char own[32];      /* what this client has handed in; "": all */
 	const struct filter *filter; /* NULL: everything; borrowed */
 	/* The walker's thread, in the transaction, for each that fits: looks,
 	 * copies, and returns.  false: the page is full. */

@@ -205,13 +205,13 @@ def test_others_see_their_own_mail_alone(postern):
                 submission={"socket": str(home / "submission")})
 
     def as_nobody(*words):
-        r = subprocess.run([tool_of_all, "queue", *words, "-s", str(path)], user=65534, group=65534, extra_groups=(),
+        r = subprocess.run([tool_of_all, *words, "-s", str(path)], user=65534, group=65534, extra_groups=(),
                            capture_output=True, text=True, timeout=harness.LONG, cwd="/")
         return r.returncode, r.stdout, r.stderr
     try:
         harness.send_raw(p.port, mails.plain())
-        assert as_nobody("list", "--mailq") == (0, "Mail queue is empty\n", "")
-        rc, out, err = as_nobody("list")
+        assert as_nobody("queue", "list", "--mailq") == (0, "Mail queue is empty\n", "")
+        rc, out, err = as_nobody("queue", "list")
         assert (rc, out) == (77, "") and "control.group" in err
         assert "in 1 Request." in tool(p, "queue", "list", "--mailq")[1]
         sendmail = home / "postern-sendmail"
@@ -219,9 +219,23 @@ def test_others_see_their_own_mail_alone(postern):
         subprocess.run([sendmail, "-f", "me@example.com", "own@example.net"], input=b"Subject: s\n\nb\n", check=True,
                        user=65534, group=65534, extra_groups=(), cwd="/", timeout=harness.LONG,
                        env={**os.environ, "POSTERN_SUBMISSION": str(home / "submission")})
-        rc, out, err = as_nobody("list", "--mailq")
+        rc, out, err = as_nobody("queue", "list", "--mailq")
         assert rc == 0 and "own@example.net" in out and out.endswith("\n-- 0 Kbytes in 1 Request.\n")
-        assert rows(p, "queue", "list", "--where", "client=uid=65534")[0]["sender"] == "me@example.com"
+        mine = rows(p, "queue", "list", "--where", "client=uid=65534")[0]
+        assert mine["sender"] == "me@example.com"
+        # and what became of it, by any of its names; nothing of others, whose id was guessed
+        other = rows(p, "queue", "list", "--where", "not client=uid=65534")[0]
+        for words in (["message", "show"], ["why"], ["trace"]):
+            rc, out, err = as_nobody(*words, mine["id"])
+            assert rc == 0 and mine["id"] in out, err
+            rc, out, err = as_nobody(*words, other["id"])
+            assert (rc, out) == (65, ""), (words, out, err)
+        for name in (mine["message_id"], "own@example.net"):
+            assert as_nobody("trace", name)[1].splitlines()[-1].startswith("%-20s %s queued" % ("now", mine["id"]))
+        assert as_nobody("trace", other["sender"])[0] == as_nobody("trace", other["rcpts"][0]["address"])[0] == 65
+        assert tool(p, "trace", other["sender"])[0] == 0
+        for words in (["message", "headers"], ["message", "body"], ["queue", "delete"]):
+            assert as_nobody(*words, mine["id"])[0] == 77, words
         assert "in 2 Requests." in tool(p, "queue", "list", "--mailq")[1]
         r = subprocess.run(["/usr/bin/python3", "-c", THREE, str(path)], user=65534, group=65534, extra_groups=(),
                            capture_output=True, text=True, timeout=harness.LONG, cwd="/")
