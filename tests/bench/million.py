@@ -12,6 +12,7 @@ usage: million.py [--count N] [--speed N] [--hour SECONDS] [--directory DIR]
 --speed      how many times faster than real time its clock runs (60; 1: real
              time, a day); above 1 the programs need --enable-test-clock.
              A stall of the machine of 1 ms is one of so many ms to them.
+--drain      hours after the day that its rest may take (12)
 --hour       how long an hour of this day is, in its own time (3600)
 --directory  the spool and the logs, which need some 2 KiB a message (/var/tmp)
 --keep       do not remove them
@@ -27,6 +28,7 @@ import array
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -39,7 +41,6 @@ SHAPE = [.3, .2, .2, .2, .3, .4, .6, .8, 1.2, 4.0, 2.7, 1.4,
          1.2, 1.2, 1.3, 1.3, 1.2, 1.1, 1.0, .9, .8, .7, .6, .4]
 CLASSES = {"high": 0.05, "normal": 0.75, "low": 0.20}
 KILLS = (9.4, 15.5)  # hours
-DRAIN_HOURS = 12  # after the day, at most
 CONNECTIONS = 4  # of each class
 SESSIONS = 8  # with each provider
 
@@ -142,12 +143,19 @@ closed = ( %s );
         self.sent = first
         self.collect_loads()
         arrivals = stage.Arrivals([self.log_of(n) for n in PROVIDERS], first)
-        arrivals.wait(list(self.acked), lambda: self.now_hour() > 24 + DRAIN_HOURS)
+        missing = arrivals.wait(list(self.acked), lambda: self.now_hour() > 24 + self.opt.drain)
+        self.queued = self.count_queue() if missing else 0
         self.measure(daemon)
         self.end_daemon(daemon)
         self.check_reports()
         for p, _ in self.sinks.values():
             self.end_sink(p)
+
+    def count_queue(self):
+        """How many still wait when the time is over: late, not lost."""
+        out = subprocess.run([harness.BUILD / "postern", "queue", "count", "--json", "-s", self.dir / "control.sock"],
+                             capture_output=True, text=True, check=True).stdout
+        return json.loads(out.splitlines()[0])["count"]
 
     def measure(self, daemon):
         self.cpu += stage.cpu_seconds(daemon.pid)
@@ -171,7 +179,7 @@ closed = ( %s );
     def look(self):
         """One pass over each log."""
         first, last, by_kill, self.windows, self.refused = {}, {}, set(), {}, {}
-        self.by_hour = {n: [0] * (24 + DRAIN_HOURS + 1) for n in PROVIDERS}
+        self.by_hour = {n: [0] * (24 + self.opt.drain + 1) for n in PROVIDERS}
         self.damaged, self.bounced, self.duplicates = 0, 0, 0
         for name in PROVIDERS:
             hits, opened, refused = array.array("Q"), {}, 0
@@ -222,7 +230,7 @@ closed = ( %s );
         print("a day of %d messages: an hour is %g s, the clock runs %g times as fast" % (o.count, o.hour, o.speed))
         print("\nhour   acked  %s  waiting" % "  ".join("%7s" % n for n in PROVIDERS))
         waiting = 0
-        for h in range(24 + DRAIN_HOURS + 1):
+        for h in range(24 + self.opt.drain + 1):
             left = [self.by_hour[n][h] for n in PROVIDERS]
             sent = self.sent_by_hour[h] if h < 24 else 0
             waiting += sent - sum(left)
@@ -239,12 +247,14 @@ closed = ( %s );
         print("killed at %s; posternd took %.1f s of CPU, %.1f MiB at most" % (
             " and ".join("%.1f h" % h for h in KILLS), self.cpu, self.peak_kib / 1024))
         print("acknowledged %d, unknown to the sender %d, not handed in %d" % (len(self.acked), self.unknown, self.unsent))
+        if self.queued:
+            print("%d still wait, %d hours after the day: what follows counts them as lost" % (self.queued, o.drain))
         print("lost %d, damaged %d, bounced %d, duplicates %d (%d of them not by a kill; of %d it was told that they may "
               "be)" % (len(self.lost), self.damaged, self.bounced, self.duplicates, self.not_by_kill, self.unsure))
 
     def figures(self):
         return dict(count=self.opt.count, speed=self.opt.speed, hour=self.opt.hour, acked=len(self.acked),
-                    unknown=self.unknown, unsent=self.unsent, lost=len(self.lost), damaged=self.damaged, bounced=self.bounced,
+                    unknown=self.unknown, unsent=self.unsent, queued=self.queued, lost=len(self.lost), damaged=self.damaged, bounced=self.bounced,
                     duplicates=self.duplicates, not_by_kill=self.not_by_kill, unsure=self.unsure, refused=self.refused,
                     cpu_s=self.cpu, peak_kib=self.peak_kib,
                     windows=[dict(provider=n, rate=r, most=m, allowed=a) for (n, r), (m, a) in self.windows.items()],
@@ -256,6 +266,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--count", type=int, default=1000000)
     ap.add_argument("--speed", type=float, default=60)
+    ap.add_argument("--drain", type=int, default=12)
     ap.add_argument("--hour", type=int, default=3600)
     ap.add_argument("--directory", default="/var/tmp")
     ap.add_argument("--keep", action="store_true")

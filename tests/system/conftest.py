@@ -13,7 +13,12 @@ import pytest
 import harness
 
 
+# What hangs fails, and the tests after it still run (python3-pytest-timeout).
+HUNG = 10 * harness.LONG
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "timeout: seconds")
     config.addinivalue_line("markers", "clock: hours, by a clock that runs faster (--enable-test-clock)")
 
 
@@ -21,6 +26,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("clock") and not harness.TEST_CLOCK:
             item.add_marker(pytest.mark.skip(reason="built without the test clock"))
+        if "POSTERN_LONG" not in os.environ:
+            item.add_marker(pytest.mark.timeout(HUNG))
 
 
 @pytest.fixture

@@ -32,8 +32,9 @@ def test_nothing_acknowledged_is_lost(sink, postern, load):
         mark = s.out.mark()
         job = load(p.port, MESSAGES, CONNECTIONS, first=i * MESSAGES)
         s.wait_messages(rnd.randrange(1, MESSAGES * 2 // 3), since=mark)
+        before = time.time()
         p.kill9()
-        kills.append(time.time())
+        kills.append((before, time.time()))
         p.start()
         r = job.result()
         assert r["acked"] + r["unknown"] == MESSAGES, r
@@ -56,8 +57,8 @@ def test_nothing_acknowledged_is_lost(sink, postern, load):
     assert not acked - copies.keys()
     by_round = collections.Counter(run for (run, _), k in copies.items() for _ in range(k - 1))
     times = [seconds(m["time"]) for m in s.messages()]
-    for run, killed, commit in zip(runs, kills, slowest):
-        finished = sum(killed - LAZY - commit <= t <= killed for t in times)
+    for run, (before, after), commit in zip(runs, kills, slowest):
+        finished = sum(before - LAZY - commit <= t <= after for t in times)
         assert by_round[run] <= SESSIONS + finished, (by_round, finished)
     print("kill -9: %d rounds, %d acknowledged, 0 lost, duplicates: %d in all, %d in the worst round"
           % (ROUNDS, len(acked), sum(by_round.values()), max(by_round.values(), default=0)))

@@ -16,7 +16,7 @@ MILLION = harness.HERE.parent / "bench" / "million.py"
 
 @pytest.mark.clock
 def test_a_day(tmp_path):
-    p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", str(SPEED),
+    p = subprocess.run([sys.executable, MILLION, "--count", str(COUNT), "--hour", "60", "--speed", str(SPEED), "--drain", "48",
                         "--directory", tmp_path, "--json", tmp_path / "figures"], capture_output=True, text=True,
                        timeout=4 * harness.LONG, env={**harness.os.environ, "POSTERN_BUILD": str(harness.BUILD)})
     print(p.stdout + p.stderr)
