@@ -34,7 +34,7 @@ int
 log_tool_run(int argc, char **argv)
 {
 	struct control_ask a;
-	bool good = control_ask_options(&a, false, argc, argv);
+	bool good = control_ask_options(&a, true, argc, argv);
 	int words = argc - optind;
 	json_t *request = NULL;
 
@@ -45,5 +45,6 @@ log_tool_run(int argc, char **argv)
 		(void)fputs("usage: " LOG_TOOL_USAGE, stderr);
 		return EX_USAGE;
 	}
-	return control_ask_run(&a, request, print_word, argv[optind]);
+	return control_ask_run(&a, request,
+	    a.is_json ? control_row_print : print_word, argv[optind]);
 }

@@ -7,9 +7,9 @@
 #define TOOLS_LOG_TOOL_H
 
 #define LOG_TOOL_USAGE                                                         \
-	"postern log level [-c file] [-s socket] [error | warn | info | "      \
-	"debug]\n"                                                             \
-	"       postern log address [-c file] [-s socket] address\n"
+	"postern log level [-c file] [-s socket] [--json]\n"                   \
+	"           [error | warn | info | debug]\n"                           \
+	"       postern log address [-c file] [-s socket] [--json] address\n"
 
 int log_tool_run(int argc, char **argv);
 

@@ -179,11 +179,12 @@ static const struct verb {
 	const char *word, *request;
 	control_ask_fn *print;
 	bool has_length, has_addresses; /* takes these options */
+	bool is_silent; /* for --json it is then shown how the provider is */
 } verbs[] = {
-	{ "show", "provider.show", print_page, false, false },
-	{ "pause", "provider.pause", print_page, true, false },
-	{ "resume", "provider.resume", print_page, false, false },
-	{ "probe", "provider.probe", print_probe, false, true },
+	{ "show", "provider.show", print_page, false, false, false },
+	{ "pause", "provider.pause", print_page, true, false, true },
+	{ "resume", "provider.resume", print_page, false, false, true },
+	{ "probe", "provider.probe", print_probe, false, true, false },
 };
 
 /* NULL: there is none that takes these options. */
@@ -209,8 +210,10 @@ act(const struct options *o, const struct verb *v, const char *name)
 	json_t *ask;
 	struct err err;
 	uint64_t ms = 0;
+	int code;
 
-	if (o->length != NULL && conf_duration(o->length, &ms, &err) != 0) {
+	if (v->has_length && o->length != NULL &&
+	    conf_duration(o->length, &ms, &err) != 0) {
 		(void)fprintf(stderr, "postern: --for: %s\n", err.text);
 		return EX_USAGE;
 	}
@@ -219,8 +222,10 @@ act(const struct options *o, const struct verb *v, const char *name)
 	if (o->length != NULL && ask != NULL)
 		json_object_set_new(
 		    ask, "for_ms", json_integer((json_int_t)ms));
-	return control_ask_run(
+	code = control_ask_run(
 	    &o->ask, ask, o->is_json ? control_row_print : v->print, NULL);
+	return code == 0 && o->is_json && v->is_silent ? act(o, &verbs[0], name)
+	                                               : code;
 }
 
 /* false: told. */

@@ -12,11 +12,12 @@
 	"provider\n"                                                           \
 	"       postern provider show --settings [-c file] [--json] "          \
 	"provider\n"                                                           \
-	"       postern provider pause [-c file] [-s socket] [--for time] "    \
-	"provider\n"                                                           \
+	"       postern provider pause [-c file] [-s socket] [--json]\n"       \
+	"           [--for time] provider\n"                                   \
 	"       postern provider probe [-c file] [-s socket] [--json]\n"       \
 	"           [--from address] [--to address] provider\n"                \
-	"       postern provider resume [-c file] [-s socket] provider\n"
+	"       postern provider resume [-c file] [-s socket] [--json] "       \
+	"provider\n"
 
 int provider_tool_run(int argc, char **argv);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/token_tool.h"
 
+#include <getopt.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -13,12 +15,14 @@
 #include "postern/relay/token_store.h"
 
 #include "tools/control_ask.h"
+#include "tools/control_row.h"
 #include "tools/token_login.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
 #define RELOAD "a running posternd looks at a reload (SIGHUP)"
 
 struct question {
+	bool is_json;
 	const char *directory;
 	char name[TOKEN_STORE_NAME];
 	const struct relay_provider *provider;
@@ -79,6 +83,49 @@ print_record(const struct token_record *t)
 		print_span("age       ", now > t->got_ms ? now - t->got_ms : 0);
 }
 
+/* Of text that may be of any bytes. */
+static void
+put(json_t *row, const char *key, const char *text)
+{
+	json_object_set_new(row, key, json_stringn_nocheck(text, strlen(text)));
+}
+
+/* t: NULL: there is none. */
+static void
+print_json(const struct question *q, const struct token_record *t)
+{
+	json_t *row = json_object();
+	const char *access = "none";
+
+	put(row, "provider", q->provider->name);
+	put(row, "user", q->provider->user);
+	put(row, "directory", q->directory);
+	put(row, "file", q->name);
+	if (t != NULL && t->access != NULL)
+		access = t->expires_ms > clock_wall_ms() ? "good" : "ended";
+	put(row, "access", access);
+	if (t != NULL && t->access != NULL)
+		json_object_set_new(
+		    row, "expires_ms", json_integer(t->expires_ms));
+	if (t != NULL && t->got_ms > 0)
+		json_object_set_new(row, "got_ms", json_integer(t->got_ms));
+	json_object_set_new(
+	    row, "refresh", json_boolean(t != NULL && t->refresh != NULL));
+	control_row_print(NULL, row);
+	json_decref(row);
+}
+
+static void
+print_text(const struct question *q, const struct token_record *t)
+{
+	(void)printf("provider   %s\nuser       %s\nfile       %s/%s\n",
+	    q->provider->name, q->provider->user, q->directory, q->name);
+	if (t == NULL)
+		(void)puts("tokens     none");
+	else
+		print_record(t);
+}
+
 static int
 status(const struct question *q)
 {
@@ -88,13 +135,9 @@ status(const struct question *q)
 
 	if (rc < 0)
 		return complain(q->provider->name, err.text);
-	(void)printf("provider   %s\nuser       %s\nfile       %s/%s\n",
-	    q->provider->name, q->provider->user, q->directory, q->name);
-	if (rc == 0) {
-		(void)puts("tokens     none");
+	(q->is_json ? print_json : print_text)(q, rc > 0 ? &t : NULL);
+	if (rc == 0)
 		return EX_UNAVAILABLE;
-	}
-	print_record(&t);
 	token_store_done(&t);
 	return 0;
 }
@@ -142,9 +185,11 @@ static const struct {
  */
 
 static int
-answer(const struct settings *s, const char *verb, const char *name)
+answer(
+    const struct settings *s, bool is_json, const char *verb, const char *name)
 {
-	struct question q = { .directory = s->relay.token_directory };
+	struct question q = { .is_json = is_json,
+		.directory = s->relay.token_directory };
 
 	for (size_t i = 0; i < s->relay.nproviders; i++) {
 		if (strcmp(s->relay.providers[i].name, name) == 0)
@@ -181,22 +226,31 @@ refresh(const char *file, const char *name)
 int
 token_tool_run(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
 	const char *file = CONF_FILE;
 	struct settings *s = NULL;
 	struct conf_report r;
+	bool is_json = false;
 	int rc = EX_CONFIG, c;
 
-	while ((c = getopt(argc, argv, "c:")) != -1) {
-		if (c != 'c')
+	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		if (c == 'c')
+			file = optarg;
+		else if (c == 'j')
+			is_json = true;
+		else
 			return usage();
-		file = optarg;
 	}
-	if (optind + 2 != argc)
+	if (optind + 2 != argc ||
+	    (is_json && strcmp(argv[optind], "status") != 0))
 		return usage();
 	if (strcmp(argv[optind], "refresh") == 0)
 		return refresh(file, argv[optind + 1]);
 	if (conf_load(&s, file, false, &r) == 0)
-		rc = answer(s, argv[optind], argv[optind + 1]);
+		rc = answer(s, is_json, argv[optind], argv[optind + 1]);
 	for (size_t i = 0; i < r.nmistakes; i++)
 		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
 	conf_report_done(&r);

@@ -8,7 +8,8 @@
 #define TOOLS_TOKEN_TOOL_H
 
 #define TOKEN_TOOL_USAGE                                                       \
-	"postern token status | refresh | login | forget [-c file] provider\n"
+	"postern token status [-c file] [--json] provider\n"                   \
+	"       postern token refresh | login | forget [-c file] provider\n"
 
 int token_tool_run(int argc, char **argv);
 

@@ -370,8 +370,8 @@ def test_a_token_of_a_run_before_is_used_again(world):
     assert len(end.forms) == 1
 
 
-def token_command(d, verb):
-    return subprocess.run([harness.BUILD / "postern", "token", verb, "-c", d.conf, "sink"],
+def token_command(d, verb, *options):
+    return subprocess.run([harness.BUILD / "postern", "token", verb, *options, "-c", d.conf, "sink"],
                           capture_output=True, text=True, timeout=harness.LONG,
                           env={**os.environ, "POSTERN_TEST_CLOCK": "10"})  # a login polls each second
 
@@ -384,6 +384,10 @@ def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
     d.wait_event("token.dead")
     r = token_command(d, "status")
     assert r.returncode == 69 and "tokens     none" in r.stdout
+    r = token_command(d, "status", "--json")
+    row = json.loads(r.stdout)
+    assert r.returncode == 69 and (row["provider"], row["access"], row["refresh"]) == ("sink", "none", False)
+    assert token_command(d, "refresh", "--json").returncode == 64
     if os.getuid() == 0:
         shutil.chown(tmp_path / "tokens", "nobody", "nogroup")
     end.dead = False
@@ -400,6 +404,10 @@ def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
     r = token_command(d, "status")
     assert r.returncode == 0 and "access     good for" in r.stdout and "refresh    kept" in r.stdout
     assert end.refresh not in r.stdout
+    r = token_command(d, "status", "--json")
+    row = json.loads(r.stdout)
+    assert r.returncode == 0 and (row["access"], row["refresh"]) == ("good", True)
+    assert row["file"] == file.name and row["expires_ms"] > row["got_ms"] and end.refresh not in r.stdout
     d.reload()
     p.wait_mails(1)
     no_secrets(d, end)

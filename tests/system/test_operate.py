@@ -28,6 +28,7 @@ def test_a_paused_provider_is_left_alone(sink, postern):
     harness.send_raw(p.port, mails.plain())
     a.wait_messages(1)
     assert tool(p, "provider", "pause", "a") == (0, "", "")
+    assert json.loads(tool(p, "provider", "pause", "a", "--json")[1])["state"] == "paused"
     a.wait_event("closed")  # the idle session goes
     harness.send_raw(p.port, mails.plain())
     b.wait_messages(1)
@@ -122,6 +123,8 @@ def test_resume_asks_at_once(sink, postern, tmp_path):
 def test_the_level_of_the_log_and_a_check(sink, postern):
     p = postern(sink().port, root="ops@example.com")
     assert tool(p, "log", "level") == (0, "info\n", "")
+    assert tool(p, "log", "level", "--json") == (0, '{"level":"info"}\n', "")
+    assert tool(p, "log", "address", "a@example.com", "--json") == (0, '{"address":"a@example.com"}\n', "")
     assert tool(p, "log", "level", "debug") == (0, "", "")
     assert tool(p, "log", "level") == (0, "debug\n", "")
     p.wait_event("log.level", level="debug")
@@ -144,6 +147,9 @@ def test_the_level_of_the_log_and_a_check(sink, postern):
     rc, _, err = tool(p, "check")
     assert rc == 78 and err.count("hostnme") == 1 and "would change nothing" in err
     assert not p.events("reloaded")[1:] and "hostnme" not in p.log.text()
+    for words in (["check"], ["reload"], ["reload", "--or-check"]):
+        rc, out, err = tool(p, *words, "--json")
+        assert rc == 78 and "hostnme" in json.loads(out)["mistake"] and "hostnme" not in err, words
     p.stop()
 
 
