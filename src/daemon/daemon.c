@@ -372,7 +372,7 @@ open_all(struct daemon *d, struct err *err)
 		return -1;
 	d->mailbox = mailbox_new(d->loop, d);
 	d->overdue = timer_new(d->loop, on_overdue, d);
-	d->watcher = watcher_new(d->loop, on_change, d);
+	d->watcher = watcher_new(d->loop, d->mailbox, on_change, d);
 	if (spool_open(&d->spool, &d->settings->spool, err) != 0 ||
 	    daemon_name_routes(d, d->settings, err) != 0)
 		return -1;
