@@ -25,6 +25,7 @@
 #include "relay/way.h"
 
 #define BY_MAX_S 999999999 /* RFC 2852 4 */
+#define REFUSED_STEP 8     /* room is made for so many more */
 
 /* It is counted where it is, by n 1, and no more there by n -1. */
 static void
@@ -161,6 +162,7 @@ delivery_free(struct delivery **dp)
 	if (d->rcpts != &d->one)
 		free(d->rcpts);
 	delivery_reply_done(&d->reply);
+	free(d->refused);
 	dress_free(&d->dress);
 	free(d->from);
 	envelope_free(&d->child);
@@ -551,21 +553,15 @@ is_among(const uint64_t *ids, uint32_t n, uint64_t id)
 }
 
 /* With more providers than there is room for the round starts anew. */
-static void
-remember(uint64_t *ids, uint32_t *n, uint64_t id)
-{
-	if (is_among(ids, *n, id))
-		return;
-	if (*n == DELIVERY_TRIED_MAX)
-		*n = 0;
-	ids[(*n)++] = id;
-}
-
 void
 delivery_mark_tried(struct delivery *d, const struct provider *p)
 {
 	d->nround++;
-	remember(d->tried, &d->ntried, p->id);
+	if (delivery_has_tried(d, p))
+		return;
+	if (d->ntried == DELIVERY_TRIED_MAX)
+		d->ntried = 0;
+	d->tried[d->ntried++] = p->id;
 }
 
 bool
@@ -577,8 +573,12 @@ delivery_has_tried(const struct delivery *d, const struct provider *p)
 void
 delivery_mark_refused(struct delivery *d, const struct provider *p)
 {
-	d->nround++;
-	remember(d->refused, &d->nrefused, p->id);
+	if (delivery_was_refused(d, p))
+		return;
+	if (d->nrefused % REFUSED_STEP == 0)
+		d->refused = mem_resize(d->refused,
+		    (d->nrefused + REFUSED_STEP) * sizeof *d->refused);
+	d->refused[d->nrefused++] = p->id;
 }
 
 bool

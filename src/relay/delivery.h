@@ -104,10 +104,10 @@ struct delivery {
 	struct provider *provider; /* WAITING or SENDING: there */
 	struct provider *aim;      /* takes room there while at none; or NULL */
 	uint64_t prefer;           /* id of the provider to ask first, or 0 */
-	uint64_t tried[DELIVERY_TRIED_MAX];   /* ids */
-	uint64_t refused[DELIVERY_TRIED_MAX]; /* ids: for good */
+	uint64_t tried[DELIVERY_TRIED_MAX]; /* ids */
+	uint64_t *refused;                  /* ids: for good; owned */
 	uint32_t ntried, nrefused;
-	uint32_t nround;        /* asked in this round */
+	uint32_t nround;        /* asked in this round, and in trouble */
 	uint32_t nquick;        /* quick waits so far */
 	enum verdict_class why; /* last that was in the way; OK: nothing */
 	uint64_t why_provider, why_delivered; /* id; its count at the first */
@@ -181,6 +181,8 @@ uint32_t delivery_count(
     const struct delivery *d, enum delivery_rcpt_state state);
 void delivery_mark_tried(struct delivery *d, const struct provider *p);
 bool delivery_has_tried(const struct delivery *d, const struct provider *p);
+/* It will never take it.  All others are asked before it fails: they do not
+ * count in the round, and none is forgotten. */
 void delivery_mark_refused(struct delivery *d, const struct provider *p);
 bool delivery_was_refused(const struct delivery *d, const struct provider *p);
 void delivery_reply_set(struct delivery_reply *reply, uint16_t code,

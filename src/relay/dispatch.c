@@ -416,7 +416,6 @@ other(struct delivery *d, struct provider *p, enum verdict_class class)
 {
 	struct relay *r = d->relay;
 
-	d->why = class;
 	if (class == VERDICT_IDENTITY)
 		identity_refused(
 		    r->identity, p->id, d->env->sender, relay_now_ms(r));

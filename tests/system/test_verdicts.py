@@ -307,6 +307,15 @@ def test_nor_does_one_that_refuses_each_recipient(words, sink, postern):
     p.stop()
 
 
+def test_a_sender_whom_all_refuse_is_told_once_each_was_asked(sink, postern):
+    s = sink("--reply", "mail=553:5.7.1:Sender address rejected")
+    p = postern(*[s.port] * 18, bounce={"to": "none"})
+    harness.send_raw(p.port, mails.plain())
+    assert p.wait_event("bounced")["tries"] == "1"
+    p.stop()
+    assert s.stop()["replies_5xx"] == 18 * 3  # MAIL, RCPT and DATA
+
+
 def test_a_bulk_of_unknown_users_is_no_suspension(sink, postern):
     s = sink("--reply", "rcpt=550:5.1.1:No such user here")
     p = postern(s.port, bounce={"to": "none"})

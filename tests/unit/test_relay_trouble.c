@@ -448,6 +448,60 @@ a_sender_that_all_refuse_fails(void **state)
 	world_done(&w);
 }
 
+/* More than are asked in a round: each once. */
+static void
+all_of_many_are_asked_before_it_does(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .has = "<sender@",
+		    .reply = "553 5.7.1 Sender address rejected" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (int i = 0; i < WORLD_PROVIDERS; i++)
+		world_provider(&w, rules);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1); /* the bounce */
+	world_wait(&w, 0, 0, 1);
+	assert_int_equal(fake_count(w.fake[0], "MAIL"), 2);
+	for (int i = 1; i < WORLD_PROVIDERS; i++)
+		assert_int_equal(fake_count(w.fake[i], "MAIL"), 1);
+	world_done(&w);
+}
+
+/* Once busy and once refused is not broken. */
+static void
+nor_is_one_given_up_for_what_another_refuses(void **state)
+{
+	static const struct fake_rule busy[] = {
+		{ .stage = "MAIL", .reply = "421 4.3.2 busy", .times = 1 },
+		{ .stage = NULL }
+	};
+	static const struct fake_rule refuses[] = {
+		{ .stage = "MAIL",
+		    .reply = "553 5.7.1 Sender address rejected" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, busy);
+	world_provider(&w, refuses);
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	assert_int_equal(fake_count(w.fake[1], "MAIL"), 1);
+	world_done(&w);
+}
+
 static void
 but_not_while_one_has_not_been_asked(void **state)
 {
@@ -819,6 +873,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_next_one_takes_it_at_once),
 		cmocka_unit_test(the_first_gets_its_mail_again_when_it_is_back),
 		cmocka_unit_test(a_sender_that_all_refuse_fails),
+		cmocka_unit_test(all_of_many_are_asked_before_it_does),
+		cmocka_unit_test(nor_is_one_given_up_for_what_another_refuses),
 		cmocka_unit_test(but_not_while_one_has_not_been_asked),
 		cmocka_unit_test(many_bad_senders_stop_not_the_good),
 		cmocka_unit_test(one_bad_message_stops_not_the_others),
