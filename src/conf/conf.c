@@ -19,6 +19,7 @@
 #include "conf/conf_check.h"
 #include "conf/conf_dkim.h"
 #include "conf/conf_field.h"
+#include "conf/conf_hash.h"
 #include "conf/conf_login.h"
 #include "conf/conf_oauth.h"
 #include "conf/conf_owner.h"
@@ -510,8 +511,11 @@ conf_load(struct settings **s, const char *file, bool identity,
 	struct generation *g = mem_new(sizeof *g);
 	struct settings *made = &g->root.s;
 	struct conf_read *r = begin(g);
+	char hash[CONF_HASH_TEXT];
 
 	build(r, g, file, identity);
+	conf_hash(r, hash);
+	made->hash = conf_arena_str(r->arena, hash);
 	end(r, report);
 	if (report->nmistakes > 0) {
 		conf_free(&made);

@@ -233,6 +233,12 @@ conn_tls_cipher(const struct conn *c)
 }
 
 bool
+conn_tls_resumed(const struct conn *c)
+{
+	return c->secured && SSL_session_reused(c->ssl) == 1;
+}
+
+bool
 conn_tls_server(const struct conn *c, struct tls_facts *f)
 {
 	*f = (struct tls_facts){ .names = "" };

@@ -69,6 +69,7 @@ struct dns {
 	struct list asked, ready, cache, sockets;
 	size_t ncached;
 	uint64_t last_id;
+	struct dns_count counted;
 };
 
 static void hand_out(void *arg);
@@ -259,6 +260,43 @@ collect(struct dns_answer *a, const struct ares_addrinfo *res)
 	a->ttl = ttl;
 }
 
+static enum dns_result
+result_of(int status, size_t n)
+{
+	switch (status) {
+	case ARES_SUCCESS:
+		return n > 0 ? DNS_FOUND : DNS_NONE;
+	case ARES_ENOTFOUND:
+	case ARES_ENODATA:
+		return DNS_NONE;
+	case ARES_ETIMEOUT:
+		return DNS_TIMEOUT;
+	default:
+		return DNS_FAILED;
+	}
+}
+
+static void
+count(struct dns *d, enum dns_result r)
+{
+	stat_add(&d->counted.of[r], 1);
+}
+
+const struct dns_count *
+dns_counted(const struct dns *d)
+{
+	return &d->counted;
+}
+
+const char *
+dns_result_word(enum dns_result r)
+{
+	static const char *const words[DNS_RESULTS] = { "found", "none",
+		"timeout", "failed", "cached" };
+
+	return words[r];
+}
+
 static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *res)
 {
@@ -278,6 +316,7 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *res)
 		collect(&l->answer, res);
 	if (res != NULL)
 		ares_freeaddrinfo(res);
+	count(d, result_of(status, l->answer.n));
 	if (l->answer.n == 0) {
 		l->answer.ttl = TTL_FAILED;
 		err_set(&l->answer.err, ERR_NETWORK, "%s: %s", l->host,
@@ -368,6 +407,7 @@ from_cache(struct dns *d, struct lookup *l)
 	}
 	l->answer = c->answer;
 	l->answer.id = id;
+	count(d, DNS_CACHED);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/base/stat.h"
 
 #include "io/loop_priv.h"
 
@@ -28,7 +29,9 @@ struct loop {
 	ev_idle idle; /* active: the loop does not sleep */
 	ev_async wake;
 	bool running;
-	uint64_t now_ms;    /* of the turn; 0: ask the clock */
+	uint64_t now_ms;   /* of the turn; 0: ask the clock */
+	uint64_t since_us; /* of the turn; 0: none has begun */
+	struct stat_histogram turns_us;
 	bool has_toiled;    /* loop_has_time() was asked in this turn */
 	struct list laters; /* struct later */
 	struct list tasks;  /* of this turn's end */
@@ -124,9 +127,13 @@ end_turn(struct loop *l)
 static void
 on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 {
+	struct loop *l = w->data;
+
 	(void)ev;
 	(void)revents;
-	end_turn(w->data);
+	end_turn(l);
+	if (l->since_us != 0)
+		stat_observe(&l->turns_us, clock_mono_us() - l->since_us);
 }
 
 /* After the poll, before the events' callbacks. */
@@ -137,7 +144,8 @@ on_check(struct ev_loop *ev, ev_check *w, int revents)
 	struct list now;
 
 	(void)revents;
-	l->now_ms = clock_mono_ms();
+	l->since_us = clock_mono_us();
+	l->now_ms = l->since_us / 1000;
 	l->has_toiled = false;
 	if (list_empty(&l->next)) {
 		ev_idle_stop(ev, &l->idle); /* all were cancelled */
@@ -244,7 +252,7 @@ loop_run(struct loop *l)
 	ev_run(l->ev, 0);
 	end_turn(l);
 	l->running = false;
-	l->now_ms = 0;
+	l->now_ms = l->since_us = 0;
 }
 
 void
@@ -272,6 +280,12 @@ uint64_t
 loop_now_ms(struct loop *l)
 {
 	return l->now_ms ? l->now_ms : clock_mono_ms();
+}
+
+const struct stat_histogram *
+loop_turns_us(const struct loop *l)
+{
+	return &l->turns_us;
 }
 
 void

@@ -23,7 +23,8 @@ counts_clear(struct counts *c)
 {
 	c->rows = c->last = 0;
 	for (int i = 0; i < COUNTS_CLASSES; i++) {
-		atomic_store(&c->total[i], 0);
+		for (int k = 0; k < SPOOL_PRIORITIES; k++)
+			atomic_store(&c->total[i][k], 0);
 		atomic_store(&c->total_bytes[i], 0);
 	}
 }
@@ -55,9 +56,12 @@ row_of(struct counts *c, struct counts_of of)
 static void
 total(struct counts *c, const struct counts_row *r, uint64_t n, uint64_t bytes)
 {
+	uint8_t k = r->priority < SPOOL_PRIORITIES ? r->priority : SPOOL_LOW;
+
 	if (r->class >= COUNTS_CLASSES)
 		return;
-	atomic_fetch_add_explicit(&c->total[r->class], n, memory_order_relaxed);
+	atomic_fetch_add_explicit(
+	    &c->total[r->class][k], n, memory_order_relaxed);
 	atomic_fetch_add_explicit(
 	    &c->total_bytes[r->class], bytes, memory_order_relaxed);
 }
@@ -168,12 +172,25 @@ counts_abort(struct counts *c)
 	settle(c, false);
 }
 
+void
+counts_each(const struct counts *c, enum counts_class class,
+    uint64_t n[SPOOL_PRIORITIES])
+{
+	for (int k = 0; k < SPOOL_PRIORITIES; k++)
+		n[k] = atomic_load_explicit(
+		    &((struct counts *)(uintptr_t)c)->total[class][k],
+		    memory_order_relaxed);
+}
+
 uint64_t
 counts_total(const struct counts *c, enum counts_class class)
 {
-	return atomic_load_explicit(
-	    &((struct counts *)(uintptr_t)c)->total[class],
-	    memory_order_relaxed);
+	uint64_t n[SPOOL_PRIORITIES], sum = 0;
+
+	counts_each(c, class, n);
+	for (int k = 0; k < SPOOL_PRIORITIES; k++)
+		sum += n[k];
+	return sum;
 }
 
 uint64_t

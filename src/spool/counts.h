@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "postern/base/err.h"
+#include "postern/spool/spool.h"
 
 struct store_txn;
 
@@ -34,7 +35,8 @@ struct counts_row {
 struct counts {
 	struct counts_row *row; /* owned */
 	size_t rows, cap, last;
-	_Atomic uint64_t total[COUNTS_CLASSES], total_bytes[COUNTS_CLASSES];
+	_Atomic uint64_t total[COUNTS_CLASSES][SPOOL_PRIORITIES];
+	_Atomic uint64_t total_bytes[COUNTS_CLASSES];
 };
 
 struct counts_of {
@@ -54,6 +56,8 @@ MUST_CHECK int counts_flush(struct counts *c, struct store_txn *x);
 void counts_commit(struct counts *c); /* after the commit */
 void counts_abort(struct counts *c);
 uint64_t counts_total(const struct counts *c, enum counts_class class);
+void counts_each(const struct counts *c, enum counts_class class,
+    uint64_t n[SPOOL_PRIORITIES]);
 uint64_t counts_bytes(const struct counts *c, enum counts_class class);
 
 #endif

@@ -395,6 +395,7 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 		.held = counts_total(&sp->counts, COUNTS_HELD),
 		.dead = counts_total(&sp->counts, COUNTS_DEAD),
 		.doubt = counts_total(&sp->counts, COUNTS_DOUBT),
+		.size_max = engine_limit(&sp->limits.size_max),
 		.commits = stat_get(&sp->commits),
 		.operations = stat_get(&sp->operations),
 		.commit_us_p50 = stat_quantile(&sp->commit_us, 0.5),
@@ -407,6 +408,10 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 		.doubted = sp->doubted,
 		.full = atomic_load(&sp->space.full),
 	};
+	counts_each(&sp->counts, COUNTS_QUEUED, st->queued_of);
+	counts_each(&sp->counts, COUNTS_HELD, st->held_of);
+	counts_each(&sp->counts, COUNTS_DEAD, st->dead_of);
+	counts_each(&sp->counts, COUNTS_DOUBT, st->doubt_of);
 	writer_pace(
 	    sp->writer, &st->commit_us_recent, &st->commit_us_under_way);
 }

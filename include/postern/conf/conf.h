@@ -26,6 +26,7 @@ struct conf_seen;
 /* One generation.  Everything in it lives as long as it does. */
 struct settings {
 	const char *file; /* the main file */
+	const char *hash; /* the same where the files say the same; no secret */
 	const char *hostname;
 	const char *user, *group; /* group NULL: the user's own */
 	uint32_t inlet_threads;

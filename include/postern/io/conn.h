@@ -107,6 +107,8 @@ bool conn_is_secure(const struct conn *c);
 /* "TLSv1.3" and the cipher's name; "" in clear.  Borrowed. */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
+/* By what an earlier handshake has left; false in clear. */
+bool conn_tls_resumed(const struct conn *c);
 /* What the server has shown; false: nothing. */
 struct tls_facts;
 bool conn_tls_server(const struct conn *c, struct tls_facts *f);

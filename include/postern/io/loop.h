@@ -14,6 +14,7 @@
 #include "postern/base/err.h"
 
 struct loop;
+struct stat_histogram;
 struct timer;
 struct watch;
 
@@ -26,6 +27,9 @@ void loop_run(struct loop *l);        /* until loop_stop() */
 void loop_stop(struct loop *l);       /* from a callback of this loop */
 void loop_wake(struct loop *l);       /* any thread: an empty turn */
 uint64_t loop_now_ms(struct loop *l); /* monotonic, cached for the turn */
+/* How long turns took, in us: so long what came meanwhile had to wait.  Any
+ * thread, as long as the loop is. */
+const struct stat_histogram *loop_turns_us(const struct loop *l);
 /* fn(arg) once, after the callbacks of this turn, before the loop sleeps.  A
  * call made there runs in the same phase. */
 void loop_later(struct loop *l, loop_fn *fn, void *arg);

@@ -163,6 +163,10 @@ MUST_CHECK int spool_route(
 /* --- figures ---------------------------------------------------------- */
 struct spool_stats {
 	uint64_t queued, queued_bytes, held, dead, doubt;
+	/* The same by priority. */
+	uint64_t queued_of[SPOOL_PRIORITIES], held_of[SPOOL_PRIORITIES],
+	    dead_of[SPOOL_PRIORITIES], doubt_of[SPOOL_PRIORITIES];
+	uint64_t size_max; /* as the settings have it; 0: as the disk has */
 	uint64_t commits, operations, commit_us_p50, commit_us_p99;
 	uint64_t commit_us_recent;    /* p99 of the last seconds */
 	uint64_t commit_us_under_way; /* so long already; 0: none is */
