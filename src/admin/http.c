@@ -41,7 +41,7 @@ struct http {
 	struct mailbox *mailbox; /* of the loop */
 	pthread_t thread;
 	bool is_started;
-	const struct stats_source *source;
+	struct stats_source *source;
 	/* The thread's. */
 	struct MHD_Daemon *daemon;
 	struct watch *watch; /* of its epoll */
@@ -416,7 +416,7 @@ start_daemon(struct http *h, struct err *err)
 }
 
 int
-http_start(struct http *h, const struct stats_source *source, struct err *err)
+http_start(struct http *h, struct stats_source *source, struct err *err)
 {
 	int rc;
 
@@ -488,7 +488,7 @@ http_open(struct http **hp, const struct http_settings *s, struct err *err)
 }
 
 int
-http_start(struct http *h, const struct stats_source *source, struct err *err)
+http_start(struct http *h, struct stats_source *source, struct err *err)
 {
 	(void)h;
 	(void)source;

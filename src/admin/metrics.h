@@ -13,7 +13,7 @@ struct relay_view;
 struct stats_source;
 
 /* -1 *err: it does not fit into b. */
-MUST_CHECK int metrics_text(const struct stats_source *s,
+MUST_CHECK int metrics_text(struct stats_source *s,
     const struct relay_view *view, struct buf *b, struct err *err);
 
 #endif

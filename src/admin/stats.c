@@ -45,6 +45,32 @@ stats_doors(const struct stats_source *s)
 	return sum;
 }
 
+/* Of one of an array of counters. */
+#define SUM_OF(s, field, i)                                                    \
+	stats_sum(s, offsetof(struct inlet_counters, field) +                  \
+	                 (i) * sizeof(struct stat_counter))
+
+uint64_t
+stats_logins(const struct stats_source *s, enum meter_login what)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < METER_MECHS; i++)
+		n += SUM_OF(s, meter.logins, i * METER_LOGINS + what);
+	return n;
+}
+
+uint64_t
+stats_handshakes(const struct stats_source *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < TLS_COUNT_VERSIONS; i++)
+		n += SUM_OF(s, meter.tls.whole, i) +
+		     SUM_OF(s, meter.tls.resumed, i);
+	return n;
+}
+
 #define SUM(s, field)                                                          \
 	((json_int_t)stats_sum(s, offsetof(struct inlet_counters, field)))
 
@@ -144,9 +170,11 @@ inlets(const struct stats_source *s)
 	    "sessions_total", SUM(s, sessions), "turned_away",
 	    SUM(s, turned_away), "messages", SUM(s, messages), "bytes",
 	    SUM(s, bytes), "replies_4xx", SUM(s, temporary), "replies_5xx",
-	    SUM(s, permanent), "logins", SUM(s, logins), "logins_failed",
-	    SUM(s, logins_failed), "tls", SUM(s, tls), "tls_failed",
-	    SUM(s, tls_failed), "last_minute",
+	    SUM(s, permanent), "logins",
+	    (json_int_t)stats_logins(s, METER_LOGIN_OK), "logins_failed",
+	    (json_int_t)stats_logins(s, METER_LOGIN_FAILED), "tls",
+	    (json_int_t)stats_handshakes(s), "tls_failed",
+	    SUM(s, meter.tls_failed), "last_minute",
 	    (json_int_t)stat_get(&s->in_minute));
 }
 

@@ -36,6 +36,7 @@ conf_submission_read(struct conf_read *r, struct conf_listener *c)
 	const struct inlet_listener *from = &r->root->submission;
 
 	c->l.name = CONF_SUBMISSION_NAME;
+	c->l.is_sendmail = true;
 	read_socket(r, &c->l);
 	c->l.users = from->users;
 	c->l.nusers = from->nusers;

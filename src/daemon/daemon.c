@@ -458,6 +458,8 @@ fill_figures(struct daemon *d)
 
 	s->version = PACKAGE_VERSION;
 	s->modules = MODULES[0] != '\0' ? MODULES + 1 : "";
+	s->hash = d->settings->hash;
+	s->turns_us = loop_turns_us(d->loop);
 	s->spool = d->spool;
 	s->relay = d->relay;
 	s->inlets = d->inlet;

@@ -99,6 +99,7 @@ use(struct daemon *d, struct settings *s)
 	acceptor_use(&d->acceptors);
 	maildrop_change(d->maildrop, &drop);
 	d->settings = s;
+	d->figures.hash = s->hash;
 	conf_free(&old);
 }
 

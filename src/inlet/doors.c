@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *
+doors_tls_word(enum doors_tls tls)
+{
+	static const char *const words[DOORS_TLSES] = { "none", "starttls",
+		"implicit" };
+
+	return words[tls];
+}
+
 size_t
 doors_count(const struct doors *d)
 {
@@ -50,6 +59,10 @@ doors_merge(struct doors *to, const struct doors *from)
 		struct door *t = doors_find(to, f->name);
 
 		merge(&t->sessions, &f->sessions);
+		for (size_t k = 0; k < DOORS_TLSES; k++) {
+			merge(&t->open[k], &f->open[k]);
+			merge(&t->ended[k], &f->ended[k]);
+		}
 		merge(&t->turned_away, &f->turned_away);
 		merge(&t->messages, &f->messages);
 		merge(&t->temporary, &f->temporary);

@@ -245,6 +245,7 @@ inlet_new(struct inlet **inp, struct spool *sp, const struct inlet_settings *s,
 		return -1;
 	}
 	name_doors(in);
+	in->counters.turns_us = loop_turns_us(in->loop);
 	in->mailbox = mailbox_new(in->loop, in);
 	in->provers = provers_new(in->mailbox);
 	in->grace = timer_new(in->loop, on_grace_over, in);

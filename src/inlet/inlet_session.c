@@ -20,6 +20,7 @@
 #include "inlet/session_admit.h"
 #include "inlet/session_auth.h"
 #include "inlet/session_command.h"
+#include "inlet/session_count.h"
 #include "inlet/session_delay.h"
 #include "inlet/session_id.h"
 #include "inlet/session_lenient.h"
@@ -75,6 +76,7 @@ let_message_go(struct inlet_session *s)
 		intake_abort(&s->msg);
 	s->msg = NULL;
 	s->is_ended = s->is_paused = s->has_content = false;
+	session_count_reset(s);
 }
 
 /* The connection is closed by then, or handed to conn_close_after(). */
@@ -90,7 +92,7 @@ session_free(struct inlet_session *s)
 	list_remove(&s->in_sessions);
 	if (s->is_counted)
 		clients_give(s->listener->name, &s->peer);
-	stat_sub(&in->counters.open, 1);
+	session_count_end(s);
 	generation_drop(&s->generation);
 	free(s->helo);
 	free(s->client);
@@ -178,7 +180,7 @@ session_timed_out(struct inlet_session *s)
 	                       : "Nothing came for too long";
 
 	if (s->tls == SESSION_TLS_HANDSHAKE) {
-		stat_add(&s->in->counters.tls_failed, 1);
+		session_count_unsecured(s);
 		inlet_session_log(s, INLET_HANDSHAKE, text);
 		inlet_session_cut(s, text);
 		return;
@@ -322,7 +324,7 @@ session_failed(struct inlet_session *s)
 	const char *why = conn_error(s->conn)->text;
 
 	if (s->tls == SESSION_TLS_HANDSHAKE) {
-		stat_add(&s->in->counters.tls_failed, 1);
+		session_count_unsecured(s);
 		inlet_session_log(s, INLET_HANDSHAKE, why);
 	}
 	inlet_session_cut(s, why);
@@ -356,7 +358,7 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 		inlet_session_go_on(s);
 		break;
 	case CONN_SECURED:
-		stat_add(&s->in->counters.tls, 1);
+		session_count_secured(s);
 		session_secured(s);
 		break;
 	case CONN_CONNECTED:
@@ -378,9 +380,9 @@ on_answer(void *arg, const struct smtp_reply *reply)
 	s->is_told = reply->code >= 400;
 	if (!s->is_told) {
 		s->messages++;
-		stat_add(&s->in->counters.messages, 1);
-		stat_add(&s->counts->messages, 1);
+		session_count_message(s);
 	}
+	session_count_reset(s);
 	smtp_server_answer(s->smtp, reply);
 	if (s->in->is_draining && !smtp_server_is_done(s->smtp))
 		inlet_session_goodbye(s, "4.3.2", "Shutting down");
@@ -520,7 +522,7 @@ on_body(void *arg, const char *p, size_t n)
 {
 	struct inlet_session *s = arg;
 
-	stat_add(&s->in->counters.bytes, n);
+	session_count_content(s, n);
 	s->is_paused = intake_body(s->msg, p, n);
 	if (s->is_paused)
 		conn_pause(s->conn);
@@ -571,15 +573,9 @@ on_replied(void *arg, const char *verb, const struct smtp_reply *reply)
 	struct log_line l;
 
 	s->is_told = false;
+	session_count_reply(s, verb, reply);
 	if (reply->code < 400)
 		return;
-	stat_add(&s->in->counters.refused, 1);
-	stat_add(reply->code < 500 ? &s->in->counters.temporary
-	                           : &s->in->counters.permanent,
-	    1);
-	stat_add(
-	    reply->code < 500 ? &s->counts->temporary : &s->counts->permanent,
-	    1);
 	log_begin(&l, &inlet_events[ev], 0, s->id);
 	log_cstr(&l, "client", s->client);
 	log_cstr(&l, "verb", verb);
@@ -673,9 +669,7 @@ session_refuse(struct inlet_session *s, const struct smtp_reply *reply)
 static void
 turn_away(struct inlet_session *s, const struct smtp_reply *r)
 {
-	stat_add(&s->in->counters.refused, 1);
-	stat_add(&s->in->counters.turned_away, 1);
-	stat_add(&s->counts->turned_away, 1);
+	session_count_turned_away(s);
 	session_refuse(s, r);
 }
 
@@ -688,7 +682,7 @@ inlet_session_admit(struct inlet_session *s)
 		turn_away(s, &reply);
 		return false;
 	}
-	stat_add(&s->in->counters.accepted, 1);
+	session_count_admitted(s);
 	session_begin(s);
 	return true;
 }
@@ -731,10 +725,7 @@ session_new(struct inlet *in, size_t listener, int fd, const struct addr *peer)
 	s->server = generation_server(in->generation, listener);
 	s->smtp = inlet_session_machine(s);
 	list_push(&in->sessions, &s->in_sessions);
-	s->counts = doors_find(&in->doors, s->listener->name);
-	stat_add(&s->counts->sessions, 1);
-	stat_add(&in->counters.sessions, 1);
-	stat_add(&in->counters.open, 1);
+	session_count_open(s);
 	return s;
 }
 

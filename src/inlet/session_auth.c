@@ -182,6 +182,13 @@ session_auth_be(struct inlet_session *s, struct str user)
 	s->user_policy = &u->policy;
 }
 
+static void
+count(struct inlet_session *s, enum meter_login what)
+{
+	meter_login(
+	    &s->in->counters.meter, sasl_server_mechanism(s->auth->sasl), what);
+}
+
 /* The user may have gone from the file while his password was hashed by an
  * older one's: he is in that one. */
 static int
@@ -192,7 +199,7 @@ let_in(struct inlet_session *s, struct smtp_reply *reply)
 	const struct user *u = users_find(a->users, name);
 
 	assert(u != NULL && s->user == NULL);
-	stat_add(&s->in->counters.logins, 1);
+	count(s, METER_LOGIN_OK);
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_login(s, INLET_LOGIN, NULL);
 	s->user = mem_strn(name.p, name.len);
@@ -202,7 +209,6 @@ let_in(struct inlet_session *s, struct smtp_reply *reply)
 	return smtp_reply_set(reply, 235, "2.7.0", "Authenticated");
 }
 
-/* A slip of the protocol: it counts in this session only. */
 static int
 refuse(struct inlet_session *s, struct smtp_reply *reply, uint16_t code,
     const char *enhanced, const char *text)
@@ -212,10 +218,20 @@ refuse(struct inlet_session *s, struct smtp_reply *reply, uint16_t code,
 	return smtp_reply_set(reply, code, enhanced, "%s", text);
 }
 
+/* A slip of the protocol: it counts in this session only. */
+static int
+give_up(struct inlet_session *s, struct smtp_reply *reply, uint16_t code,
+    const char *enhanced, const char *text)
+{
+	count(s, METER_LOGIN_BROKEN);
+	return refuse(s, reply, code, enhanced, text);
+}
+
 static int
 let_anybody_in(struct inlet_session *s, struct smtp_reply *reply)
 {
 	session_lenient_used(s, INLET_ANY_AUTH);
+	count(s, METER_LOGIN_ANY);
 	log_login(s, INLET_LOGIN_ANY, NULL);
 	s->is_anybody = true;
 	auth_end(s);
@@ -230,7 +246,7 @@ fail(struct inlet_session *s, struct smtp_reply *reply, bool is_last)
 
 	if (takes_any(s))
 		return let_anybody_in(s, reply);
-	stat_add(&s->in->counters.logins_failed, 1);
+	count(s, METER_LOGIN_FAILED);
 	log_login(s, INLET_LOGIN_FAILED, text);
 	if (is_last)
 		log_login(s, INLET_LOGIN_LIMIT,
@@ -245,6 +261,7 @@ limit(struct inlet_session *s, struct smtp_reply *reply)
 {
 	if (takes_any(s))
 		return let_anybody_in(s, reply);
+	count(s, METER_LOGIN_LIMITED);
 	(void)refuse(
 	    s, reply, 454, "4.7.0", "Too many failed logins, try again later");
 	return session_delay(s, SESSION_AUTH_DELAY_MS, reply);
@@ -324,6 +341,7 @@ hash(struct inlet_session *s, const struct login *l, struct smtp_reply *reply)
 		return wrong(s, reply);
 	if (provers_ask(s->in->provers, &q, on_proof, s) == 0)
 		return SMTP_LATER;
+	count(s, METER_LOGIN_LIMITED);
 	auth_end(s);
 	return smtp_reply_set(
 	    reply, 454, "4.7.0", "Too many logins at once, try again later");
@@ -386,14 +404,14 @@ take(struct inlet_session *s, enum sasl_server_state state,
 	case SASL_SERVER_WRONG:
 		return wrong(s, reply);
 	case SASL_SERVER_CANCELLED:
-		return refuse(s, reply, 501, "5.7.0", "Cancelled");
+		return give_up(s, reply, 501, "5.7.0", "Cancelled");
 	case SASL_SERVER_UNKNOWN:
-		return refuse(
+		return give_up(
 		    s, reply, 504, "5.5.4", "Mechanism is not offered");
 	case SASL_SERVER_SYNTAX:
 		break;
 	}
-	return refuse(s, reply, 501, "5.5.2",
+	return give_up(s, reply, 501, "5.5.2",
 	    "Not base64, or not what the mechanism says");
 }
 

@@ -74,6 +74,7 @@ struct inlet_session {
 	uint64_t id;
 	uint64_t opened_ms;
 	uint32_t messages; /* answered with 250 */
+	uint64_t octets;   /* of the content that comes */
 	bool is_anybody;   /* any-auth has taken its login: nobody's rights */
 	bool is_counted;   /* in the table of clients */
 	bool awaits_proxy; /* its PROXY header: not greeted yet */

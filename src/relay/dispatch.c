@@ -488,6 +488,8 @@ took(struct delivery *d, struct provider *p, bool delivered)
 		return;
 	stat_observe(&p->tally->delivery_ms, all > 0 ? (uint64_t)all : 0);
 	stat_observe(&p->tally->wait_ms, wait > 0 ? (uint64_t)wait : 0);
+	stat_observe(&d->relay->counters.wait_ms[d->key.priority],
+	    wait > 0 ? (uint64_t)wait : 0);
 }
 
 void

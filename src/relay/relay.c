@@ -461,6 +461,8 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 		relay_free(&r);
 		return -1;
 	}
+	r->counters.dns = dns_counted(r->dns);
+	r->counters.turns_us = loop_turns_us(r->loop);
 	r->box = mailbox_new(r->loop, r);
 	r->reader = spool_reader_new(sp);
 	r->inhand = keyset_new();

@@ -275,12 +275,9 @@ relay_log_settle_failed(const struct delivery *d, const char *why)
 void
 relay_log_connected(const struct relay_session *s)
 {
-	struct tally *t = s->provider->tally;
 	struct log_line l;
 
-	stat_add(&t->opened, 1);
-	if (conn_is_secure(s->conn))
-		tally_book_tls(t, conn_tls_version(s->conn));
+	stat_add(&s->provider->tally->opened, 1);
 	log_begin(&l, &event_provider_connected, 0, s->id);
 	log_cstr(&l, "provider", s->provider->set->name);
 	log_cstr(&l, "addr", s->addr);

@@ -682,6 +682,7 @@ relay_session_on_conn(struct conn *c, enum conn_event ev, void *arg)
 		break;
 	case CONN_SECURED:
 		relay_session_heard(s);
+		tls_count_add(&s->relay->counters.tls, s->conn);
 		smtp_client_secured(s->client);
 		break;
 	case CONN_DATA:

@@ -144,6 +144,7 @@ put_window(void *arg, const struct allowance_window *w)
 	(void)snprintf(out->window, sizeof out->window, "%u %s/%s",
 	    w->rate->count, w->rate->of == RATE_MESSAGES ? "msg" : "rcpt",
 	    period);
+	out->period_ms = w->rate->period_ms;
 	out->used = w->used;
 	out->max = w->rate->count;
 }

@@ -126,15 +126,3 @@ tally_book_step(
 		stat_observe(&t->stage_us[was], now_us - w->since_us);
 	w->since_us = now_us;
 }
-
-void
-tally_book_tls(struct tally *t, const char *version)
-{
-	enum tally_tls v = TALLY_TLS_OLD;
-
-	if (strcmp(version, "TLSv1.3") == 0)
-		v = TALLY_TLS_1_3;
-	else if (strcmp(version, "TLSv1.2") == 0)
-		v = TALLY_TLS_1_2;
-	stat_add(&t->tls[v], 1);
-}

@@ -27,6 +27,5 @@ struct tally_watch {
 /* The step before is over, another one begins. */
 void tally_book_step(
     struct tally *t, struct tally_watch *w, enum outcome_stage stage);
-void tally_book_tls(struct tally *t, const char *version);
 
 #endif

@@ -36,7 +36,7 @@ def text(sink, postern):
                 harness.provider(s.port, name="up", rate=["1000 rcpt/day"], disable=["CHUNKING"]), http=scrape.settings())
     harness.send_raw(p.port, mails.plain())
     p.wait_event("delivered", provider="up")
-    harness.wait_until(lambda: scrape.metrics(p)['postern_queue_messages{state="queued"}'] == 0)
+    harness.wait_until(lambda: scrape.metrics(p)['postern_queue_messages{state="queued",priority="normal"}'] == 0)
     return scrape.get(p, "/metrics")[1]
 
 

@@ -280,10 +280,8 @@ def level_in_list(p):
 
 
 def level_in_metrics(p):
-    m = scrape.metrics(p)
-    now = [x for x in LEVELS if m['postern_provider_level{provider="sink",level="%s"}' % x] == 1]
-    assert len(now) == 1
-    return now[0]
+    n = scrape.metrics(p)['postern_provider_level{provider="sink"}']
+    return ("normal", "slowed", "backing-off", "switched")[int(n)]
 
 
 @pytest.mark.clock
@@ -314,9 +312,7 @@ def test_levels_are_climbed_and_left(start):
     assert in_order(measured, LEVELS), measured
     quota = [e for e in p.events("provider.level") if e["level"] == "switched"]
     assert quota[0]["reason"] == "quota"
-    m = scrape.metrics(p)
-    for level in LEVELS:
-        assert m['postern_provider_level_changes_total{provider="sink",level="%s"}' % level] >= 1
+    assert scrape.metrics(p)['postern_provider_level_changes_total{provider="sink"}'] >= len(LEVELS)
     assert mail.wait() == 0
     s.wait_messages(400)
 

@@ -49,7 +49,7 @@ names_beyond_the_bound_share_one(void **state)
 
 	(void)state;
 	assert_int_equal(doors_count(d), DOORS_MAX);
-	assert_string_equal(d->of[DOORS_MAX - 1].name, "l63");
+	assert_string_equal(d->of[DOORS_MAX - 1].name, "l15");
 	stat_add(&doors_find(d, "one more")->messages, 7);
 	stat_add(&doors_find(d, "and another")->messages, 8);
 	assert_int_equal(doors_count(d), DOORS_MAX + 1);
@@ -67,14 +67,18 @@ several_threads_counts_are_one(void **state)
 	(void)state;
 	stat_add(&doors_find(b, "b's own")->turned_away, 9);
 	stat_add(&doors_find(b, "l1")->sessions, 4);
+	stat_add(&doors_find(b, "l1")->open[DOORS_STARTTLS], 2);
+	stat_add(&doors_find(b, "l1")->ended[DOORS_IMPLICIT], 3);
 	stat_add(&doors_find(b, "l1")->temporary, 5);
 	stat_add(&doors_find(b, "l1")->permanent, 6);
 	doors_merge(sum, a);
 	doors_merge(sum, b);
 	assert_int_equal(doors_count(sum), DOORS_MAX + 1);
 	assert_int_equal(stat_get(&sum->of[2].messages), 4);
-	assert_int_equal(stat_get(&sum->of[63].messages), 63);
+	assert_int_equal(stat_get(&sum->of[15].messages), 15);
 	assert_int_equal(stat_get(&sum->of[1].sessions), 4);
+	assert_int_equal(stat_get(&sum->of[1].open[DOORS_STARTTLS]), 2);
+	assert_int_equal(stat_get(&sum->of[1].ended[DOORS_IMPLICIT]), 3);
 	assert_int_equal(stat_get(&sum->of[1].temporary), 5);
 	assert_int_equal(stat_get(&sum->of[1].permanent), 6);
 	assert_int_equal(stat_get(&sum->of[DOORS_MAX].turned_away), 9);

@@ -10,6 +10,7 @@
 #include "postern/admin/stats.h"
 #include "postern/base/buf.h"
 #include "postern/base/clock.h"
+#include "postern/io/loop.h"
 #include "postern/relay/relay_view.h"
 
 #include "admin/metrics.h"
@@ -20,7 +21,10 @@
 static struct world world;
 static struct stats_source source;
 static struct tally nobody = { .name = "none" }, ses = { .name = "ses" };
-static struct relay_view_provider provider = { .tally = &ses,
+static char name[] = "ses";
+static struct loop *loop;
+static struct relay_view_provider provider = { .name = name,
+	.tally = &ses,
 	.is_usable = true,
 	.paused_since_ms = 1,
 	.level_at = 1,
@@ -42,11 +46,16 @@ static const struct relay_view view = { .n = 1,
 static int
 set_up(void **state)
 {
+	struct err err;
+
 	(void)state;
 	world_init(&world);
 	world_start(&world);
+	assert_int_equal(loop_new(&loop, &err), 0);
 	source = (struct stats_source){ .version = "9",
 		.modules = "some",
+		.hash = "0123456789abcdef",
+		.turns_us = loop_turns_us(loop),
 		.spool = world.sp,
 		.relay = world.relay };
 	stat_set(&source.beat_ms, clock_mono_ms());
@@ -57,6 +66,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
+	loop_free(&loop);
 	world_done(&world);
 	return 0;
 }
@@ -65,16 +75,17 @@ static const char *const lines[] = {
 	"postern_build_info{version=\"9\",modules=\"some\"} 1",
 	"# TYPE postern_messages_received_total counter",
 	"postern_config_refused 0",
-	"postern_queue_messages{state=\"held\"} 0",
+	"postern_config_info{hash=\"0123456789abcdef\"} 1",
+	"postern_queue_messages{state=\"held\",priority=\"low\"} 0",
+	"postern_dns_lookups_total{result=\"found\"} 0",
 	"postern_relay_deliveries 12",
 	"postern_provider_usable{provider=\"ses\"} 1",
 	"postern_provider_paused{provider=\"ses\"} 1",
-	"postern_provider_level{provider=\"ses\",level=\"normal\"} 0",
-	"postern_provider_level{provider=\"ses\",level=\"slowed\"} 1",
+	"postern_provider_level{provider=\"ses\"} 1",
 	"postern_breaker_state{provider=\"ses\"} 2",
 	"postern_upstream_connections{provider=\"ses\",state=\"idle\"} 2",
 	"postern_upstream_connections_limit{provider=\"ses\"} 10",
-	"postern_provider_waiting{provider=\"ses\",priority=\"low\"} 9",
+	"postern_provider_waiting{provider=\"ses\"} 24",
 	"postern_rate_limit{provider=\"ses\"} 2.5",
 	"postern_quota_used{owner=\"limit/tenant\",window=\"14 msg/1s\"} 3",
 	"postern_quota_limit{owner=\"limit/tenant\",window=\"14 msg/1s\"} 14",

@@ -68,29 +68,12 @@ steps_are_timed_from_one_to_the_next(void **state)
 	tally_book_free(&b);
 }
 
-static void
-versions_of_tls_have_a_word_each(void **state)
-{
-	struct tally_book *b = tally_book_new();
-	struct tally *t = tally_book_of(b, "ses");
-
-	(void)state;
-	tally_book_tls(t, "TLSv1.3");
-	tally_book_tls(t, "TLSv1.2");
-	tally_book_tls(t, "TLSv1.1");
-	for (int i = 0; i < TALLY_TLSES; i++)
-		assert_int_equal(stat_get(&t->tls[i]), 1);
-	assert_string_equal(tally_tls_word(TALLY_TLS_OLD), "old");
-	tally_book_free(&b);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_has_one_tally_and_many_share_the_last),
 		cmocka_unit_test(steps_are_timed_from_one_to_the_next),
-		cmocka_unit_test(versions_of_tls_have_a_word_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ MUST_CHECK int http_open(
     struct http **h, const struct http_settings *s, struct err *err);
 /* source is borrowed until http_free(). */
 MUST_CHECK int http_start(
-    struct http *h, const struct stats_source *source, struct err *err);
+    struct http *h, struct stats_source *source, struct err *err);
 /* The thread is joined; what is under way is cut.  NULL is fine. */
 void http_stop(struct http *h);
 /* After the relay was freed: nothing is on its way from it.  NULL is fine. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "postern/base/stat.h"
+#include "postern/inlet/meter.h"
 
 struct doors;
 struct inlet;
@@ -27,20 +28,23 @@ struct spool;
 /* What it points to is borrowed. */
 struct stats_source {
 	const char *version, *modules;
+	const char *hash; /* of the settings in force (struct settings) */
 	struct spool *spool;
 	struct relay *relay;
 	size_t ninlets;
 	struct inlet *const *inlets;
-	int64_t started_ms;              /* wall clock */
-	struct stat_counter beat_ms;     /* of main, monotonic */
-	struct stat_counter is_draining; /* 1: no new mail */
-	struct stat_counter oldest_ms;   /* as oldest_look() */
-	struct stat_counter strays;      /* as strays_look() */
+	int64_t started_ms;                    /* wall clock */
+	const struct stat_histogram *turns_us; /* of main's loop */
+	struct stat_counter beat_ms;           /* of main, monotonic */
+	struct stat_counter is_draining;       /* 1: no new mail */
+	struct stat_counter oldest_ms;         /* as oldest_look() */
+	struct stat_counter strays;            /* as strays_look() */
 	struct stat_counter refused_ms; /* no reload has worked since then, wall
 	                                 * clock; 0: the last one has */
 	struct stat_counter mistakes;   /* of the last one */
 	struct stat_counter in_minute;  /* messages accepted in the last 60 s */
 	struct stat_counter out_minute; /* recipients delivered to */
+	struct stat_counter overflow;   /* what metrics had no room for */
 	bool is_over; /* main's, as what follows: the rest is being freed */
 	size_t ticks;
 	uint64_t in[STATS_MINUTE_S], out[STATS_MINUTE_S]; /* at each second */
@@ -60,6 +64,10 @@ double stats_oldest_s(const struct stats_source *s, uint64_t queued);
 
 /* The sum of a counter over all inlets; at: of it in struct inlet_counters. */
 uint64_t stats_sum(const struct stats_source *s, size_t at);
+
+/* Of counters over all inlets, of the talk with applications. */
+uint64_t stats_logins(const struct stats_source *s, enum meter_login what);
+uint64_t stats_handshakes(const struct stats_source *s);
 
 /* What is counted of each listener, over all inlets; the caller frees it. */
 struct doors *stats_doors(const struct stats_source *s);

@@ -11,12 +11,21 @@
 
 #include "postern/base/stat.h"
 
-#define DOORS_MAX 64 /* names since the start; further ones share "other" */
+#define DOORS_MAX 16 /* names since the start; further ones share "other" */
 #define DOORS_NAME 64
+
+enum doors_tls { /* of a session, by now */
+	DOORS_CLEAR,
+	DOORS_STARTTLS,
+	DOORS_IMPLICIT,
+	DOORS_TLSES
+};
 
 struct door {
 	char name[DOORS_NAME];
-	struct stat_counter sessions;             /* connections */
+	struct stat_counter sessions;          /* connections */
+	struct stat_counter open[DOORS_TLSES]; /* now */
+	struct stat_counter ended[DOORS_TLSES];
 	struct stat_counter turned_away;          /* without a greeting */
 	struct stat_counter messages;             /* answered with 250 */
 	struct stat_counter temporary, permanent; /* replies 4xx, 5xx */
@@ -27,6 +36,7 @@ struct doors {
 	struct door of[DOORS_MAX + 1];
 };
 
+const char *doors_tls_word(enum doors_tls tls); /* "none", "starttls", ... */
 /* There is one from then on.  d's own thread. */
 struct door *doors_find(struct doors *d, const char *name);
 /* Those before it have their names for good.  Any thread. */

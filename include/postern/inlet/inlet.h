@@ -12,6 +12,7 @@
 
 #include "postern/base/err.h"
 #include "postern/base/stat.h"
+#include "postern/inlet/meter.h"
 #include "postern/intake/intake.h"
 #include "postern/io/addr.h"
 #include "postern/mail/rate.h"
@@ -48,6 +49,7 @@ enum inlet_lenient {
 
 struct inlet_listener {
 	const char *name;
+	bool is_sendmail; /* postern-sendmail's own */
 	size_t naddresses;
 	const struct addr *addresses;
 	const char **networks; /* CIDR; NULL: everyone who can connect */
@@ -119,9 +121,9 @@ struct inlet_counters {               /* any thread reads */
 	struct stat_counter bytes;    /* of content that came in */
 	struct stat_counter temporary, permanent; /* replies 4xx, 5xx */
 	struct stat_counter turned_away; /* connections without a greeting */
-	struct stat_counter logins, logins_failed;
-	struct stat_counter tls, tls_failed; /* handshakes */
-	struct stat_counter beat_ms; /* monotonic: its loop turned then */
+	struct stat_counter beat_ms;     /* monotonic: its loop turned then */
+	struct meter meter;
+	const struct stat_histogram *turns_us; /* loop_turns_us() */
 };
 
 /* settings are immutable and borrowed until the next inlet_change() has been

@@ -10,9 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/base/stat.h"
+#include "postern/io/tls_count.h"
 #include "postern/relay/tally.h"
 #include "postern/spool/spool.h"
 
+struct dns_count;
 struct mailbox;
 struct relay;
 
@@ -60,7 +63,7 @@ struct relay_view_provider {
 struct relay_view_window {
 	char owner[TALLY_NAME + 16]; /* "provider/ses", "limit/tenant" */
 	char window[32];             /* "14 msg/1s" */
-	uint64_t used, max;
+	uint64_t period_ms, used, max;
 };
 
 struct relay_view {
@@ -83,6 +86,10 @@ void relay_view_ask(
 struct relay_view_counters {
 	struct stat_counter beat_ms;   /* monotonic: its loop turned then */
 	struct stat_counter delivered; /* recipients, by all providers */
+	struct tls_count tls;          /* with providers */
+	struct stat_histogram wait_ms[SPOOL_PRIORITIES]; /* from 250 to MAIL */
+	const struct dns_count *dns;
+	const struct stat_histogram *turns_us; /* loop_turns_us() */
 };
 const struct relay_view_counters *relay_view_counters(const struct relay *r);
 

@@ -44,7 +44,24 @@ enum tally_breaker {
 	TALLY_BREAKERS
 };
 
-enum tally_tls { TALLY_TLS_1_3, TALLY_TLS_1_2, TALLY_TLS_OLD, TALLY_TLSES };
+/* Classes as metrics tell them: a class of its own for what an operator acts
+ * on, the rest put together, so that the number of series has a bound. */
+enum tally_group {
+	TALLY_GROUP_OK,
+	TALLY_GROUP_CONNS,
+	TALLY_GROUP_RATE,
+	TALLY_GROUP_QUOTA,
+	TALLY_GROUP_BACKOFF,
+	TALLY_GROUP_AUTH,      /* and auth-temp */
+	TALLY_GROUP_SUSPENDED, /* and strange */
+	TALLY_GROUP_TLS,
+	TALLY_GROUP_NET,     /* and unsure */
+	TALLY_GROUP_RCPT,    /* and rcpt-temp */
+	TALLY_GROUP_MESSAGE, /* and message-temp, deferred, identity, unfit,
+	                        poison */
+	TALLY_GROUP_OTHER,
+	TALLY_GROUPS
+};
 
 struct tally {
 	char name[TALLY_NAME];
@@ -58,7 +75,6 @@ struct tally {
 	struct stat_counter level[TALLY_LEVELS];     /* likewise */
 	struct stat_counter failovers; /* messages that left for another */
 	struct stat_counter unsure;    /* may have been delivered twice */
-	struct stat_counter tls[TALLY_TLSES]; /* handshakes */
 	struct stat_histogram stage_us[TALLY_STAGES];
 	struct stat_histogram delivery_ms; /* from 250 to the provider's */
 	struct stat_histogram wait_ms;     /* from 250 to MAIL */
@@ -67,8 +83,14 @@ struct tally {
 const char *tally_result_word(enum tally_result r);
 const char *tally_stage_word(enum tally_stage s);
 const char *tally_breaker_word(enum tally_breaker b);
-const char *tally_tls_word(enum tally_tls v);
 const char *tally_class_word(size_t class); /* NULL: there is none */
 const char *tally_level_word(size_t level);
+const char *tally_group_word(enum tally_group g);
+uint64_t tally_attempts(const struct tally *t, enum tally_group g);
+/* Of fewer groups still: what says "not now" (conns, rate, quota) counts as
+ * backoff, and what is no session's fault as other. */
+uint64_t tally_failures(const struct tally *t, enum tally_group g);
+/* Adds what from has by now; nobody else writes to to. */
+void tally_merge(struct tally *to, const struct tally *from);
 
 #endif
