@@ -97,6 +97,15 @@ def test_the_unit_is_confined():
     assert "PrivateUsers=" not in text and re.search(r"^CapabilityBoundingSet=$", text, re.M)
 
 
+def nice_of(p, name):
+    """Of the daemon's thread of that name."""
+    for task in pathlib.Path("/proc/%d/task" % p.proc.pid).iterdir():
+        comm, fields = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        if comm == name:
+            return int(fields.split()[16])
+    return None
+
+
 # Becomes argv[2:] with the calls of argv[1] alone, as systemd has it with
 # SystemCallErrorNumber=EPERM.
 FILTERED = """
@@ -135,9 +144,10 @@ def allowed_calls():
 @pytest.mark.skipif(run("/usr/bin/python3", "-c", "import seccomp").returncode != 0, reason="needs python3-seccomp")
 def test_the_calls_of_the_unit_are_enough(sink, postern, tmp_path):
     """With what the unit leaves of the system's calls it starts, takes mail by
-    both doors, delivers, and puts up its own walls."""
+    both doors, delivers, and puts up its own walls; and who looks at the queue
+    stands back for mail."""
     s = sink()
-    p = postern(s.port, start=False)
+    p = postern(s.port, start=False, control={"socket": str(tmp_path / "control.sock")})
     p.start(under=["/usr/bin/python3", "-c", FILTERED, ",".join(sorted(allowed_calls()))])
     harness.send_raw(p.port, mails.plain())
     r = run(harness.BUILD / "postern-sendmail", "-i", "ann@example.net", input="Subject: x\n\nx\n",
@@ -146,6 +156,8 @@ def test_the_calls_of_the_unit_are_enough(sink, postern, tmp_path):
     s.wait_messages(2)
     p.wait_event("reloaded", since=p.reload())
     assert p.events("sandbox.missing") == []
+    assert run(TOOL, "queue", "count", "-s", tmp_path / "control.sock").returncode == 0
+    assert nice_of(p, "listing") == min(nice_of(p, "spool") + 10, 19)
     p.stop()
 
 
