@@ -4,6 +4,10 @@
  * ended to the id of that age.  What was in hand then is looked at again: that
  * walk starts over.  How far warnings went is kept in the spool.  Routes that
  * give up, or warn, after the same time share a walk.
+ *
+ * Where the daemon was away (not running, or the machine slept, or the clock
+ * was set), mail may have become too old with nobody there to try it: what is
+ * due is spared for a while, so that it gets its turn first.
  */
 #include "relay/sweep.h"
 
@@ -36,6 +40,9 @@
 #define BUSY_MS 20       /* between two pages of a walk */
 #define SWEPT_MAX 64     /* keys in hand: then wait */
 #define AFRESH 60        /* walks: then from the start, whatever was seen */
+#define AWAY_MS 600000   /* more than this between two looks */
+#define SPARE_PART 8     /* of the time to give up: so long it is spared, ... */
+#define SPARE_MS 3600000 /* ... but not longer */
 #define WARNED "@warned" /* no provider's name has an @ */
 
 struct walk {
@@ -52,6 +59,8 @@ struct sweep {
 	struct timer *timer;
 	size_t nwalks;
 	struct walk *walks;
+	uint64_t since_ms; /* it has been there without a gap */
+	int64_t looked_ms; /* wall clock */
 };
 
 static void on_timer(void *arg);
@@ -63,6 +72,8 @@ sweep_new(struct relay *r)
 
 	s->relay = r;
 	s->timer = timer_new(r->loop, on_timer, s);
+	s->since_ms = relay_now_ms(r);
+	s->looked_ms = clock_wall_ms();
 	return s;
 }
 
@@ -167,10 +178,25 @@ take(struct relay *r, const struct spool_key *key, enum delivery_purpose why)
 	fetch_load(delivery_new(r, key, why));
 }
 
-/* The message's deliveries, of the walk's routes; false: one is in hand. */
+/* Its turn comes, and it has not had it since the daemon was away. */
 static bool
-take_all(struct relay *r, uint64_t mid, const struct walk *w)
+is_spared(
+    const struct sweep *s, const struct walk *w, const struct spool_key *key)
 {
+	uint64_t spare_ms = w->age_ms / SPARE_PART;
+
+	if (spare_ms > SPARE_MS)
+		spare_ms = SPARE_MS;
+	return w->why == DELIVERY_EXPIRE && key->due_ms <= clock_wall_ms() &&
+	       relay_now_ms(s->relay) - s->since_ms < spare_ms;
+}
+
+/* The message's deliveries, of the walk's routes; false: one is in hand, or is
+ * spared. */
+static bool
+take_all(struct sweep *s, uint64_t mid, const struct walk *w)
+{
+	struct relay *r = s->relay;
 	struct spool_key keys[PAGE];
 	int n = spool_deliveries(r->reader, mid, keys, PAGE);
 	bool all = n < PAGE;
@@ -181,7 +207,8 @@ take_all(struct relay *r, uint64_t mid, const struct walk *w)
 
 		if (age_of(way->set, w->why) != w->age_ms)
 			continue;
-		if (keyset_has(r->inhand, mid, keys[i].n))
+		if (keyset_has(r->inhand, mid, keys[i].n) ||
+		    is_spared(s, w, &keys[i]))
 			all = false;
 		else
 			take(r, &keys[i], w->why);
@@ -193,8 +220,9 @@ take_all(struct relay *r, uint64_t mid, const struct walk *w)
  * that was held counts from its release.  Nobody is warned of it: a delay is
  * what its sender asked for. */
 static bool
-page(struct relay *r, struct walk *w, int64_t before)
+page(struct sweep *sw, struct walk *w, int64_t before)
 {
+	struct relay *r = sw->relay;
 	struct spool_sweep s = { .after = w->done,
 		.until = id_first(before),
 		.released_ms = w->why == DELIVERY_WARN ? 0 : before };
@@ -205,7 +233,7 @@ page(struct relay *r, struct walk *w, int64_t before)
 		return true;
 	n = spool_sweep(r->reader, &s, mids, PAGE);
 	for (int i = 0; i < n; i++) {
-		if (!take_all(r, mids[i], w))
+		if (!take_all(sw, mids[i], w))
 			w->skipped = true;
 	}
 	if (n < 0 || (n == 0 && s.seen <= w->done))
@@ -223,7 +251,7 @@ start_over(struct walk *w)
 }
 
 static bool
-walk(struct relay *r, struct walk *w)
+walk(struct sweep *s, struct walk *w)
 {
 	int64_t before = clock_wall_ms() - (int64_t)w->age_ms;
 
@@ -231,13 +259,13 @@ walk(struct relay *r, struct walk *w)
 		return false;
 	if (w->why == DELIVERY_EXPIRE && w->held_ms > 0 && w->held_ms <= before)
 		start_over(w); /* its time has come */
-	return page(r, w, before);
+	return page(s, w, before);
 }
 
 static bool
-expire(struct relay *r, struct walk *w)
+expire(struct sweep *s, struct walk *w)
 {
-	if (walk(r, w))
+	if (walk(s, w))
 		return true;
 	if (w->skipped || ++w->walks >= AFRESH)
 		start_over(w);
@@ -247,13 +275,13 @@ expire(struct relay *r, struct walk *w)
 /* A second warning would be worse than none: what was in hand just now is not
  * looked at again. */
 static bool
-warn(struct relay *r, struct walk *w)
+warn(struct sweep *s, struct walk *w)
 {
 	uint64_t done = w->done;
-	bool more = walk(r, w);
+	bool more = walk(s, w);
 
 	if (w->done != done)
-		remember(r, w);
+		remember(s->relay, w);
 	return more;
 }
 
@@ -265,8 +293,7 @@ walk_all(struct sweep *s)
 	for (size_t i = 0; !more && i < s->nwalks; i++) {
 		struct walk *w = &s->walks[i];
 
-		more = w->why == DELIVERY_WARN ? warn(s->relay, w)
-		                               : expire(s->relay, w);
+		more = w->why == DELIVERY_WARN ? warn(s, w) : expire(s, w);
 	}
 	return more;
 }
@@ -284,6 +311,16 @@ interval(const struct sweep *s)
 }
 
 static void
+note_gap(struct sweep *s)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	if (now_ms - s->looked_ms > AWAY_MS)
+		s->since_ms = relay_now_ms(s->relay);
+	s->looked_ms = now_ms;
+}
+
+static void
 on_timer(void *arg)
 {
 	struct sweep *s = arg;
@@ -291,6 +328,7 @@ on_timer(void *arg)
 
 	if (s->relay->draining)
 		return;
+	note_gap(s);
 	more = !spool_is_stuck(s->relay->spool) && walk_all(s);
 	timer_set(s->timer, more ? BUSY_MS : interval(s));
 }

@@ -322,6 +322,38 @@ what_nobody_is_asked_about_expires_too(void **state)
 	world_done(&w);
 }
 
+/* The daemon was away until it was too old: first it gets its turn.  What has
+ * had it, and waits, is given up. */
+static void
+what_could_not_be_tried_in_time_is_tried_first(void **state)
+{
+	static const struct fake_rule busy[] = {
+		{ .stage = "RCPT", .reply = "450 4.2.0 no" }, { NULL }
+	};
+	static const char *other[] = { "two" };
+	struct world_mail old = { .age_ms = 2 * 3600 * 1000 };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, NULL);
+	world_provider(&w, busy);
+	world_route(&w, "busy", 1, other);
+	w.route[0].nuse = 1; /* the first alone */
+	fake_refuse(w.fake[0], true);
+	world_start(&w);
+	for (int i = 0; i < 3; i++, old.age_ms += 1000)
+		world_send(&w, &old);
+	old.route = &w.route[1];
+	world_send(&w, &old);
+	world_wait_log(&w, "bounced", "given up"); /* that one */
+	world_wait_log(&w, "provider.down", "one");
+	assert_int_equal(world_count_log(&w, "bounced", "given up"), 1);
+	fake_refuse(w.fake[0], false);
+	fake_wait_mails(w.fake[0], 3);
+	world_done(&w);
+}
+
 /* RFC 4865: it was held for a minute; the time to give up began after that. */
 static void
 one_that_was_held_is_given_up_after_its_release(void **state)
@@ -355,6 +387,8 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    what_could_not_be_tried_in_time_is_tried_first),
 		cmocka_unit_test(
 		    one_that_was_held_is_given_up_after_its_release),
 		cmocka_unit_test(failures_of_one_attempt_are_one_bounce),
