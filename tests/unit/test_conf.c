@@ -96,6 +96,62 @@ mistakes_of(const char *text)
 /* --- what is read -----------------------------------------------------------
  */
 
+/* The hash, the caller's to free. */
+static char *
+hash_of(const char *text)
+{
+	struct settings *s = load_good(text);
+	char *hash = mem_str(s->hash);
+
+	conf_free(&s);
+	return hash;
+}
+
+static void
+what_says_the_same_has_the_same_hash(void **state)
+{
+	static const struct {
+		const char *why, *text;
+		bool is_same;
+	} rows[] = {
+		{ "the same", USER "hostname = \"a.example\";", true },
+		{ "comments and spacing",
+		    "# mine\n" USER "\n\n  hostname=\"a.example\" ;", true },
+		{ "another value", USER "hostname = \"b.example\";", false },
+		{ "one key more",
+		    USER "hostname = \"a.example\"; watch = true;", false },
+	};
+	char *first = hash_of(rows[0].text);
+
+	(void)state;
+	assert_int_equal(strlen(first), 16);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *hash = hash_of(rows[i].text);
+
+		if ((strcmp(first, hash) == 0) != rows[i].is_same)
+			fail_msg("%s: %s", rows[i].why, hash);
+		free(hash);
+	}
+	free(first);
+}
+
+static void
+a_file_that_is_included_counts_in_the_hash(void **state)
+{
+	static const char text[] = USER "include = [ \"more.conf\" ];";
+	char *one, *two;
+
+	(void)state;
+	put_file("more.conf", "hostname = \"a.example\";");
+	one = hash_of(text);
+	put_file("more.conf", "hostname = \"b.example\";");
+	two = hash_of(text);
+	assert_string_not_equal(one, two);
+	free(one);
+	free(two);
+	assert_int_equal(unlink(path_of("more.conf")), 0);
+}
+
 static void
 nothing_written_gives_the_defaults(void **state)
 {
@@ -1414,6 +1470,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_says_the_same_has_the_same_hash),
+		cmocka_unit_test(a_file_that_is_included_counts_in_the_hash),
 		cmocka_unit_test(nothing_written_gives_the_defaults),
 		cmocka_unit_test(the_door_of_sendmail_is_always_there),
 		cmocka_unit_test(what_is_written_is_read),

@@ -315,6 +315,28 @@ names_are_answered(void **state)
 	}
 }
 
+static uint64_t
+counted(enum dns_result r)
+{
+	return stat_get(&dns_counted(dns)->of[r]);
+}
+
+static void
+a_look_up_that_fails_is_counted_so(void **state)
+{
+	struct asker k[4] = { 0 };
+
+	(void)state;
+	ask(&k[0], "broken.test", DNS_PREFER_ANY);
+	ask(&k[1], "a..test", DNS_PREFER_ANY);
+	assert_int_equal(counted(DNS_FAILED), 2);
+	ask(&k[2], "empty.test", DNS_PREFER_ANY);
+	assert_int_equal(counted(DNS_NONE), 1);
+	ask(&k[3], "192.0.2.9", DNS_PREFER_ANY); /* is no look-up */
+	assert_int_equal(counted(DNS_FOUND) + counted(DNS_CACHED), 0);
+	assert_string_equal(dns_result_word(DNS_FAILED), "failed");
+}
+
 static void
 answers_are_kept_for_their_time(void **state)
 {
@@ -334,6 +356,10 @@ answers_are_kept_for_their_time(void **state)
 	ask(&k[4], "six.test", DNS_PREFER_ANY);
 	ask(&k[5], "six.test", DNS_PREFER_ANY); /* TTL 0 */
 	assert_int_equal(server.queries, 8);
+	assert_int_equal(counted(DNS_FOUND), 3);
+	assert_int_equal(counted(DNS_NONE), 1);
+	assert_int_equal(counted(DNS_CACHED), 2);
+	assert_int_equal(counted(DNS_FAILED) + counted(DNS_TIMEOUT), 0);
 }
 
 static void
@@ -472,6 +498,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(names_are_answered),
+		TEST(a_look_up_that_fails_is_counted_so),
 		TEST(answers_are_kept_for_their_time),
 		TEST(the_cache_is_bounded),
 		TEST(a_cancelled_look_up_is_not_answered),

@@ -50,12 +50,69 @@ a_message_is_taken(void **state)
 	assert_int_equal(count(&n->messages), 1);
 	assert_int_equal(count(&n->refused), 0);
 	assert_int_equal(count(&n->bytes), sizeof text - 1);
+	assert_int_equal(
+	    count(&n->meter.size[METER_SMTP].sum), sizeof text - 1);
 	rig_stop(&r);
 	assert_int_equal(rig_stored(&r), 1);
 	content = rig_content(&r, 0, &len);
 	assert_memory_equal(content, "Received: from client.example", 29);
 	assert_string_equal(strstr(content, "Subject"), text);
 	free(content);
+	rig_end(&r);
+}
+
+/* By the words that metrics show. */
+static uint64_t
+replies(const struct meter *m, const char *verb, const char *class)
+{
+	size_t v = 0, c = 0;
+
+	while (strcmp(meter_verb_word(v), verb) != 0)
+		v++;
+	while (strcmp(meter_class_word(c), class) != 0)
+		c++;
+	return count(&m->commands[v][c]);
+}
+
+static void
+each_reply_is_counted_by_its_verb_and_class(void **state)
+{
+	const struct inlet_counters *n;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.listener.is_sendmail = true;
+	rig_start(&r, 1);
+	n = inlet_counters(r.inlet[0]);
+	fd = rig_hello(&r, 0);
+	rig_say(fd, "NONSENSE\r\n");
+	rig_hear(fd, "500 ");
+	rig_say(fd, "MAIL FROM:<a@example.com>\r\nRCPT TO:<>\r\n");
+	rig_hear(fd, "250 ");
+	rig_hear(fd, "501 ");
+	rig_say(fd, "RSET\r\n");
+	rig_hear(fd, "250 ");
+	rig_begin(fd);
+	rig_say(fd, "Subject: x\r\n\r\nhello\r\n.\r\n");
+	rig_hear(fd, "250 2.0.0 queued as ");
+	rig_begin(fd); /* of the next one alone the size counts */
+	rig_say(fd, "\r\n.\r\n");
+	rig_hear(fd, "250 2.0.0 queued as ");
+	rig_bye(fd);
+	assert_int_equal(replies(&n->meter, "other", "5xx"), 1);
+	assert_int_equal(replies(&n->meter, "MAIL", "2xx"), 3);
+	assert_int_equal(replies(&n->meter, "RCPT", "2xx"), 2);
+	assert_int_equal(replies(&n->meter, "RCPT", "5xx"), 1);
+	assert_int_equal(replies(&n->meter, "DATA", "3xx"), 2);
+	assert_int_equal(replies(&n->meter, "DATA", "2xx"), 0);
+	assert_int_equal(replies(&n->meter, ".", "2xx"), 2);
+	assert_int_equal(replies(&n->meter, "QUIT", "2xx"), 1);
+	assert_int_equal(count(&n->meter.size[METER_SMTP].count), 0);
+	assert_int_equal(count(&n->meter.size[METER_SENDMAIL].count), 2);
+	assert_int_equal(count(&n->meter.size[METER_SENDMAIL].sum),
+	    strlen("Subject: x\r\n\r\nhello\r\n") + strlen("\r\n"));
 	rig_end(&r);
 }
 
@@ -675,6 +732,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_taken),
+		cmocka_unit_test(each_reply_is_counted_by_its_verb_and_class),
 		cmocka_unit_test(what_is_on_its_way_counts),
 		cmocka_unit_test(many_messages_in_one_write_are_taken),
 		cmocka_unit_test(a_client_that_closes_its_side_still_hears),

@@ -102,6 +102,43 @@ talk(int fd, const struct line *lines, size_t n)
 		talk(fd, lines, sizeof lines / sizeof lines[0]);               \
 	} while (0)
 
+static uint64_t
+logins(const char *mech, enum meter_login what)
+{
+	size_t m = 0;
+
+	while (strcmp(meter_mech_word(m), mech) != 0)
+		m++;
+	return stat_get(&inlet_counters(rig.inlet[0])->meter.logins[m][what]);
+}
+
+static void
+each_try_is_counted_by_mechanism_and_result(void **state)
+{
+	int fd;
+
+	(void)state;
+	rig.listener.auth_failures_name =
+	    (struct rate){ RATE_LOGINS, 1, 600000, false, 0 };
+	rig_start(&rig, 1);
+	fd = rig_hello(&rig, 0);
+	TALK(fd, { "AUTH LOGIN\r\n", "334 " }, { "*\r\n", "501 5.7.0 " },
+	    { "AUTH CRAM-MD5\r\n", "504 " },
+	    { "AUTH PLAIN !\r\n", "501 5.5.2 " }, { PLAIN, "235 " });
+	rig_bye(fd);
+	fd = rig_hello(&rig, 0);
+	TALK(fd, { PLAIN_WRONG, "535 " });
+	TALK(fd, { PLAIN_WRONG, "454 " });
+	rig_bye(fd);
+	assert_int_equal(logins("LOGIN", METER_LOGIN_BROKEN), 1);
+	assert_int_equal(logins("other", METER_LOGIN_BROKEN), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_BROKEN), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_OK), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_FAILED), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_LIMITED), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_ANY), 0);
+}
+
 /* All of EHLO's answer. */
 static void
 ehlo(int fd, char *out, size_t max)
@@ -389,6 +426,8 @@ any_auth_is_no_login_where_one_is_required(void **state)
 	TALK(
 	    fd, { PLAIN, "235 " }, { "MAIL FROM:<a@example.com>\r\n", "250 " });
 	rig_bye(fd);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_ANY), 1);
+	assert_int_equal(logins("PLAIN", METER_LOGIN_OK), 1);
 }
 
 static void
@@ -465,6 +504,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(whoever_knows_the_password_is_in),
+		TEST(each_try_is_counted_by_mechanism_and_result),
 		TEST(P16_each_way_of_saying_it_works),
 		TEST(P16_what_is_not_right_is_told),
 		TEST(a_wrong_password_is_told_after_a_while),

@@ -13,6 +13,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/base/stat.h"
 
 #include "io/loop_priv.h"
 
@@ -354,6 +355,38 @@ a_turn_has_only_so_much_time_for_what_takes_long(void **state)
 	assert_int_equal(toil.turns, 3);
 }
 
+#define DAWDLE_US 20000
+#define SLEEP_MS 50
+
+static void
+dawdle(void *arg)
+{
+	struct timer **t = arg;
+	uint64_t until = clock_mono_us() + DAWDLE_US;
+
+	while (clock_mono_us() < until)
+		;
+	timer_free(t);
+	*t = timer_new(loop, stop, NULL);
+	timer_set(*t, SLEEP_MS);
+}
+
+static void
+how_long_turns_take_is_known_and_sleep_is_none(void **state)
+{
+	const struct stat_histogram *h = loop_turns_us(loop);
+	struct timer *t = timer_new(loop, dawdle, &t);
+	uint64_t began = clock_mono_us();
+
+	(void)state;
+	timer_set(t, 1);
+	loop_run(loop);
+	assert_in_range(stat_get(&h->sum), DAWDLE_US,
+	    clock_mono_us() - began - (SLEEP_MS - 2) * 1000);
+	assert_true(stat_get(&h->count) >= 1);
+	timer_free(&t);
+}
+
 int
 main(void)
 {
@@ -370,6 +403,7 @@ main(void)
 		TEST(a_task_put_off_runs_once_a_turn),
 		TEST(the_loop_sleeps_when_all_was_cancelled),
 		TEST(a_turn_has_only_so_much_time_for_what_takes_long),
+		TEST(how_long_turns_take_is_known_and_sleep_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

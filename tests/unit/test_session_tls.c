@@ -16,6 +16,7 @@
 #include <openssl/ssl.h>
 
 #include "postern/base/mem.h"
+#include "postern/inlet/doors.h"
 #include "postern/io/tls.h"
 
 #include "certs.h"
@@ -121,6 +122,115 @@ ask(struct world *w)
 	w->fd = rig_hello(&w->rig, 0);
 	rig_say(w->fd, "STARTTLS\r\n");
 	rig_hear(w->fd, "220 2.0.0 ");
+}
+
+/* --- what is counted ---------------------------------------------------------
+ */
+
+static uint64_t
+count(const struct stat_counter *c)
+{
+	return stat_get(c);
+}
+
+static const struct door *
+door(struct world *w)
+{
+	return &inlet_doors(w->rig.inlet[0])->of[0];
+}
+
+static void
+a_session_counts_by_its_tls(void **state)
+{
+	struct world w;
+	const struct door *d;
+	const struct tls_count *n;
+	int clear;
+
+	(void)state;
+	start(&w, INLET_TLS_OPTIONAL, false);
+	rig_start(&w.rig, 1);
+	d = door(&w);
+	n = &inlet_counters(w.rig.inlet[0])->meter.tls;
+	clear = rig_hello(&w.rig, 0);
+	ask(&w);
+	assert_int_equal(count(&d->open[DOORS_CLEAR]), 2);
+	assert_true(shake(&w));
+	tell(&w, "NOOP\r\n");
+	hear(&w, "250 2.0.0");
+	assert_int_equal(count(&d->open[DOORS_CLEAR]), 1);
+	assert_int_equal(count(&d->open[DOORS_STARTTLS]), 1);
+	bye(&w);
+	rig_bye(clear);
+	assert_int_equal(count(&d->open[DOORS_CLEAR]), 0);
+	assert_int_equal(count(&d->open[DOORS_STARTTLS]), 0);
+	assert_int_equal(count(&d->ended[DOORS_CLEAR]), 1);
+	assert_int_equal(count(&d->ended[DOORS_STARTTLS]), 1);
+	assert_string_equal(tls_count_word(0), "1.3");
+	assert_int_equal(count(&n->whole[0]), 1);
+	assert_int_equal(count(&n->resumed[0]), 0);
+	end(&w);
+}
+
+/* Once more, by what the connection before has left. */
+static void
+a_handshake_that_resumes_is_counted_so(void **state)
+{
+	struct world w;
+	const struct door *d;
+	const struct tls_count *n;
+	SSL_SESSION *left;
+
+	(void)state;
+	start(&w, INLET_TLS_REQUIRED, true);
+	SSL_CTX_set_max_proto_version(w.ctx, TLS1_2_VERSION);
+	rig_start(&w.rig, 1);
+	d = door(&w);
+	n = &inlet_counters(w.rig.inlet[0])->meter.tls;
+	w.fd = rig_connect(&w.rig, 0);
+	assert_true(shake(&w));
+	hear(&w, "220 ");
+	assert_int_equal(count(&d->open[DOORS_IMPLICIT]), 1);
+	left = SSL_get1_session(w.ssl);
+	bye(&w);
+	SSL_set_shutdown(w.ssl, SSL_SENT_SHUTDOWN); /* or it is forgotten */
+	SSL_free(w.ssl);
+	w.fd = rig_connect(&w.rig, 0);
+	w.ssl = SSL_new(w.ctx);
+	SSL_set_fd(w.ssl, w.fd);
+	SSL_set_session(w.ssl, left);
+	assert_int_equal(SSL_connect(w.ssl), 1);
+	assert_true(SSL_session_reused(w.ssl));
+	hear(&w, "220 ");
+	bye(&w);
+	SSL_SESSION_free(left);
+	assert_int_equal(count(&d->ended[DOORS_IMPLICIT]), 2);
+	assert_string_equal(tls_count_word(1), "1.2");
+	assert_int_equal(count(&n->whole[1]), 1);
+	assert_int_equal(count(&n->resumed[1]), 1);
+	end(&w);
+}
+
+static void
+a_handshake_that_fails_is_counted_so(void **state)
+{
+	struct world w;
+	const struct meter *m;
+
+	(void)state;
+	start(&w, INLET_TLS_REQUIRED, true);
+	rig_start(&w.rig, 1);
+	m = &inlet_counters(w.rig.inlet[0])->meter;
+	w.fd = rig_connect(&w.rig, 0);
+	rig_say(w.fd, "EHLO client.example\r\n");
+	for (char c = 0; recv(w.fd, &c, 1, 0) == 1;)
+		; /* an alert */
+	close(w.fd);
+	assert_int_equal(count(&m->tls_failed), 1);
+	for (size_t i = 0; i < TLS_COUNT_VERSIONS; i++)
+		assert_int_equal(count(&m->tls.whole[i]), 0);
+	assert_int_equal(count(&door(&w)->ended[DOORS_IMPLICIT]), 1);
+	end(&w);
 }
 
 /* --- STARTTLS ----------------------------------------------------------------
@@ -484,6 +594,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_counts_by_its_tls),
+		cmocka_unit_test(a_handshake_that_resumes_is_counted_so),
+		cmocka_unit_test(a_handshake_that_fails_is_counted_so),
 		cmocka_unit_test(everything_before_tls_is_forgotten),
 		cmocka_unit_test(received_tells_of_tls),
 		cmocka_unit_test(

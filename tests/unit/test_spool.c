@@ -247,6 +247,7 @@ a_delivery_is_shared_out(void **state)
 	share_out(k, mid, SPOOL_HOLD_OPERATOR);
 	spool_stats(k->sp, &st);
 	assert_int_equal(st.held, 3);
+	assert_int_equal(st.held_of[SPOOL_LOW], 3);
 	kit_audit(k);
 	share_out(k, mid, SPOOL_HOLD_NONE); /* what is whole stays whole */
 	kit_audit(k);
@@ -319,6 +320,10 @@ a_failed_one_is_kept_with_its_reply_and_a_child_comes(void **state)
 	spool_stats(k->sp, &st);
 	assert_int_equal(st.dead, 1);
 	assert_int_equal(st.queued, 1);
+	assert_int_equal(st.dead_of[key.priority], 1);
+	assert_int_equal(st.queued_of[SPOOL_HIGH], 1);
+	assert_int_equal(
+	    st.queued_of[SPOOL_NORMAL] + st.queued_of[SPOOL_LOW], 0);
 	check_content(k, mid, 2000); /* kept */
 }
 
