@@ -162,6 +162,7 @@ a_session_counts_by_its_tls(void **state)
 	assert_int_equal(count(&d->open[DOORS_STARTTLS]), 1);
 	bye(&w);
 	rig_bye(clear);
+	inlet_stop(w.rig.inlet[0]);
 	assert_int_equal(count(&d->open[DOORS_CLEAR]), 0);
 	assert_int_equal(count(&d->open[DOORS_STARTTLS]), 0);
 	assert_int_equal(count(&d->ended[DOORS_CLEAR]), 1);
@@ -204,6 +205,7 @@ a_handshake_that_resumes_is_counted_so(void **state)
 	hear(&w, "220 ");
 	bye(&w);
 	SSL_SESSION_free(left);
+	inlet_stop(w.rig.inlet[0]);
 	assert_int_equal(count(&d->ended[DOORS_IMPLICIT]), 2);
 	assert_string_equal(tls_count_word(1), "1.2");
 	assert_int_equal(count(&n->whole[1]), 1);
@@ -226,6 +228,7 @@ a_handshake_that_fails_is_counted_so(void **state)
 	for (char c = 0; recv(w.fd, &c, 1, 0) == 1;)
 		; /* an alert */
 	close(w.fd);
+	inlet_stop(w.rig.inlet[0]);
 	assert_int_equal(count(&m->tls_failed), 1);
 	for (size_t i = 0; i < TLS_COUNT_VERSIONS; i++)
 		assert_int_equal(count(&m->tls.whole[i]), 0);
