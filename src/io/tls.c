@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -170,6 +171,45 @@ set_ciphers(SSL_CTX *ctx, const struct tls_client_settings *s, struct err *err)
 	return 0;
 }
 
+/* One that cannot be read is a mistake where it is used. */
+static void
+add_file(EVP_MD_CTX *sum, const char *path)
+{
+	FILE *f = path ? fopen(path, "re") : NULL;
+	char part[4096];
+	size_t n, all = 0;
+
+	while (f && (n = fread(part, 1, sizeof part, f)) > 0) {
+		EVP_DigestUpdate(sum, part, n);
+		all += n;
+	}
+	OPENSSL_cleanse(part, sizeof part);
+	EVP_DigestUpdate(sum, &all, sizeof all);
+	if (f)
+		fclose(f);
+}
+
+static void
+sum_files(struct tls_context *t, const struct tls_client_settings *s)
+{
+	EVP_MD_CTX *sum = EVP_MD_CTX_new();
+
+	if (!sum || EVP_DigestInit_ex(sum, EVP_sha256(), NULL) != 1)
+		abort(); /* out of memory */
+	add_file(sum, s->verify == TLS_VERIFY_FULL ? s->ca_file : NULL);
+	add_file(sum, s->own.certificate);
+	add_file(sum, s->own.key);
+	EVP_DigestFinal_ex(sum, t->files, NULL);
+	EVP_MD_CTX_free(sum);
+}
+
+bool
+tls_has_same_files(const struct tls_context *a, const struct tls_context *b)
+{
+	return a && b ? memcmp(a->files, b->files, sizeof a->files) == 0
+	              : a == b;
+}
+
 int
 tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
     struct err *err)
@@ -177,6 +217,7 @@ tls_client_new(struct tls_context **out, const struct tls_client_settings *s,
 	struct tls_context *t = tls_make(TLS_client_method());
 
 	t->is_client = true;
+	sum_files(t, s);
 	SSL_CTX_set_session_cache_mode(
 	    t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(t->ctx, on_session);

@@ -32,6 +32,7 @@ struct tls_context {
 	size_t sessions_n;
 	unsigned char (*pins)[TLS_PIN_LEN]; /* owned */
 	size_t npins;
+	unsigned char files[TLS_PIN_LEN]; /* SHA-256 of what they held */
 	/* a server's */
 	struct tls_pair *pairs; /* owned */
 	size_t npairs;

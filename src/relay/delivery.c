@@ -157,6 +157,7 @@ delivery_free(struct delivery **dp)
 	keyset_del(d->relay->inhand, &d->inhand);
 	d->relay->nswept -= d->purpose != DELIVERY_SEND;
 	txn_done(d);
+	relay_generation_free(&d->gen);
 	for (uint32_t i = 0; i < d->nrcpts; i++)
 		delivery_reply_done(&d->rcpts[i].reply);
 	if (d->rcpts != &d->one)
@@ -358,6 +359,9 @@ delivery_begin(struct delivery *d, struct provider *p, uint32_t max,
 {
 	const struct envelope *e = d->env;
 
+	assert(!d->gen);
+	d->gen = relay_generation_ref(p->gen);
+	d->begun = p->id;
 	d->txn = (struct smtp_txn){ .arg = d,
 		.sender = dress_sender(d, p),
 		.envid = str_of(e->envid),
@@ -515,6 +519,7 @@ delivery_end(
 	if (v->class != VERDICT_OK)
 		delivery_reply_set(&d->reply, o->code, o->enhanced, o->text);
 	txn_done(d);
+	relay_generation_free(&d->gen);
 }
 
 void

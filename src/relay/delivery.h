@@ -27,6 +27,7 @@ struct dress;
 struct envelope;
 struct provider;
 struct relay;
+struct relay_generation;
 struct relay_route;
 struct tally;
 
@@ -128,6 +129,8 @@ struct delivery {
 	bool from_known;
 	struct dress *dress; /* its header at a provider; owned, or NULL */
 	struct smtp_txn txn;
+	struct relay_generation *gen; /* owned; txn borrows from it, or NULL */
+	uint64_t begun;               /* id of txn's provider when it began */
 	struct smtp_txn_rcpt *txn_rcpts; /* &txn_one, or owned; NULL: none */
 	uint32_t *slot; /* in rcpts, of each recipient of txn */
 	struct smtp_txn_rcpt txn_one;

@@ -359,12 +359,14 @@ note_trouble(
 	d->why_delivered = p->delivered;
 }
 
+/* Where the settings have changed meanwhile it is chosen, and dressed, anew. */
 static void
 again_at(struct provider *p, struct delivery *d)
 {
 	uint64_t now_ms = relay_now_ms(p->relay);
 
-	if (!p->relay->draining && provider_is_usable(p, now_ms))
+	if (!p->relay->draining && d->begun == p->id &&
+	    provider_is_usable(p, now_ms))
 		wait_first(p, d);
 	else
 		dispatch_place(d);

@@ -21,8 +21,8 @@
 /* --- the settings ----------------------------------------------------------
  */
 
-static const struct relay_limit *
-limit_of(const struct relay_settings *s, const char *name)
+const struct relay_limit *
+flow_limit(const struct relay_settings *s, const char *name)
 {
 	for (size_t i = 0; i < s->nlimits; i++) {
 		if (strcmp(s->limits[i].name, name) == 0)
@@ -113,7 +113,7 @@ flow_init(struct provider *p)
 	add(p, &own);
 	for (size_t i = 0; i < set->nlimits; i++) {
 		const struct relay_limit *l =
-		    limit_of(p->gen->set, set->limits[i]);
+		    flow_limit(p->gen->set, set->limits[i]);
 		struct allowance_settings shared = { .kind = "limit",
 			.name = set->limits[i] };
 
@@ -126,6 +126,13 @@ flow_init(struct provider *p)
 	}
 	if (set->ramp.first)
 		p->flow.allowance[p->flow.n++] = allow_ramp(p);
+}
+
+void
+flow_renew(struct provider *p)
+{
+	p->flow = (struct flow){ 0 };
+	flow_init(p);
 }
 
 /* --- slots -----------------------------------------------------------------

@@ -42,6 +42,11 @@ struct flow_lease {
 };
 
 void flow_init(struct provider *p); /* by its settings */
+/* By other ones: what was sent stays counted. */
+void flow_renew(struct provider *p);
+/* The shared limit of that name; NULL: there is none. */
+const struct relay_limit *flow_limit(
+    const struct relay_settings *s, const char *name);
 void flow_look(struct provider *p); /* a new day may have begun */
 /* The next delivery of p that may start now; NULL: none waits, or there is no
  * slot for it. */

@@ -19,6 +19,13 @@ pause_begin(struct pause *p, const struct pause_settings *s, uint64_t now_ms,
 		p->until_ms = now_ms + told_ms;
 }
 
+void
+pause_cut(struct pause *p, uint64_t now_ms)
+{
+	if (p->until_ms > now_ms)
+		p->until_ms = now_ms;
+}
+
 bool
 pause_is_over(const struct pause *p, uint64_t now_ms)
 {

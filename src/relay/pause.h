@@ -22,6 +22,8 @@ struct pause {
  * sessions that were under way) it does not grow. */
 void pause_begin(struct pause *p, const struct pause_settings *s,
     uint64_t now_ms, uint64_t told_ms);
+/* It is over; asked again soon it grows all the same. */
+void pause_cut(struct pause *p, uint64_t now_ms);
 bool pause_is_over(const struct pause *p, uint64_t now_ms);
 
 #endif

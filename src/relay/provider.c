@@ -14,6 +14,7 @@
 #include "postern/smtp/outcome.h"
 #include "postern/smtp/smtp_client.h"
 
+#include "relay/alike.h"
 #include "relay/credential.h"
 #include "relay/park.h"
 #include "relay/relay_core.h"
@@ -92,23 +93,11 @@ provider_free(struct provider **pp)
 	*pp = NULL;
 }
 
-static bool
-same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool
-same_password(const struct secret *a, const struct secret *b)
-{
-	return a && b ? str_eq(secret_str(a), secret_str(b)) : a == b;
-}
-
 bool
 provider_is_same(const struct provider *a, const struct provider *b)
 {
-	return same(a->set->host, b->set->host) &&
-	       a->set->port == b->set->port && same(a->set->user, b->set->user);
+	return alike_hosts(a->set, b->set) &&
+	       alike_texts(a->set->user, b->set->user);
 }
 
 static void
@@ -161,15 +150,40 @@ inherit_logins(struct provider *p, const struct provider *old)
 	provider_logins_cut(p, pool_logging_in(&old->pool));
 }
 
-/* A reload is the operator's word that it may be tried again, so what was in
- * the way is forgotten; what protects the account, or mail from being bounced
- * by it, is not. */
+/* A reload is the operator's word that it may be tried again: what was in the
+ * way is over, but not forgotten, so that one that is still down is asked less
+ * and less.  What protects the account, or mail from being bounced by it,
+ * stays. */
+static void
+hasten(struct provider *p)
+{
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	breaker_hasten(&p->health, now_ms);
+	pause_cut(&p->rate, now_ms);
+	pause_cut(&p->quota, now_ms);
+	p->clear_until_ms = 0;
+}
+
+static void
+inherit_health(struct provider *p, const struct provider *old)
+{
+	p->health = old->health;
+	p->why = old->why;
+	p->rate = old->rate;
+	p->quota = old->quota;
+	p->told_down = old->told_down;
+	p->was_down = old->was_down;
+	if (p->health.state != BREAKER_CLOSED)
+		pool_distrust(&p->pool);
+	hasten(p);
+}
+
 void
 provider_inherit(struct provider *p, struct provider *old)
 {
 	halt_inherit(p, old);
-	if (!same(p->set->host, old->set->host) ||
-	    p->set->port != old->set->port)
+	if (!alike_hosts(p->set, old->set))
 		return;
 	p->trouble = old->trouble;
 	memcpy(p->stall.slow_x8, old->stall.slow_x8, sizeof p->stall.slow_x8);
@@ -187,11 +201,67 @@ provider_inherit(struct provider *p, struct provider *old)
 	p->strange = old->strange;
 	p->txn_us = old->txn_us;
 	p->txn_at_ms = old->txn_at_ms;
-	if (same(p->set->user, old->set->user) &&
-	    same_password(p->password, old->password))
+	if (alike_texts(p->set->user, old->set->user) &&
+	    alike_secrets(p->password, old->password)) {
 		inherit_logins(p, old);
+		inherit_health(p, old);
+	}
 	remember_put(p, false);
 	tell_down(p, relay_now_ms(p->relay));
+}
+
+static bool
+serves(const struct provider *p, const struct relay_generation *gen,
+    const struct relay_provider *set)
+{
+	const struct alike now = { .of = p->gen->set, .set = p->set };
+	const struct alike next = { .of = gen->set, .set = set };
+
+	return alike_sessions(&now, &next) &&
+	       alike_secrets(p->password, set->password);
+}
+
+/* What is in a transaction has its own reference to the settings that it began
+ * with; connections have theirs to tls. */
+static void
+renew(struct provider *p, struct relay_generation *gen,
+    const struct relay_provider *set)
+{
+	struct relay_generation *old = p->gen;
+	struct token_account *account = p->account;
+
+	p->id = ++p->relay->next_id;
+	p->gen = relay_generation_ref(gen);
+	p->set = set;
+	if (account)
+		p->account = tokens_join(p->relay->tokens, gen, set);
+	tokens_leave(&account);
+	waiting_renew(p);
+	flow_renew(p);
+	tempo_renew(p);
+	hasten(p);
+	relay_generation_free(&old);
+}
+
+bool
+provider_renew(struct provider *p, struct relay_generation *gen,
+    const struct relay_provider *set)
+{
+	struct tls_context *tls = NULL;
+	struct err err;
+
+	if (!serves(p, gen, set))
+		return false;
+	if (relay_provider_tls(&tls, set, &err) < 0)
+		return false; /* whoever comes in its place tells */
+	if (!tls_has_same_files(p->tls, tls)) {
+		tls_free(&tls);
+		return false;
+	}
+	tls_free(&p->tls);
+	p->tls = tls;
+	renew(p, gen, set);
+	return true;
 }
 
 uint32_t

@@ -40,7 +40,7 @@ struct token_account;
 #define PROVIDER_BAD_LOGINS_MS (10 * 60 * 1000)
 
 struct provider {
-	uint64_t id;
+	uint64_t id; /* drawn anew with other settings */
 	struct relay *relay;
 	struct relay_generation *gen;
 	const struct relay_provider *set; /* of gen */
@@ -101,6 +101,10 @@ struct provider *provider_new(struct relay *r, struct relay_generation *gen,
 void provider_free(struct provider **p); /* no session, nothing waiting */
 /* Are they the same account? */
 bool provider_is_same(const struct provider *a, const struct provider *b);
+/* New settings, which its sessions cannot tell from those that it has: it goes
+ * on with them.  false: they can; nothing is changed. */
+bool provider_renew(struct provider *p, struct relay_generation *gen,
+    const struct relay_provider *set);
 /* What another provider of the same account has learned. */
 void provider_inherit(struct provider *p, struct provider *old);
 /* At the start: what a run before this one had learned, ... */

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/log.h"
@@ -215,13 +216,29 @@ retire(struct relay *r, struct provider *p)
 	pool_retire(p);
 }
 
-static void
-inherit(struct provider *p, struct provider **old, size_t nold)
+/* The one of that name; NULL: there was none. */
+static struct provider *
+find_old(struct provider **old, size_t nold, const char *name)
 {
 	for (size_t i = 0; i < nold; i++) {
-		if (str_eq(str_of(p->set->name), str_of(old[i]->set->name)))
-			provider_inherit(p, old[i]);
+		if (strcmp(old[i]->set->name, name) == 0)
+			return old[i];
 	}
+	return NULL;
+}
+
+/* It goes on itself, where its sessions notice nothing of the change. */
+static struct provider *
+next_of(struct relay *r, struct provider *old, const struct relay_provider *set)
+{
+	struct provider *p;
+
+	if (old && provider_renew(old, r->gen, set))
+		return old;
+	p = provider_new(r, r->gen, set);
+	if (old)
+		provider_inherit(p, old);
+	return p;
 }
 
 static void
@@ -236,19 +253,22 @@ set_generation(struct relay *r, struct relay_generation *g)
 	r->nproviders = g->set->nproviders;
 	r->providers = mem_array(r->nproviders, sizeof *r->providers);
 	for (size_t i = 0; i < r->nproviders; i++) {
-		r->providers[i] = provider_new(r, g, &g->set->providers[i]);
-		if (old)
-			inherit(r->providers[i], old, nold);
-		else
+		const struct relay_provider *set = &g->set->providers[i];
+
+		r->providers[i] =
+		    next_of(r, find_old(old, nold, set->name), set);
+		if (!old)
 			remember_get(r->providers[i]);
 	}
 	r->ways = way_all(g->set, r->providers);
 	agenda_change(r->agenda, r->ways);
 	sweep_change(r->sweep);
 	way_free(&old_ways);
-	for (size_t i = 0; i < nold; i++)
-		retire(r, old[i]);
-	for (size_t i = 0; i < nold; i++)
+	for (size_t i = 0; i < nold; i++) {
+		if (old[i]->gen != g)
+			retire(r, old[i]);
+	}
+	for (size_t i = 0; i < nold; i++) /* by the new routes */
 		dispatch_evict(old[i]);
 	free(old);
 }

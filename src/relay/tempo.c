@@ -168,16 +168,25 @@ tempo_done(struct provider *p)
 }
 
 void
+tempo_renew(struct provider *p)
+{
+	struct throttle *soft = p->tempo.soft;
+
+	if (!soft)
+		tempo_init(p);
+	else if (p->set->soft_rate)
+		throttle_change(soft, p->set->soft_rate, 1, soft_clock(p));
+	else
+		tempo_done(p);
+	if (!p->set->soft_rate)
+		p->tempo.soft_until_ms = 0;
+}
+
+void
 tempo_inherit(struct provider *p, struct provider *old)
 {
-	struct throttle *own = p->tempo.soft;
-
+	tempo_done(p);
 	p->tempo = old->tempo;
-	p->tempo.soft = own;
-	if (!own || !old->tempo.soft)
-		return;
-	p->tempo.soft = old->tempo.soft;
 	old->tempo.soft = NULL;
-	throttle_free(&own);
-	throttle_change(p->tempo.soft, p->set->soft_rate, 1, soft_clock(p));
+	tempo_renew(p);
 }

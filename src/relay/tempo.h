@@ -24,7 +24,8 @@ struct tempo {
 	struct level level;
 };
 
-void tempo_init(struct provider *p); /* by its settings */
+void tempo_init(struct provider *p);  /* by its settings */
+void tempo_renew(struct provider *p); /* by other ones: it goes on */
 void tempo_done(struct provider *p);
 /* What was learned about the same account. */
 void tempo_inherit(struct provider *p, struct provider *old);

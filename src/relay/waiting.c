@@ -32,17 +32,23 @@ half_second(const struct rate *rate)
 }
 
 void
-waiting_init(struct provider *p)
+waiting_renew(struct provider *p)
 {
 	p->room_max = ROOM_MAX;
-	for (int c = 0; c < SPOOL_PRIORITIES; c++)
-		list_init(&p->waiting[c]);
 	for (size_t i = 0; i < p->set->nrates; i++) {
 		size_t n = half_second(&p->set->rates[i]);
 
 		if (n < p->room_max)
 			p->room_max = n;
 	}
+}
+
+void
+waiting_init(struct provider *p)
+{
+	for (int c = 0; c < SPOOL_PRIORITIES; c++)
+		list_init(&p->waiting[c]);
+	waiting_renew(p);
 }
 
 bool

@@ -13,7 +13,8 @@ struct delivery;
 struct list;
 struct provider;
 
-void waiting_init(struct provider *p); /* by its settings */
+void waiting_init(struct provider *p);  /* by its settings */
+void waiting_renew(struct provider *p); /* by other ones */
 /* Does any delivery take room there that is elsewhere? */
 bool waiting_is_expected(const struct provider *p);
 void waiting_push(struct provider *p, struct delivery *d); /* as the last */

@@ -130,6 +130,7 @@ def test_a_reload_or_a_stop_ends_a_probe(sink, postern):
     first = ask(1)
     rc, _, err = probe(p, "a")
     assert rc == 75 and "under way" in err
+    p.settings["providers"][0]["helo"] = "other.test"  # one that changed nothing would leave it alone
     p.reload()
     _, err = first.communicate(timeout=harness.LONG)
     assert first.returncode == 75 and "ask again" in err

@@ -151,6 +151,13 @@ def change(run):
     run.postern.wait_event("reloaded", since=mark)
 
 
+def change_others(run):
+    """What says nothing of rates, twice."""
+    for weight in (2, 3):
+        run.postern.settings["providers"][0]["weight"] = weight
+        run.postern.wait_event("reloaded", since=run.postern.reload())
+
+
 def restart(run):
     run.postern.stop()
     run.postern.start(env=run.env)
@@ -163,8 +170,7 @@ def kill(run):
 
 def test_neither_a_reload_nor_a_stop_nor_a_crash_forgets(start):
     rate = ["12 msg/2s"]
-    runs = [on_the_way(start, rate[:], 20, (4, 9), change), on_the_way(start, rate, 20, (4, 9), restart),
-            on_the_way(start, rate, 20, (4, 9), kill)]
+    runs = [on_the_way(start, rate[:], 20, (4, 9), do) for do in (change, change_others, restart, kill)]
     for run in runs:
         run.wait(20)
         run.check("12 msg/2s")

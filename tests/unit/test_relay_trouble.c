@@ -615,8 +615,9 @@ on_old(void *arg)
 /* A reload lets a closed provider try again; it does not let the account be
  * locked, also where it cuts off a login: the provider has counted that. */
 static void
-reload_at_each_login(const char *reply)
+reload_at_each_login(const char *reply, bool cuts)
 {
+	static const char *const names[2] = { "even.test", "odd.test" };
 	const struct fake_rule rules[] = { { .stage = "AUTH", .reply = reply },
 		{ NULL } };
 	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
@@ -635,11 +636,15 @@ reload_at_each_login(const char *reply)
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	for (size_t i = 0; i < 5; i++) {
-		if (i < 3)
+		if (i >= 3)
+			world_wait_log(&w, "provider.down", "for_ms=");
+		else if (cuts)
 			fake_wait(w.fake[0], "AUTH", i + 1);
 		else
-			world_wait_log(&w, "provider.down", "for_ms=");
+			world_wait_logs(&w, "provider.alert", "auth", i + 1);
 		next[i] = w.settings;
+		if (cuts) /* what EHLO says: sessions of before end */
+			next[i].hostname = names[i % 2];
 		relay_change(w.relay, &next[i], on_old, &old_gone);
 	}
 	assert_int_equal(fake_count(w.fake[0], "AUTH"), 3);
@@ -661,14 +666,14 @@ static void
 reloads_do_not_add_up_to_a_lock_out(void **state)
 {
 	(void)state;
-	reload_at_each_login("535 5.7.8 wrong");
+	reload_at_each_login("535 5.7.8 wrong", false);
 }
 
 static void
 nor_do_those_that_cut_a_login_off(void **state)
 {
 	(void)state;
-	reload_at_each_login("hang");
+	reload_at_each_login("hang", true);
 }
 
 /* localhost is ::1 as well, where nobody listens. */

@@ -66,6 +66,11 @@ MUST_CHECK int tls_client_new(struct tls_context **t,
     const struct tls_client_settings *s, struct err *err);
 MUST_CHECK int tls_server_new(struct tls_context **t,
     const struct tls_server_settings *s, struct err *err);
+/* Of a client: were CA certificates, own certificate and key the same when they
+ * were read?  Each may be NULL.  (Of the system's CA certificates nothing is
+ * known.) */
+bool tls_has_same_files(
+    const struct tls_context *a, const struct tls_context *b);
 struct tls_context *tls_ref(struct tls_context *t);
 void tls_free(struct tls_context **t); /* drops one reference */
 
