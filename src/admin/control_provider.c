@@ -87,12 +87,12 @@ static void
 order(struct control_call *call, enum relay_order_kind kind, uint64_t length)
 {
 	const struct control_hooks *h = control_call_hooks(call);
-	struct relay_order o = { .kind = kind,
-		.provider = name_of(call),
-		.for_ms = length,
-		.uid = control_call_uid(call) };
+	struct relay_order o = {
+		.kind = kind, .for_ms = length, .uid = control_call_uid(call)
+	};
 
-	if (o.provider != NULL)
+	o.provider = name_of(call);
+	if (o.provider != NULL) /* else the call is no more */
 		relay_order_give(h->relay, h->mailbox, &o,
 		    kind == RELAY_ORDER_TOKEN ? on_token : on_order, call);
 }

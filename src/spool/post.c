@@ -35,14 +35,14 @@ post_done(struct post *p)
 static void
 put(struct post *p, struct mailbox *to, struct mailbox_item *item)
 {
-	struct post_chain *c = p->chain, *end = c + p->n;
+	size_t i = 0;
 
-	while (c != end && c->to != to)
-		c++;
+	while (i < p->n && p->chain[i].to != to)
+		i++;
 	item->next = NULL;
-	if (c != end) {
-		c->last->next = item;
-		c->last = item;
+	if (i < p->n) {
+		p->chain[i].last->next = item;
+		p->chain[i].last = item;
 		return;
 	}
 	if (p->n == p->cap) {
