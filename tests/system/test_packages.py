@@ -4,7 +4,6 @@ nothing, used as the unit starts it, upgraded with a queue, purged.  Fetches
 packages; the long tier.  POSTERN_DEBS=DIR takes those that are there."""
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import textwrap
 import pytest
 
 import debian
-from debian import sh
+from debian import apt, sh
 
 TOP = pathlib.Path(__file__).parents[2]
 QUEUED = 10000
@@ -81,32 +80,14 @@ finally:
 """
 
 
-def apt(root, *argv):
-    return sh("unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" apt-get -y '
-              '--no-install-recommends "$@"', root, *argv,
-              env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
-
-
 def use(root, steps):
     sh("unshare", "-n", "-m", "-p", "-f", sys.executable, "-c", DRIVER, root, textwrap.dedent(steps), timeout=600)
 
 
-def newer(deb, to):
-    """The same package with a higher version."""
-    sh("dpkg-deb", "-R", deb, to)
-    control = to / "DEBIAN/control"
-    control.write_text(re.sub(r"^Version: .*", "Version: 0.1.0-2", control.read_text(), flags=re.M))
-    sh("dpkg-deb", "-b", to, str(to) + ".deb")
-    return str(to) + ".deb"
-
-
 def test_build_install_use_upgrade_purge(tmp_path):
-    built, root = pathlib.Path(os.environ.get("POSTERN_DEBS", tmp_path / "built")), tmp_path / "root"
-    if not built.exists():
-        sh(TOP / "contrib/build-deb", built, env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck parallel=2"})
-    changes = next(built.glob("*.changes"))
+    root = tmp_path / "root"
+    changes, debs = debian.packages(tmp_path)
     sh("lintian", "--fail-on", "error", "--allow-root", changes)
-    debs = [next(built.glob("%s_*.deb" % n)) for n in ("postern", "postern-sendmail")]
     debian.bootstrap(root)
     apt(root, "update")
     for d in debs:
@@ -134,7 +115,7 @@ def test_build_install_use_upgrade_purge(tmp_path):
             c.quit()
         assert queued() == %d
     """ % (QUEUED // 2, QUEUED + 2))
-    shutil.copy(newer(debs[0], tmp_path / "newer"), root / "root/newer.deb")
+    shutil.copy(debian.newer(debs[0], tmp_path / "newer"), root / "root/newer.deb")
     apt(root, "install", "/root/newer.deb")
     assert "0.1.0-2" in sh("chroot", root, "dpkg-query", "-W", "postern")
     use(root, """
