@@ -468,6 +468,7 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 		.helo = s->helo,
 		.listener = s->listener->name,
 		.user = s->user,
+		.mech = s->mech,
 		.protocol = session_protocol(s, protocol),
 		.tls = session_tls_text(s, tls) ? tls : NULL,
 		.may_raise = s->user != NULL || addr_is_loopback(&s->peer),

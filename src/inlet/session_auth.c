@@ -165,6 +165,7 @@ session_auth_reset(struct inlet_session *s)
 	users_free(&s->users);
 	free(s->user);
 	s->user = NULL;
+	s->mech = NULL;
 	s->is_anybody = false;
 }
 
@@ -203,6 +204,7 @@ let_in(struct inlet_session *s, struct smtp_reply *reply)
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_login(s, INLET_LOGIN, NULL);
 	s->user = mem_strn(name.p, name.len);
+	s->mech = sasl_server_mechanism(a->sasl); /* a word of the program's */
 	s->users = users_ref(a->users);
 	s->user_policy = &u->policy;
 	auth_end(s);

@@ -67,6 +67,7 @@ struct inlet_session {
 	char *client; /* owned: "192.0.2.1", "uid=33" */
 	char
 	    *claimed_helo; /* owned: XCLIENT's, counts before EHLO's; or NULL */
+	const char *mech;  /* how user has logged in; NULL: not here */
 	char *drop;        /* owned: the drop file that is handed on; or NULL */
 	char *via;         /* owned: the balancer's address, or NULL */
 	struct addr peer;  /* the client, as PROXY or XCLIENT tell */

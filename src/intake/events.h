@@ -18,10 +18,11 @@ enum intake_event {
 
 static const struct log_event intake_events[] = {
 	/* durable, answered with 250: from, rcpts, size, client, helo,
-	 * user, listener, route, protocol, tls, held, priority, release,
+	 * user, mech, listener, route, protocol, tls, held, priority, release,
 	 * message_id */
 	[INTAKE_ACCEPTED] = { "accepted", LOG_LEVEL_INFO,
 	    "smtpd: %{msg}: client=unknown[%{client}]"
+	    "%{?mech}, sasl_method=%{mech}%{/}"
 	    "%{?user}, sasl_username=%{user}%{/}\n"
 	    "cleanup: %{msg}: message-id=%{message_id|<>}\n"
 	    "qmgr: %{msg}: from=<%{from}>, size=%{size}, nrcpt=%{rcpts} "

@@ -280,6 +280,7 @@ put_words(
 		{ DRAFT_HELO, str_of(from->helo), from->helo != NULL },
 		{ DRAFT_LISTENER, str_of(from->listener), true },
 		{ DRAFT_USER, str_of(from->user), from->user != NULL },
+		{ DRAFT_MECH, str_of(from->mech), from->mech != NULL },
 		{ DRAFT_RATE_CLIENT, str_of(from->rate_client),
 		    from->rate_client != NULL },
 		{ DRAFT_PROTOCOL, str_of(from->protocol), true },

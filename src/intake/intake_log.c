@@ -74,6 +74,8 @@ intake_log_accepted(const struct intake_message *m)
 		log_cstr(&l, "helo", draft_word(d, DRAFT_HELO));
 	if (draft_word(d, DRAFT_USER) != NULL)
 		log_cstr(&l, "user", draft_word(d, DRAFT_USER));
+	if (draft_word(d, DRAFT_MECH) != NULL)
+		log_cstr(&l, "mech", draft_word(d, DRAFT_MECH));
 	log_cstr(&l, "listener", draft_word(d, DRAFT_LISTENER));
 	routing_log(&m->routing, &l);
 	log_cstr(&l, "protocol", draft_word(d, DRAFT_PROTOCOL));

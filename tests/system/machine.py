@@ -6,10 +6,10 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 
+import harness
 from debian import sh
 
 HIERARCHIES = ("systemd", "unified")  # of a host with both; of one with cgroup v2 alone its root
@@ -46,8 +46,9 @@ class Machine:
             stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT, env=env,
             preexec_fn=self.into_cgroups)
         try:
-            self.wait(self.find_init, 30)
-            self.wait(lambda: self.ask("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), 120)
+            harness.wait_until(self.find_init, 30, "its process 1")
+            harness.wait_until(lambda: self.ask("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"),
+                               120, "its start")
         except AssertionError:
             said = self.log.read_text(errors="replace")[-500:]
             if self.init:
@@ -67,14 +68,6 @@ class Machine:
             if b"systemd" in pathlib.Path("/proc/%s/comm" % child).read_bytes():
                 self.init = child
         return self.init
-
-    @staticmethod
-    def wait(what, seconds=30):
-        end = time.monotonic() + seconds
-        while not (got := what()):
-            assert time.monotonic() < end, "waited %d s in vain" % seconds
-            time.sleep(0.05)
-        return got
 
     def ask(self, *argv, **kw):
         """A command in it; whatever becomes of it."""

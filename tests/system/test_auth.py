@@ -74,7 +74,7 @@ def test_swaks(mechanism, user, password, sink, postern, users):
     assert r.returncode == 0, r.stdout
     one_message(s)
     assert re.search(r"with ESMTPA\s", received(s))
-    p.wait_event("accepted", user=user, protocol="ESMTPA")
+    p.wait_event("accepted", user=user, mech=mechanism, protocol="ESMTPA")
     p.stop()
 
 

@@ -10,6 +10,7 @@ import shutil
 import pytest
 
 import debian
+import harness
 import machine
 
 needed = [t for t in ("debootstrap", "dpkg-buildpackage", "dpkg-scanpackages", "dh", "systemd-nspawn", "nsenter")
@@ -95,7 +96,7 @@ def delivered(m, to):
 def arrives(m, to, *how):
     """What sendmail takes, called so, for one who has got nothing yet."""
     m.do(*how, "sendmail", "-i", to, input=LETTER)
-    m.wait(lambda: delivered(m, to) == 1)
+    harness.wait_until(lambda: delivered(m, to) == 1)
 
 
 def replaces_postfix(m):
@@ -121,14 +122,14 @@ def is_configured(m):
     m.do("systemd-run", "--quiet", "--unit=sink", "postern-sink", "-l", "127.0.0.1:2525", "--log", "/var/lib/sink.log")
     (m.root / "etc/postern/postern.conf").write_text(CONF)
     m.do("systemctl", "reload", "postern")
-    m.wait(lambda: delivered(m, "first@example.net") == 1)
+    harness.wait_until(lambda: delivered(m, "first@example.net") == 1)
     (m.root / "etc/cron.d/minute").write_text("* * * * * ann echo from cron\n")
 
 
 def takes_mail_from_all(m):
     """Users, and services that may do next to nothing."""
     m.do("su", "ann", "-c", "/usr/sbin/sendmail -i su@example.net", input=LETTER)
-    m.wait(lambda: delivered(m, "su@example.net") == 1)
+    harness.wait_until(lambda: delivered(m, "su@example.net") == 1)
     services = (["User=ann", "NoNewPrivileges=yes", "PrivateTmp=yes", "ProtectSystem=strict"],
                 ["DynamicUser=yes"],
                 ["User=ann", "PrivateNetwork=yes", "PrivateUsers=yes"],
@@ -151,20 +152,20 @@ def mistakes_are_told(m):
     m.do("sendmail", "-i", "late@example.net", input=LETTER)
     sender = m.client(SENDER, "25")
     # each connection starts it, until systemd has enough of it
-    m.wait(lambda: m.ask("systemctl", "is-failed", "--quiet", "postern.socket").returncode == 0)
+    harness.wait_until(lambda: m.ask("systemctl", "is-failed", "--quiet", "postern.socket").returncode == 0)
     sender.communicate("")
     conf.write_text(CONF)
     m.do("systemctl", "reset-failed", "postern.service")
     m.do("systemctl", "start", "postern")
     assert main_pid(m) not in (pid, "0")
     m.do("systemctl", "is-active", "postern.socket")
-    m.wait(lambda: delivered(m, "late@example.net") == 1)
+    harness.wait_until(lambda: delivered(m, "late@example.net") == 1)
 
 
 def one_more(m):
     """Of the sender's has arrived."""
     n = delivered(m, BUSY)
-    m.wait(lambda: delivered(m, BUSY) > n)
+    harness.wait_until(lambda: delivered(m, BUSY) > n)
 
 
 def restarts_refuse_nobody(m):
@@ -176,7 +177,7 @@ def restarts_refuse_nobody(m):
     one_more(m)
     said = json.loads(sender.communicate("")[0])
     assert said["refused"] == 0 and said["taken"] > 0
-    m.wait(lambda: queued(m) == 0)
+    harness.wait_until(lambda: queued(m) == 0)
     assert delivered(m, BUSY) - before >= said["taken"]
 
 
@@ -186,8 +187,8 @@ def a_hanging_one_is_replaced(m):
     m.do("systemctl", "restart", "postern")
     pid = main_pid(m)
     m.do("kill", "-STOP", pid)
-    m.wait(lambda: main_pid(m) not in (pid, "0"))
-    m.wait(lambda: m.ask("systemctl", "is-active", "postern").returncode == 0)
+    harness.wait_until(lambda: main_pid(m) not in (pid, "0"))
+    harness.wait_until(lambda: m.ask("systemctl", "is-active", "postern").returncode == 0)
     assert "Watchdog timeout" in m.do("journalctl", "-u", "postern")
     arrives(m, "woken@example.net")
     drop_in(m, "postern.service", None)
@@ -239,7 +240,7 @@ def logs_are_rotated(m):
     m.do("systemctl", "reload", "postern")
     m.do("logrotate", "-f", "/etc/logrotate.d/postern")
     log = m.root / "var/log/postern/postern.log"
-    m.wait(lambda: log.exists() and "event=log.reopened" in log.read_text())
+    harness.wait_until(lambda: log.exists() and "event=log.reopened" in log.read_text())
     assert "event=reloaded" in (m.root / "var/log/postern/postern.log.1").read_text()
     conf.write_text(CONF)
     m.do("systemctl", "reload", "postern")
@@ -259,13 +260,13 @@ def upgrades_keep_the_queue(m):
     assert said["refused"] == 0 and said["taken"] > 0
     assert delivered(m, "kept@example.net") == 0  # it is paused still
     m.do("postern", "provider", "resume", "sink")
-    m.wait(lambda: delivered(m, BUSY) >= before + said["taken"] and queued(m) == 0)
+    harness.wait_until(lambda: delivered(m, BUSY) >= before + said["taken"] and queued(m) == 0)
     assert delivered(m, "kept@example.net") == 1
 
 
 def cron_mails(m):
     """To ann, whose mail root reads."""
-    m.wait(lambda: delivered(m, "ops@example.com"), 90)
+    harness.wait_until(lambda: delivered(m, "ops@example.com"), 90)
     (m.root / "etc/cron.d/minute").unlink()
 
 

@@ -49,6 +49,7 @@ struct intake_from {
 	const char *helo;           /* or NULL */
 	const char *listener;
 	const char *user;     /* or NULL */
+	const char *mech;     /* how he has logged in; NULL: not here */
 	const char *protocol; /* "ESMTP", ... for Received */
 	const char *tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; NULL: in clear */
 	bool may_raise;   /* ask for more than the usual priority */
