@@ -18,6 +18,7 @@
 #include "postern/admin/explain.h"
 #include "postern/base/clock.h"
 #include "postern/base/crash.h"
+#include "postern/base/standard.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
 #include "postern/conf/explain_options.h"
@@ -384,6 +385,7 @@ main(int argc, char **argv)
 	struct start st = { 0 };
 	int rc;
 
+	standard_fill();
 	parse(&o, argc, argv);
 	inherit_take(&st.inherit);
 	st.detach = !o.foreground;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "postern/base/standard.h"
+
 #include "tools/classify_tool.h"
 #include "tools/dead_tool.h"
 #include "tools/dkim_tool.h"
@@ -168,6 +170,7 @@ main(int argc, char **argv)
 {
 	const struct command *c = argc > 1 ? command_of(argv[1]) : NULL;
 
+	standard_fill();
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("postern %s\n", PACKAGE_VERSION);
 		return fflush(stdout) == 0 ? 0 : EX_IOERR;

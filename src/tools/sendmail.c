@@ -6,7 +6,6 @@
  * there is a relay file in the daemon's place it becomes postern-submit.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "postern/base/mem.h"
+#include "postern/base/standard.h"
 #include "postern/mail/drop.h"
 
 #include "tools/sendmail_call.h"
@@ -46,19 +46,6 @@ static const char *
 socket_path(void)
 {
 	return place("POSTERN_SUBMISSION", SOCKET);
-}
-
-/* What this opens must never become standard output or error. */
-static void
-fill_standard(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) != -1)
-			continue;
-		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDWR) !=
-		    fd)
-			_exit(EX_OSERR);
-	}
 }
 
 /* --- a message
@@ -233,7 +220,7 @@ main(int argc, char **argv)
 	const char *file;
 	int rc;
 
-	fill_standard();
+	standard_fill();
 	rc = sendmail_options_parse(&o, argc, argv);
 	if (rc != 0)
 		return rc;

@@ -16,6 +16,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/map.h"
+#include "postern/base/standard.h"
 #include "postern/io/loop.h"
 #include "postern/io/tls.h"
 #include "tools/sink_door.h"
@@ -250,8 +251,10 @@ main(int argc, char **argv)
 {
 	struct sink s = { .argc = argc, .argv = argv };
 	struct err err = { 0 };
-	int rc = sink_options_parse(&s.opt, argc, argv, &err);
+	int rc;
 
+	standard_fill();
+	rc = sink_options_parse(&s.opt, argc, argv, &err);
 	if (rc == 1)
 		return 0;
 	if (rc == -1) {

@@ -410,3 +410,20 @@ def test_sighup_while_stopping_is_ignored(sink, postern):
     p.proc.signal(signal.SIGHUP)
     assert p.proc.wait() == 0
     p.stop()
+
+
+def test_standard_descriptors_that_are_closed(postern):
+    """What is opened takes the place of none of them: a log line would go into the spool, a listing to the daemon."""
+    p = postern(start=False)
+    p.write_conf()
+    daemon = subprocess.Popen(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", harness.POSTERND, "-f", "-c", p.conf])
+    try:
+        def lists():
+            r = subprocess.run(["/bin/sh", "-c", '"$@" <&- >&-', "sh", harness.BUILD / "postern", "queue", "list", "-c", p.conf],
+                               stderr=subprocess.PIPE, timeout=harness.LONG)
+            return (r.returncode, r.stderr) == (0, b"")
+        harness.wait_until(lists, what="it is there")
+        assert [os.readlink("/proc/%d/fd/%d" % (daemon.pid, fd)) for fd in (0, 1, 2)] == ["/dev/null"] * 3
+    finally:
+        daemon.terminate()
+        assert daemon.wait(harness.LONG) == 0
