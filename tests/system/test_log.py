@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the log goes, and in what form."""
+import json
 import os
 import re
 import shutil
+import smtplib
 import socket
 import subprocess
+import urllib.request
 
 import pytest
 
 import harness
 import mails
+import peers
+from test_auth import users  # noqa: F401
 from test_operate import tool
 
 BAD = ["--reply", "rcpt<bad.one@example.net>=550:5.1.1:<bad.one@example.net> is nobody here"]
@@ -157,3 +162,115 @@ def test_the_parts_of_a_delay(sink, postern):
         assert (setup >= 280) == (n == 1) and sent >= 190, e["delays"]
         assert int(e["delay_ms"]) >= setup + sent
     p.stop()
+
+
+# --- others that read it --------------------------------------------------------------
+
+RSYSLOG = '''global(workDirectory="%(dir)s")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="%(dir)s/socket" RateLimit.Interval="0")
+template(name="graded" type="string" string="%%syslogfacility-text%%.%%syslogseverity-text%% %%syslogtag%%%%msg%%\\n")
+mail.* action(type="omfile" file="%(dir)s/graded" template="graded")
+mail.* action(type="omfile" file="%(dir)s/mail.log" template="RSYSLOG_TraditionalFileFormat")
+'''
+
+
+@pytest.fixture
+def rsyslog(tmp_path):
+    """Debian's, with a socket of its own; the directory of what it writes."""
+    if not shutil.which("rsyslogd"):
+        pytest.skip("rsyslog is not installed")
+    (tmp_path / "conf").write_text(RSYSLOG % {"dir": tmp_path})
+    (tmp_path / "mail.log").touch()
+    with open(tmp_path / "said", "wb") as said:
+        r = subprocess.Popen(["rsyslogd", "-n", "-i", tmp_path / "pid", "-f", tmp_path / "conf"], stderr=said)
+    try:
+        harness.wait_until((tmp_path / "socket").exists, what="rsyslog's socket")
+        yield tmp_path
+    finally:
+        r.terminate()
+        r.wait(harness.LONG)
+    assert (tmp_path / "said").read_text() == ""
+
+
+def test_rsyslog_has_each_line_whole(sink, postern, rsyslog):
+    """With facility and severity, as long as lines get, whatever a provider says."""
+    s = sink("--reply", "rcpt<bad.one@example.net>=550:5.1.1:%s" % " ".join(['<b> %n \\ "x"'] * 14))
+    p = postern(s.port, log={"to": "syslog", "syslog_socket": str(rsyslog / "socket"), "format": "json"}, start=False,
+                listeners=[{"name": "local", "address": ["127.0.0.1:%d" % harness.free_port()]}])
+    p.start(wait=False)
+    port = int(p.settings["listeners"][0]["address"][0].rsplit(":", 1)[1])
+    harness.wait_until(lambda: is_listening(port), what="the listener")
+    for _ in range(20):
+        harness.send_raw(port, mails.plain(), sender="a" * 64 + "@" + "b" * 63 + ".example.com",
+                         recipients=["ann@example.net", "bad.one@example.net"])
+    graded = rsyslog / "graded"
+    harness.wait_until(lambda: graded.exists() and graded.read_text().count('"event":"bounced"') == 20
+                       and graded.read_text().count('"event":"delivered","msg"') >= 20, what="the lines")
+    pid = p.proc.pid
+    p.stop()
+    severities = {"error": "err", "warn": "warning", "info": "info"}
+    for line in graded.read_text().splitlines():
+        head, body = line.split(": ", 1)
+        e = json.loads(body)
+        assert head == "mail.%s posternd[%d]" % (severities[e["level"]], pid), line
+        if e["event"] == "bounced":
+            assert e["text"].count('<b> %n \\ "x"') > 5
+        if e["event"] == "accepted":
+            assert e["from"].endswith("b.example.com")
+
+
+def exporter_says(port):
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=harness.LONG) as r:
+        return dict(line.rsplit(" ", 1) for line in r.read().decode().splitlines() if line.startswith("postfix_"))
+
+
+def test_the_postfix_exporter_counts_exactly(sink, postern, rsyslog, users):
+    """Debian's prometheus-postfix-exporter, by way of rsyslog.  Its own errors: it takes
+    the comma behind sasl_method along, and what it says of the parts of a delay has no
+    stage."""
+    program = peers.unpacked("prometheus-postfix-exporter") / "usr/bin/prometheus-postfix-exporter"
+    at = harness.free_port()
+    with open(rsyslog / "exporter", "wb") as said:
+        x = subprocess.Popen([program, "--web.listen-address=127.0.0.1:%d" % at, "--log.unsupported",
+                              "--postfix.logfile_path=%s" % (rsyslog / "mail.log"),
+                              "--postfix.showq_path=%s" % (rsyslog / "no-showq")], stderr=said)
+    try:
+        harness.wait_until(lambda: is_listening(at), what="the exporter")
+        s = sink(*BAD, "--reply", "rcpt<later@example.net>=450:4.2.0:try again later")
+        p = postern(s.port, start=False, users_file=str(users),
+                    log={"to": "syslog", "syslog_socket": str(rsyslog / "socket"), "format": "postfix", "postfix_tag": "postfix"},
+                    listeners=[{"name": "local", "address": ["127.0.0.1:%d" % harness.free_port()], "auth": "optional",
+                                "recipients": ["*@example.net"]}])
+        p.start(wait=False)
+        port = int(p.settings["listeners"][0]["address"][0].rsplit(":", 1)[1])
+        harness.wait_until(lambda: is_listening(port), what="the listener")
+        for rcpts in TRAFFIC:
+            harness.send_raw(port, mails.plain(), recipients=rcpts)
+        with pytest.raises(Exception):
+            harness.send_raw(port, mails.plain(), recipients=["ann@elsewhere.example"])
+        with smtplib.SMTP("127.0.0.1", port) as c:
+            c.login("ann", "geheim")
+            c.sendmail("app@example.com", ["ann@example.net"], mails.plain())
+        harness.wait_until(lambda: exporter_says(at).get("postfix_qmgr_messages_removed_total") == "7", what="the count")
+        got = exporter_says(at)
+        p.stop()
+    finally:
+        x.terminate()
+        x.wait(harness.LONG)
+    attempts, received = 10, 8  # each recipient's; two bounces and one by ann among them
+    assert {k: int(v) for k, v in got.items() if v != "0" and "bucket" not in k and "_sum" not in k} == {
+        "postfix_smtpd_connects_total": len(TRAFFIC) + 3,  # and to see that it listens
+        "postfix_smtpd_disconnects_total": len(TRAFFIC) + 3,
+        'postfix_smtpd_messages_processed_total{sasl_method=""}': len(TRAFFIC),
+        'postfix_smtpd_messages_processed_total{sasl_method="PLAIN,"}': 1,
+        'postfix_smtpd_messages_rejected_total{code="550"}': 1,
+        "postfix_cleanup_messages_processed_total": received,
+        "postfix_qmgr_messages_inserted_receipients_count": received,
+        "postfix_qmgr_messages_inserted_size_bytes_count": received,
+        "postfix_qmgr_messages_removed_total": received - 1,
+        "postfix_smtp_status_deferred": 1,
+        'postfix_smtp_delivery_delay_seconds_count{stage=""}': 4 * attempts,
+        'postfix_unsupported_log_entries_total{service="bounce"}': 2,
+        'postfix_unsupported_log_entries_total{service="posternd"}': 6}
+    assert got["postfix_qmgr_messages_inserted_receipients_sum"] == str(attempts)
