@@ -19,6 +19,11 @@ pytestmark = pytest.mark.skipif(not harness.is_built_with(rb"MHD_start_daemon"),
                                 reason="built without libmicrohttpd")
 
 
+def config_hash(m):
+    found = [re.fullmatch(r'postern_config_info\{hash="([0-9a-f]{16})"\}', k) for k in m]
+    return [x[1] for x in found if x][0]
+
+
 def test_what_became_of_mail_is_counted(sink, postern):
     s = sink(script='rules = ( { stage = "rcpt"; recipient = "no@*"; action = "550:5.1.1:no"; } );')
     p = postern(harness.provider(s.port, name="a", rate=["1000 rcpt/day"], disable=["CHUNKING"]), http=scrape.settings())
@@ -31,6 +36,14 @@ def test_what_became_of_mail_is_counted(sink, postern):
     assert m['postern_messages_received_total{listener="sendmail"}'] == 0
     assert m['postern_smtp_connections_total{listener="local"}'] >= 1
     assert m['postern_smtp_refusals_total{listener="local",class="5xx"}'] == 0
+    assert m['postern_smtp_commands_total{verb=".",class="2xx"}'] == 2
+    assert m['postern_smtp_commands_total{verb="DATA",class="3xx"}'] == 2
+    assert m['postern_message_size_bytes_count{source="smtp"}'] == 2
+    assert 'postern_message_size_bytes_count{source="sendmail"}' not in m
+    assert m['postern_loop_lag_seconds_count{thread="inlet"}'] > 2
+    harness.wait_until(lambda: scrape.metrics(p)['postern_smtp_sessions_total{listener="local",tls="none"}'] == 2)
+    assert scrape.metrics(p)['postern_smtp_sessions{listener="local",tls="none"}'] == 0
+    before = config_hash(m)
     # a listener's counts go on by its name, and a new one's begin
     p.settings["listeners"].append({"name": "more", "address": ["127.0.0.1:0"]})
     p.write_conf()
@@ -39,9 +52,11 @@ def test_what_became_of_mail_is_counted(sink, postern):
     m = scrape.metrics(p)
     assert m['postern_messages_received_total{listener="local"}'] == 2
     assert m['postern_messages_received_total{listener="more"}'] == 0
+    assert config_hash(m) != before
     assert m['postern_delivery_results_total{provider="a",result="delivered"}'] == 1
     assert m['postern_delivery_attempts_total{provider="a",class="ok"}'] >= 1
     assert m['postern_delivery_seconds_count{provider="a"}'] == 1
+    assert m['postern_queue_wait_seconds_count{priority="normal"}'] == 1
     assert m['postern_delivery_seconds_bucket{provider="a",le="+Inf"}'] == 1
     assert m['postern_attempt_stage_seconds_count{provider="a",stage="connect"}'] >= 1
     assert m['postern_attempt_stage_seconds_count{provider="a",stage="content"}'] == 1
