@@ -133,6 +133,19 @@ put_commands(struct metrics_out *o)
 }
 
 static void
+put_rejected(struct metrics_out *o)
+{
+	metrics_out_head(o, METRIC_REJECTED);
+	for (size_t i = 0; i < METER_REASONS; i++) {
+		const char *label[] = { "reason",
+			meter_reason_word((enum meter_reason)i) };
+
+		metrics_out_word(o, METRIC_REJECTED, label,
+		    (double)SUM_OF(o, meter.rejected, i));
+	}
+}
+
+static void
 put_logins(struct metrics_out *o)
 {
 	metrics_out_head(o, METRIC_AUTH);
@@ -330,6 +343,7 @@ metrics_text(struct stats_source *s, const struct relay_view *view,
 	metrics_out_one(
 	    &o, METRIC_RECEIVED_BYTES, (double)SUM_OF(&o, bytes, 0));
 	put_commands(&o);
+	put_rejected(&o);
 	put_logins(&o);
 	put_handshakes(&o);
 	put_sizes(&o);

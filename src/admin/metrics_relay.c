@@ -354,6 +354,18 @@ put_waits(struct metrics_out *o, const struct relay_view_counters *c)
 }
 
 static void
+put_ends(struct metrics_out *o, const struct relay_view_counters *c)
+{
+	metrics_out_head(o, METRIC_CLOSED);
+	for (size_t i = 0; i < RELAY_VIEW_ENDS; i++) {
+		const char *label[] = { "reason", relay_view_end_word(i) };
+
+		metrics_out_word(
+		    o, METRIC_CLOSED, label, (double)stat_get(&c->ended[i]));
+	}
+}
+
+static void
 put_dns(struct metrics_out *o, const struct dns_count *n)
 {
 	metrics_out_head(o, METRIC_DNS);
@@ -376,6 +388,7 @@ metrics_relay_put(struct metrics_out *o)
 	put_providers(o);
 	put_quotas(o);
 	put_tallies(o);
+	put_ends(o, c);
 	put_waits(o, c);
 	put_dns(o, c->dns);
 }

@@ -31,6 +31,52 @@ meter_command(struct meter *m, const char *verb, uint16_t code)
 	    1);
 }
 
+/* By the enhanced code, which says more than the code (RFC 3463). */
+static const struct {
+	uint16_t code; /* 0: any */
+	const char *enhanced;
+	enum meter_reason reason;
+} reasons[] = {
+	{ 550, "5.5.2", METER_CONTENT },
+	{ 0, "5.4.6", METER_CONTENT },
+	{ 0, "5.5.1", METER_ORDER },
+	{ 0, "5.5.2", METER_SYNTAX },
+	{ 0, "5.5.4", METER_SYNTAX },
+	{ 0, "5.5.6", METER_SYNTAX },
+	{ 0, "5.1.3", METER_ADDRESS },
+	{ 0, "5.1.7", METER_ADDRESS },
+	{ 0, "5.6.7", METER_ADDRESS },
+	{ 0, "5.7.1", METER_POLICY },
+	{ 0, "5.7.0", METER_LOGIN },
+	{ 0, "4.7.1", METER_RATE },
+	{ 0, "5.3.4", METER_SIZE },
+	{ 0, "4.5.3", METER_RECIPIENTS },
+	{ 0, "4.3.1", METER_FULL },
+	{ 0, "4.3.2", METER_BUSY },
+	{ 0, "4.3.0", METER_STORE },
+};
+
+/* The verbs of a message stand first. */
+#define VERBS_OF_MAIL 5
+
+void
+meter_rejection(
+    struct meter *m, const char *verb, uint16_t code, const char *enhanced)
+{
+	enum meter_reason r = METER_ERROR_OTHER;
+
+	if (number_of(verbs, METER_VERBS, verb) >= VERBS_OF_MAIL)
+		return;
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+		if ((reasons[i].code == 0 || reasons[i].code == code) &&
+		    strcmp(reasons[i].enhanced, enhanced) == 0) {
+			r = reasons[i].reason;
+			break;
+		}
+	}
+	stat_add(&m->rejected[r], 1);
+}
+
 void
 meter_login(struct meter *m, const char *mech, enum meter_login what)
 {
@@ -56,6 +102,16 @@ const char *
 meter_mech_word(size_t mech)
 {
 	return mechs[mech];
+}
+
+const char *
+meter_reason_word(enum meter_reason r)
+{
+	static const char *const words[METER_REASONS] = { "syntax", "order",
+		"address", "policy", "login", "rate", "size", "recipients",
+		"content", "full", "busy", "store", "other" };
+
+	return words[r];
 }
 
 const char *

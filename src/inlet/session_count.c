@@ -98,6 +98,8 @@ session_count_reply(
 	meter_command(&s->in->counters.meter, verb, reply->code);
 	if (reply->code < 400)
 		return;
+	meter_rejection(
+	    &s->in->counters.meter, verb, reply->code, reply->enhanced);
 	stat_add(&s->in->counters.refused, 1);
 	stat_add(is_temporary ? &s->in->counters.temporary
 	                      : &s->in->counters.permanent,

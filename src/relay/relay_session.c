@@ -78,6 +78,7 @@ finish(struct relay_session *s, const char *why, const char *text)
 		return;
 	s->over = true;
 	assert(s->nin_hand == 0);
+	relay_view_count_end(&r->counters, s->why ? s->why : "failed");
 	relay_log_session_end(s, s->why ? s->why : why, text ? text : "");
 	if (s->lookup)
 		dns_cancel(r->dns, s->lookup);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/mem.h"
 #include "postern/io/mailbox.h"
@@ -26,6 +27,26 @@ const char *
 relay_view_phase(size_t i)
 {
 	return pool_word((enum pool_phase)i);
+}
+
+static const char *const ends[RELAY_VIEW_ENDS] = { "idle", "messages", "age",
+	"recipients", "surplus", "closed", "failed", "stalled", "paused",
+	"stop", "other" };
+
+const char *
+relay_view_end_word(size_t i)
+{
+	return ends[i];
+}
+
+void
+relay_view_count_end(struct relay_view_counters *c, const char *why)
+{
+	size_t i = 0;
+
+	while (i < RELAY_VIEW_ENDS - 1 && strcmp(ends[i], why) != 0)
+		i++;
+	stat_add(&c->ended[i], 1);
 }
 
 struct ask {

@@ -105,6 +105,8 @@ each_reply_is_counted_by_its_verb_and_class(void **state)
 	assert_int_equal(replies(&n->meter, "MAIL", "2xx"), 3);
 	assert_int_equal(replies(&n->meter, "RCPT", "2xx"), 2);
 	assert_int_equal(replies(&n->meter, "RCPT", "5xx"), 1);
+	assert_int_equal(count(&n->meter.rejected[METER_ADDRESS]), 1);
+	assert_int_equal(count(&n->meter.rejected[METER_SYNTAX]), 0);
 	assert_int_equal(replies(&n->meter, "DATA", "3xx"), 2);
 	assert_int_equal(replies(&n->meter, "DATA", "2xx"), 0);
 	assert_int_equal(replies(&n->meter, ".", "2xx"), 2);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "postern/base/secret.h"
+#include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
 #include "relay/breaker.h"
@@ -260,6 +261,8 @@ warm_ones_are_replaced_when_they_are_old(void **state)
 	world_wait_log(&w, "provider.closed", "reason=age");
 	assert_int_equal(world_count_log(&w, "provider.closed", "idle"),
 	    world_count_log(&w, "provider.closed", "state=idle"));
+	assert_string_equal(relay_view_end_word(2), "age");
+	assert_true(stat_get(&relay_view_counters(w.relay)->ended[2]) > 0);
 	world_done(&w);
 }
 

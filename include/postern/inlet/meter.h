@@ -26,6 +26,23 @@ enum meter_login {
 	METER_LOGINS
 };
 
+enum meter_reason { /* why a message was not taken, or not for somebody */
+	METER_SYNTAX,
+	METER_ORDER,   /* commands that are not their turn */
+	METER_ADDRESS, /* is none, or cannot be here */
+	METER_POLICY,  /* this client, user, sender or recipient may not */
+	METER_LOGIN,   /* or TLS, is needed first */
+	METER_RATE,
+	METER_SIZE,
+	METER_RECIPIENTS, /* too many */
+	METER_CONTENT,    /* NUL, bare CR or LF, a loop */
+	METER_FULL,       /* no room, no memory */
+	METER_BUSY,
+	METER_STORE, /* the spool cannot take it */
+	METER_ERROR_OTHER,
+	METER_REASONS
+};
+
 enum meter_source {
 	METER_SMTP,
 	METER_SENDMAIL, /* its socket, and the drop directory */
@@ -34,6 +51,7 @@ enum meter_source {
 
 struct meter {
 	struct stat_counter commands[METER_VERBS][METER_CLASSES];
+	struct stat_counter rejected[METER_REASONS];
 	struct stat_counter logins[METER_MECHS][METER_LOGINS];
 	struct tls_count tls;
 	struct stat_counter tls_failed;
@@ -43,6 +61,9 @@ struct meter {
 /* Counts a reply: verb is as smtp_server has it ("." the end of content), code
  * from 200 to 599. */
 void meter_command(struct meter *m, const char *verb, uint16_t code);
+/* The same reply once more, where it is 4xx or 5xx: does it reject mail? */
+void meter_rejection(
+    struct meter *m, const char *verb, uint16_t code, const char *enhanced);
 /* mech: "" where none was understood. */
 void meter_login(struct meter *m, const char *mech, enum meter_login what);
 
@@ -50,6 +71,7 @@ void meter_login(struct meter *m, const char *mech, enum meter_login what);
 const char *meter_verb_word(size_t verb);
 const char *meter_class_word(size_t class); /* "2xx", ... */
 const char *meter_mech_word(size_t mech);   /* likewise */
+const char *meter_reason_word(enum meter_reason r);
 const char *meter_login_word(enum meter_login what);
 const char *meter_source_word(enum meter_source s);
 

@@ -82,15 +82,22 @@ typedef void relay_view_fn(void *arg, const struct relay_view *view);
  * whatever happens: where the relay ends before, when that is freed. */
 void relay_view_ask(
     struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg);
+/* Why sessions ended, as the log has it: a word of "idle", "age", ...,
+ * "failed" for what happened to them, "other". */
+#define RELAY_VIEW_ENDS 11
+const char *relay_view_end_word(size_t i);
 /* Any thread, as long as the relay is. */
 struct relay_view_counters {
 	struct stat_counter beat_ms;   /* monotonic: its loop turned then */
 	struct stat_counter delivered; /* recipients, by all providers */
 	struct tls_count tls;          /* with providers */
+	struct stat_counter ended[RELAY_VIEW_ENDS];      /* sessions */
 	struct stat_histogram wait_ms[SPOOL_PRIORITIES]; /* from 250 to MAIL */
 	const struct dns_count *dns;
 	const struct stat_histogram *turns_us; /* loop_turns_us() */
 };
 const struct relay_view_counters *relay_view_counters(const struct relay *r);
+/* The relay's own: a session ended for that reason. */
+void relay_view_count_end(struct relay_view_counters *c, const char *why);
 
 #endif
