@@ -72,18 +72,31 @@ tell(const struct copy *c, bool is_whole)
 }
 
 /* The thread is in a call that copies everything: its next write fails, as on
- * the end of a pipe that is for reading. */
+ * the end of a pipe that is for reading.  What it has written might be taken
+ * for a whole copy by who finds it, and the disk may need the room. */
+static int
+cut_off(struct copy *c)
+{
+	int fd[2], file = fcntl(c->fd, F_DUPFD_CLOEXEC, 0), rc = -1;
+
+	if (file < 0)
+		return -1;
+	if (pipe2(fd, O_CLOEXEC) == 0) {
+		rc = dup3(fd[0], c->fd, O_CLOEXEC) < 0 ? -1 : 0;
+		(void)close(fd[0]);
+		(void)close(fd[1]);
+	}
+	if (rc == 0)
+		rc = ftruncate(file, 0);
+	(void)close(file);
+	return rc;
+}
+
 static void
 give_up(struct copy *c, const char *why)
 {
-	int fd[2];
-
-	if (c->given_up != NULL || pipe2(fd, O_CLOEXEC) != 0)
-		return; /* tried again with the next tick */
-	if (dup3(fd[0], c->fd, O_CLOEXEC) >= 0)
-		c->given_up = why;
-	(void)close(fd[0]);
-	(void)close(fd[1]);
+	if (c->given_up == NULL && cut_off(c) == 0)
+		c->given_up = why; /* else with the next tick */
 }
 
 static void

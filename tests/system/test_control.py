@@ -2,6 +2,7 @@
 """The control socket, and the commands that ask by it."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -200,6 +201,59 @@ def test_who_may_ask(sink, postern, tmp_path):
     rc, err = as_group("adm", words=("reload",))
     assert rc == 77 and "control.admin_group" in err
     assert as_group("adm", "staff", words=("reload",)) == (0, "")
+    p.stop()
+
+
+# Whom a request is for, at the least: anyone on the host (about the own mail, and
+# sendmail's door), members of control.group, members of control.admin_group.
+LEAST = {
+    "anyone": {"mailq", "message.show", "route", "trace", "why"},
+    "group": {"check", "dead.list", "log.address", "log.level", "message.headers", "provider.list",
+              "provider.show", "queue.count", "queue.list", "stats"},
+    "admin": {"dead.delete", "dead.export", "dead.resend", "log.set", "message.body", "provider.pause",
+              "provider.probe", "provider.resume", "queue.delete", "queue.export", "queue.hold", "queue.release",
+              "queue.reroute", "queue.retry", "reload", "spool.backup", "token.refresh"},
+}
+ASKS = """
+import json, socket, sys
+path, names = sys.argv[1], sys.argv[2:]
+while names:
+    with socket.socket(socket.AF_UNIX) as s, s.makefile() as f:
+        s.settimeout(60)
+        s.connect(path)
+        words = {"listener": "sendmail", "from": "a@example.com", "to": ["b@example.com"]}
+        s.sendall(json.dumps({"v": 1, "request": names[0], **words}).encode() + b"\\n")
+        code = json.loads(f.readlines()[-1]).get("exit", 0)
+    if code != 75:  # else the place of the one before is not free yet
+        print(names.pop(0), code)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be others")
+def test_who_may_ask_what(sink, postern, tmp_path):
+    """Each request, by each kind of caller; a request that has no row here is a
+    mistake."""
+    every = set().union(*LEAST.values())
+    source = (pathlib.Path(__file__).parents[2] / "src/admin/control.c").read_text()
+    assert set(re.findall(r'\{ "([a-z.]+)", CONTROL_ROLE_', source)) == every
+    p = postern(sink().port, control={"socket": str(tmp_path / "s"), "group": "adm", "admin_group": "staff"})
+
+    def allowed(**who):
+        r = subprocess.run(["/usr/bin/python3", "-c", ASKS, str(tmp_path / "s"), *sorted(every)], **who,
+                           capture_output=True, text=True, timeout=harness.LONG, cwd="/")
+        codes = dict(x.split() for x in r.stdout.splitlines())
+        assert codes.keys() == every, r.stderr
+        return {x for x in every if codes[x] != "77"}
+    anyone, group = LEAST["anyone"], LEAST["anyone"] | LEAST["group"]
+    assert allowed(user=65534, group=65534, extra_groups=[]) == anyone
+    assert allowed(user=65534, group="users", extra_groups=["cdrom", 4242]) == anyone
+    assert allowed(user=65534, group=65534, extra_groups=["adm"]) == group
+    assert allowed(user=65534, group="adm", extra_groups=[]) == group
+    assert allowed(user=65534, group=65534, extra_groups=["cdrom", "staff"]) == every
+    assert allowed(user=65534, group="staff", extra_groups=["adm"]) == every
+    assert allowed(user=0, group=65534, extra_groups=[]) == every
+    told = {(e["request"], e["uid"]) for e in p.events("control.request")}
+    assert told == {(x, uid) for x in LEAST["admin"] for uid in ("0", "65534")}
     p.stop()
 
 

@@ -88,6 +88,11 @@ def test_a_copy_is_not_everybodys(postern, tmp_path):
                 answer = json.loads(f.readline())
         assert answer["exit"] == 64 and text in answer["error"]
     assert not path.exists()
+    # who leaves before it is whole is no trouble to the next one
+    with socket.socket(socket.AF_UNIX) as s, open(tmp_path / "left", "wb") as f:
+        s.connect(str(p.dir / "control.sock"))
+        socket.send_fds(s, [line], [f.fileno()])
+    harness.wait_until(lambda: tool(p, "spool", "backup", tmp_path / "next")[0] == 0, what="the next copy")
     # offline it is made by the tool itself
     p.stop()
     rc, out, err = tool(p, "spool", "backup", path, "--json")
