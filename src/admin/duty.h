@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admin/duty - how long who looks at the spool rests between two looks, so that
- * mail does not wait for a processor: while mail moves DUTY_RESTS times as long
- * as the last look took, else not at all.  Where groups of processes share the
+ * mail does not wait for a processor: while mail moves as long as the last look
+ * took, or longer, else not at all.  Where groups of processes share the
  * processors, as under systemd, what a thread takes counts against all of its
  * group, whatever nice(2) says; and who merely is nice runs on for some ms when
  * another is woken on its processor.
@@ -13,8 +13,9 @@
 
 #include <stdint.h>
 
-#define DUTY_RESTS 2
-/* ... of what is told row by row: who reads it works on a row twice as long. */
+/* So many times as long.  What is told row by row needs more: whoever reads it
+ * works on a row twice as long as we do. */
+#define DUTY_RESTS 1
 #define DUTY_RESTS_TOLD 5
 #define DUTY_REST_MAX_US 20000
 /* Without a commit for so long no mail moves. */

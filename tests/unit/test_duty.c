@@ -105,10 +105,10 @@ who_comes_late_has_rested(void **state)
 
 	(void)state;
 	(void)look(&d, &now, LOOK_US, 1);
-	(void)look(&d, &now, LOOK_US, 2);
+	(void)look_of(&d, &now, LOOK_US, DUTY_RESTS_TOLD, 2);
 	now += LOOK_US;
 	assert_int_equal(
-	    look(&d, &now, LOOK_US, 3), LOOK_US * (DUTY_RESTS - 1));
+	    look(&d, &now, LOOK_US, 3), LOOK_US * (DUTY_RESTS_TOLD - 1));
 	now += LOOK_US * DUTY_RESTS;
 	assert_int_equal(look(&d, &now, LOOK_US, 4), 0);
 }
