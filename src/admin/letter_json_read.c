@@ -94,7 +94,7 @@ get_id(struct in *in, const json_t *j, const char *key)
 	const char *s = get_text(in, j, key, ID_TEXT);
 	uint64_t mid = 0;
 
-	if (s != NULL && (id_parse(str_of(s), &mid) != 0 || mid == 0))
+	if (s != NULL && id_parse(str_of(s), &mid) != 0)
 		refuse(in, key, "is no message's id");
 	return mid;
 }

@@ -29,6 +29,9 @@ id_parse(struct str text, uint64_t *id)
 			return -1;
 		v = v << 5 | (uint64_t)(at - alphabet);
 	}
+	if (v == 0)
+		return -1; /* no message's, and "all of them" where they are
+		              looked for */
 	*id = v;
 	return 0;
 }

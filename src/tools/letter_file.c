@@ -152,7 +152,7 @@ is_letter(const char *name, uint64_t *mid)
 
 	return n == ID_TEXT - 1 + strlen(".json") &&
 	       strcmp(name + ID_TEXT - 1, ".json") == 0 &&
-	       id_parse((struct str){ name, ID_TEXT - 1 }, mid) == 0 && *mid;
+	       id_parse((struct str){ name, ID_TEXT - 1 }, mid) == 0;
 }
 
 static int

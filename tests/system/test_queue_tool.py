@@ -60,7 +60,7 @@ def test_acts_on_what_is_queued(sink, postern):
     rc, out, err = tool(p, "queue", "hold", busy, held)
     assert rc == 75 and "no such message" in err and "2 stay as before" in err
     for words, code, text in ((("delete", held, busy), 64, "2 messages would be deleted, and nobody is told; add --yes"),
-                              (("delete", "x"), 64, "no message's id"), (("hold",), 64, "usage"),
+                              (("delete", "x"), 64, "no message's id"), (("delete", "0" * 13), 64, "no message's id"), (("hold",), 64, "usage"),
                               (("keep", held), 64, "usage"), (("hold", "\udcff"), 65, "UTF-8")):
         rc, out, err = tool(p, "queue", *words)
         assert (rc, out) == (code, "") and text in err, (words, rc, err)

@@ -15,7 +15,7 @@ static const struct {
 	uint64_t id;
 	int rc;
 } rows[] = {
-	{ "zero", "0000000000000", 0, 0 },
+	{ "zero", "0000000000000", 0, -1 },
 	{ "one", "0000000000001", 1, 0 },
 	{ "the highest", "fzzzzzzzzzzzz", UINT64_MAX, 0 },
 	{ "higher than that", "g000000000000", 0, -1 },

@@ -15,7 +15,8 @@
 #define ID_TEXT 14 /* with NUL */
 
 void id_text(uint64_t id, char out[ID_TEXT]);
-MUST_CHECK int id_parse(struct str text, uint64_t *id); /* 0, or -1 */
+/* 0, or -1: that is none; neither is 0. */
+MUST_CHECK int id_parse(struct str text, uint64_t *id);
 static inline int64_t
 id_ms(uint64_t id)
 {
