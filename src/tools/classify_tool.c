@@ -14,6 +14,7 @@
 #include "postern/relay/classify.h"
 #include "postern/relay/relay.h"
 
+#include "tools/control_row.h"
 #include "tools/sink_json.h"
 
 #define CONF_FILE SYSCONFDIR "/postern/postern.conf"
@@ -71,6 +72,14 @@ print_wait(uint64_t ms)
 }
 
 static void
+print_line(const char *label, const char *text)
+{
+	int column = printf("%-11s", label);
+
+	control_row_paragraph(text, (size_t)column);
+}
+
+static void
 print_text(const struct classify *c)
 {
 	(void)printf("class      %s%s\n", c->class,
@@ -80,10 +89,10 @@ print_text(const struct classify *c)
 		    "rule       %s:%d\n", c->pattern->file, c->pattern->line);
 	else if (c->rule)
 		(void)printf("rule       built in: %s\n", c->rule);
-	(void)printf("recipient  %s\n", c->recipient);
-	(void)printf("message    %s\n", c->message);
-	(void)printf("session    %s\n", c->session);
-	(void)printf("provider   %s\n", c->provider);
+	print_line("recipient", c->recipient);
+	print_line("message", c->message);
+	print_line("session", c->session);
+	print_line("provider", c->provider);
 	if (c->wait_ms > 0)
 		print_wait(c->wait_ms);
 }

@@ -100,6 +100,26 @@ control_row_column(const char *text, size_t columns)
 	free(shown);
 }
 
+void
+control_row_paragraph(const char *text, size_t column)
+{
+	size_t at = 0; /* columns behind it that are taken */
+
+	while (*text != '\0') {
+		struct str word = { text, strcspn(text, " ") };
+		size_t bytes, n = measure(word, 0, &bytes);
+
+		if (at > 0 && column + at + 1 + n > CONTROL_ROW_LEAST) {
+			(void)printf("\n%*s", (int)column, "");
+			at = 0;
+		}
+		(void)printf("%s%.*s", at == 0 ? "" : " ", (int)word.len, text);
+		at += (at == 0 ? 0 : 1) + n;
+		text += word.len + strspn(text + word.len, " ");
+	}
+	(void)putchar('\n');
+}
+
 size_t
 control_row_width(void)
 {

@@ -24,6 +24,9 @@ void control_row_size(int64_t bytes, char out[CONTROL_ROW_SHORT]);
  * with ".." at the end; what is no printable character is shown as \xHH.  0:
  * all of it, and no more. */
 void control_row_column(const char *text, size_t columns);
+/* Words in lines of CONTROL_ROW_LEAST columns, each from column on, where the
+ * first one is already; a new line at the end. */
+void control_row_paragraph(const char *text, size_t column);
 /* Columns of the terminal; standard output that is none, or narrow, has 80. */
 #define CONTROL_ROW_LEAST 80
 size_t control_row_width(void);

@@ -76,6 +76,14 @@ print_pause(const json_t *of)
 }
 
 static void
+print_mend(const char *text)
+{
+	int column = printf("%-11s ", "mend");
+
+	control_row_paragraph(text, (size_t)column);
+}
+
+static void
 print_page(void *arg, const json_t *row)
 {
 	double pace = json_real_value(json_object_get(row, "per_minute"));
@@ -89,8 +97,7 @@ print_page(void *arg, const json_t *row)
 	print_pause(json_object_get(row, "paused"));
 	provider_line_trouble(row, "trouble     ", SIZE_MAX);
 	if (*control_row_text(row, "mend"))
-		(void)printf(
-		    "%-11s %s\n", "mend", control_row_text(row, "mend"));
+		print_mend(control_row_text(row, "mend"));
 	if (control_row_number(row, "for_ms") > 0)
 		(void)printf("%-11s %" PRId64 " s\n", "usable in",
 		    (control_row_number(row, "for_ms") + 999) / 1000);
@@ -153,8 +160,7 @@ print_probe(void *arg, const json_t *row)
 		    control_row_text(tls, "left"), "pin",
 		    control_row_text(tls, "pin"));
 	if (*control_row_text(row, "mend"))
-		(void)printf(
-		    "%-11s %s\n", "mend", control_row_text(row, "mend"));
+		print_mend(control_row_text(row, "mend"));
 }
 
 struct options {

@@ -14,6 +14,7 @@
 #include "tools/provider_line.h"
 
 #define WATCH_S 2
+#define MEND_COLUMN 4
 #define CLEAR "\033[H\033[2J" /* the terminal, and to its upper left */
 
 enum { OPT_JSON = 256, OPT_WATCH };
@@ -118,26 +119,6 @@ print_spool(const json_t *s)
 	    json_number_value(json_object_get(commit, "p99")));
 }
 
-/* In lines of 80 columns, each behind four blanks. */
-static void
-print_paragraph(const char *text)
-{
-	size_t at = 0; /* columns that are taken */
-
-	while (*text != '\0') {
-		size_t n = strcspn(text, " ");
-
-		if (at > 0 && at + 1 + n > 80) {
-			(void)putchar('\n');
-			at = 0;
-		}
-		(void)printf("%s%.*s", at == 0 ? "    " : " ", (int)n, text);
-		at += (at == 0 ? 4 : 1) + n;
-		text += n + strspn(text + n, " ");
-	}
-	(void)putchar('\n');
-}
-
 static void
 print_alerts(const json_t *all)
 {
@@ -150,7 +131,8 @@ print_alerts(const json_t *all)
 		    control_row_text(a, "about"));
 		control_row_column(control_row_text(a, "text"), 0);
 		(void)putchar('\n');
-		print_paragraph(control_row_text(a, "mend"));
+		(void)printf("%*s", MEND_COLUMN, "");
+		control_row_paragraph(control_row_text(a, "mend"), MEND_COLUMN);
 	}
 }
 

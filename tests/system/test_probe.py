@@ -113,6 +113,7 @@ def test_what_is_wrong_is_told_with_its_mend(sink, rude, postern, tmp_path):
     assert rc == 75 and out == "" and "postern provider resume" in err
     assert "mend        compare user" not in out
     assert "mend        nothing listens there" in probe(p, "refused")[1]
+    assert all(len(x) <= 80 for x in probe(p, "refused")[1].splitlines())
     assert probe(p, "nobody")[0] == 65
     p.stop()
 

@@ -54,6 +54,8 @@ def test_classify_depends_on_the_session(tmp_path):
     words = ("ses", "mail", "421 4.4.2 Timeout waiting for data from client.")
     assert "class      backoff" in classify(tmp_path, *words)[1]
     assert "class      stale" in classify(tmp_path, "--used", *words)[1]
+    out = classify(tmp_path, "ses", "dot", "454 Throttling failure: Maximum sending rate exceeded.")[1]
+    assert "none bounces" in out and all(len(x) <= 80 for x in out.splitlines()), out
 
 
 @pytest.mark.parametrize("words,rc,says", [
