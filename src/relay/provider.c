@@ -170,6 +170,7 @@ inherit_health(struct provider *p, const struct provider *old)
 {
 	p->health = old->health;
 	p->why = old->why;
+	p->probe_ms = old->probe_ms;
 	p->rate = old->rate;
 	p->quota = old->quota;
 	p->told_down = old->told_down;

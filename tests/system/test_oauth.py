@@ -357,6 +357,30 @@ def test_a_dead_grant_parks_the_account_until_a_person_mends_it(world, tmp_path)
     assert len(p.mails) == 2
 
 
+def test_a_reload_neither_logs_in_nor_asks_again(world):
+    """Neither while a session waits for the token nor when it is in use; with
+    another scope it is another login."""
+    end = Endpoint()
+    end.gate.clear()
+    p, d = world(end)
+    harness.send_raw(d.port, mails.plain())
+    harness.wait_until(lambda: end.now == 1, what="the request")
+    for i in range(1, 4):
+        d.settings["providers"][0]["weight"] = i
+        d.wait_event("reloaded", since=d.reload())
+        end.gate.set()
+        p.wait_mails(i)
+        harness.send_raw(d.port, mails.plain())
+    p.wait_mails(4)
+    assert (sum(p.tries.values()), len(end.forms)) == (1, 1)
+    d.settings["providers"][0]["oauth"]["scope"] = "mail"
+    d.wait_event("reloaded", since=d.reload())
+    harness.send_raw(d.port, mails.plain())
+    p.wait_mails(5)
+    assert sum(p.tries.values()) == 2
+    d.stop()
+
+
 def test_a_token_of_a_run_before_is_used_again(world):
     end = Endpoint()
     p, d = world(end)
