@@ -688,16 +688,32 @@ look_at_providers(struct relay *r)
 	}
 }
 
+/* Each once, in their turns; who is served becomes the last. */
+static void
+serve_all(struct relay *r)
+{
+	struct list *last = r->turns.prev, *node = r->turns.next, *next;
+	bool more = !list_empty(&r->turns);
+
+	for (; more; node = next) {
+		struct provider *p = LIST_OF(node, struct provider, turn);
+
+		next = node->next;
+		more = node != last;
+		if (p->retired)
+			continue;
+		pool_serve(p);
+		if (flow_is_spent(p, relay_now_ms(r)))
+			dispatch_evict(p);
+	}
+}
+
 void
 dispatch_pump(struct relay *r)
 {
 	look_at_providers(r);
 	end_quick(r);
 	supply_pull(r);
-	for (size_t i = 0; i < r->nproviders; i++) {
-		pool_serve(r->providers[i]);
-		if (flow_is_spent(r->providers[i], relay_now_ms(r)))
-			dispatch_evict(r->providers[i]);
-	}
+	serve_all(r);
 	set_wake(r);
 }

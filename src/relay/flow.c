@@ -14,6 +14,7 @@
 #include "relay/provider.h"
 #include "relay/relay_core.h"
 #include "relay/throttle.h"
+#include "relay/turns.h"
 
 #define SHORT_MS 60000 /* a window that says how fast, not how much */
 #define SPENT_MS 10000 /* mail waits for a slot so long, not longer */
@@ -203,6 +204,7 @@ flow_begin(struct delivery *d, struct provider *p)
 	for (size_t i = 0; i < f->n; i++)
 		l->slot[i] = allowance_take(f->allowance[i], d->txn.nrcpts);
 	tempo_sent(p, d->txn.nrcpts);
+	turns_served(p);
 	f->wake_ms = 0;
 }
 
@@ -313,4 +315,17 @@ flow_conns_left(const struct provider *p)
 			left = open >= max ? 0 : max - open;
 	}
 	return left;
+}
+
+bool
+flow_is_contended(const struct provider *p, const struct provider *q)
+{
+	for (size_t i = 1; i < p->flow.n; i++) {
+		const struct allowance *a = p->flow.allowance[i];
+		size_t max = allowance_conns(a);
+
+		if (max > 0 && shares(q, a) && conns_at(p->relay, a) >= max)
+			return true;
+	}
+	return false;
 }

@@ -60,5 +60,7 @@ uint64_t flow_wake_ms(const struct provider *p);
 uint32_t flow_rcpts(const struct provider *p); /* 0: no bound */
 /* How many more sessions its limits allow. */
 size_t flow_conns_left(const struct provider *p);
+/* Do they share a limit that allows no more sessions just now? */
+bool flow_is_contended(const struct provider *p, const struct provider *q);
 
 #endif

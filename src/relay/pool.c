@@ -13,6 +13,7 @@
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
 #include "relay/tally_book.h"
+#include "relay/turns.h"
 #include "relay/waiting.h"
 
 #define PER_SESSION 4 /* as much waiting is worth one more session */
@@ -228,6 +229,7 @@ open_more(struct provider *p)
 	       pool_live(&p->pool) < enough(p) && room(p) > 0 &&
 	       provider_is_usable(p, relay_now_ms(p->relay)))
 		relay_session_open(p, false);
+	turns_ask(p);
 }
 
 /* Where all that may be open wait in vain for a reply to their final dot, one
@@ -287,7 +289,9 @@ pool_ripe(const struct relay_session *s)
 	max = s->provider->set->max_age_ms;
 	if (max > 0 && relay_now_ms(s->relay) - s->opened_ms >= max)
 		return "age";
-	return is_surplus(s) ? "surplus" : NULL;
+	if (is_surplus(s))
+		return "surplus";
+	return turns_is_over(s) ? "shared" : NULL;
 }
 
 /* One at a time. */

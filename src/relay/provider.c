@@ -22,6 +22,7 @@
 #include "relay/remember.h"
 #include "relay/tally_book.h"
 #include "relay/tokens.h"
+#include "relay/turns.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
 
@@ -60,6 +61,7 @@ provider_new(struct relay *r, struct relay_generation *gen,
 	p->tally = tally_book_of(r->tally, set->name);
 	list_init(&p->node);
 	list_init(&p->probers);
+	turns_join(p);
 	waiting_init(p);
 	breaker_init(&p->health);
 	pool_init(&p->pool, p);
@@ -82,6 +84,7 @@ provider_free(struct provider **pp)
 	assert(p->nwaiting == 0 && pool_live(&p->pool) == 0);
 	assert(list_empty(&p->probers));
 	list_remove(&p->node);
+	turns_leave(p);
 	pool_done(&p->pool);
 	stall_done(&p->stall);
 	tls_free(&p->tls);

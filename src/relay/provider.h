@@ -61,6 +61,7 @@ struct provider {
 	uint64_t probe_ms;                 /* when the last probe began */
 	struct pause rate, quota;
 	struct halt halt; /* the operator's */
+	struct list turn; /* of relay.turns */
 	struct pool pool;
 	struct stall stall;
 	struct flow flow;

@@ -470,6 +470,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 
 	r->magic = RELAY_MAGIC;
 	list_init(&r->retired);
+	list_init(&r->turns);
 	list_init(&r->sessions);
 	list_init(&r->unsettled);
 	heap_init(&r->quick);

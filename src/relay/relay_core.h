@@ -73,6 +73,7 @@ struct relay {
 	const struct relay_settings *set; /* of gen */
 	struct provider **providers;      /* of the settings, in their order */
 	size_t nproviders;
+	struct list turns;     /* providers, least recently served first */
 	struct ways *ways;     /* the routes */
 	struct list retired;   /* providers of older generations */
 	struct list sessions;  /* ended, to be freed after this turn */

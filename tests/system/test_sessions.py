@@ -154,3 +154,56 @@ def test_as_many_sessions_as_the_rate_can_use(sink, postern, load):
     n = s.stop()
     assert (n["different"], n["duplicates"]) == (40, 0)
     assert 2 <= n["most_open"] <= 6, n
+
+
+def both(a, b, postern, **limit):
+    """Providers of one limit, and a route to each."""
+    return postern(harness.provider(a.port, name="a", limits=["both"], idle_timeout="1h", max_messages_per_connection=1000),
+                   harness.provider(b.port, name="b", limits=["both"]), limits=[dict(name="both", **limit)],
+                   routes=[{"name": "b", "match": {"sender": ["b@example.com"]}, "use": ["b"]},
+                           {"name": "default", "use": ["a"]}])
+
+
+def send_many(p, n, sender):
+    with harness.Client(p.port) as c:
+        c.open()
+        for i in range(n):
+            assert c.cmd("MAIL FROM:<%s@example.com>" % sender)[0] == 250
+            assert c.cmd("RCPT TO:<ann@example.net>")[0] == 250
+            assert c.cmd("DATA")[0] == 354
+            assert c.cmd("Subject: x\r\n\r\nx\r\n.")[0] == 250
+
+
+def test_an_idle_session_makes_room_for_another_provider(sink, postern):
+    a, b = sink(), sink()
+    p = both(a, b, postern, max_connections=1)
+    send_many(p, 1, "a")
+    a.wait_messages(1)
+    send_many(p, 1, "b")
+    b.wait_messages(1)
+    assert p.wait_event("delivered", provider="b")
+    p.stop()
+
+
+def test_providers_of_a_limit_take_turns_at_its_connections(sink, postern):
+    a, b = sink(), sink()
+    p = both(a, b, postern, max_connections=1, rate=["20 msg/s"])
+    send_many(p, 200, "a")
+    send_many(p, 3, "b")
+    b.wait_messages(3)
+    done = len(a.messages())
+    assert done < 150, "it had to wait for all of the other's"
+    a.wait_messages(done + 1)  # which go on then
+    p.stop()
+
+
+def test_providers_of_a_limit_take_turns_at_its_rate(sink, postern):
+    sinks = [sink(maildir=None) for _ in range(4)]
+    routes = [{"name": "r%d" % i, "match": {"sender": ["s%d@example.com" % i]}, "use": ["p%d" % i]} for i in (1, 2, 3)]
+    p = postern(*[harness.provider(s.port, name="p%d" % i, limits=["all"]) for i, s in enumerate(sinks)],
+                limits=[{"name": "all", "rate": ["20 msg/s"]}], routes=routes + [{"name": "default", "use": ["p0"]}])
+    for i in range(4):
+        send_many(p, 40, "s%d" % i)
+    sinks[0].wait_messages(20)
+    assert min(len(s.messages()) for s in sinks) >= 5, [len(s.messages()) for s in sinks]
+    p.stop()

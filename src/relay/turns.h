@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay/turns - providers that share a limit take turns: who was served least
+ * recently is first, be it for a slot of a rate or for a connection.
+ */
+#ifndef RELAY_TURNS_H
+#define RELAY_TURNS_H
+
+#include <stdbool.h>
+
+struct provider;
+struct relay_session;
+
+void turns_join(struct provider *p); /* the last, until it leaves */
+void turns_leave(struct provider *p);
+void turns_served(struct provider *p); /* it starts a transaction */
+/* Has the session been its provider's for long enough, while another one has
+ * mail, but no session, because of a limit that both share? */
+bool turns_is_over(const struct relay_session *s);
+/* Such a one has another's session go that does nothing. */
+void turns_ask(struct provider *p);
+
+#endif
