@@ -22,6 +22,26 @@ conf_check_needs(struct conf_read *r, const struct conf_entry *e,
 	    &r->notes, e->at, path, "is missing; write %s", example);
 }
 
+/* What metrics call those that have none of their own. */
+static bool
+is_metrics_word(const char *path, const char *name)
+{
+	static const struct {
+		const char *path, *name;
+	} rows[] = {
+		{ "listeners.name", "other" },
+		{ "providers.name", "other" },
+		{ "providers.name", "none" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (strcmp(rows[i].path, path) == 0 &&
+		    strcmp(rows[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 conf_check_names(struct conf_read *r, const struct conf_entries *list,
     const char *const *names, const char *path)
@@ -36,6 +56,12 @@ conf_check_names(struct conf_read *r, const struct conf_entries *list,
 			conf_note_mistake(&r->notes,
 			    conf_read_place(list->entry[i], path), path,
 			    "\"%s\" stands twice; write another name",
+			    names[i]);
+		if (names[i] != NULL && is_metrics_word(path, names[i]))
+			conf_note_mistake(&r->notes,
+			    conf_read_place(list->entry[i], path), path,
+			    "\"%s\" means something else in metrics; write "
+			    "another name",
 			    names[i]);
 	}
 }

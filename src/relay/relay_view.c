@@ -31,7 +31,7 @@ relay_view_phase(size_t i)
 
 static const char *const ends[RELAY_VIEW_ENDS] = { "idle", "messages", "age",
 	"recipients", "surplus", "closed", "failed", "stalled", "paused",
-	"stop", "other" };
+	"reload", "stop", "other" };
 
 const char *
 relay_view_end_word(size_t i)

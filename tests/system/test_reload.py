@@ -118,13 +118,13 @@ def test_what_a_session_does_not_see_leaves_it_alone(sink, postern, tmp_path):
     """Whatever else a reload changes, the provider sees no new connection and
     no new login; another password is another session."""
     s, other = sink("--auth", "me:secret", maildir=None), sink(maildir=None)
-    p = postern(account(tmp_path, s, warm=1), harness.provider(other.port, name="other"))
+    p = postern(account(tmp_path, s, warm=1), harness.provider(other.port, name="two"))
     s.wait_event("connected")
     one, two = p.settings["providers"]
     free = "127.0.0.1:%d" % harness.free_port()
     changes = [
         {}, {"log": {"level": "debug"}}, {"providers": [one, dict(two, port=harness.free_port())]}, {"providers": [one]},
-        {"providers": [one, two], "routes": [{"name": "default", "use": ["other"]},
+        {"providers": [one, two], "routes": [{"name": "default", "use": ["two"]},
                                              {"name": "a", "match": {"sender": ["*"]}, "use": ["one"]}]},
         {"providers": [dict(one, rate=["100 msg/s"], weight=3, rewrite={"sender": "new@example.com"},
                             breaker={"failures": 7}), two]},

@@ -730,6 +730,13 @@ static const struct {
 	    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" is no pin; "
 	    "write the SHA-256 of the server's public key in base64, 44 "
 	    "characters" },
+	{ "providers = ( { name = \"none\"; host = \"h\"; } );",
+	    "main.conf:1: providers.name: \"none\" means something else in "
+	    "metrics; write another name" },
+	{ "listeners = ( { name = \"other\"; address = "
+	  "[ \"127.0.0.1:2525\" ]; } );",
+	    "main.conf:1: listeners.name: \"other\" means something else in "
+	    "metrics; write another name" },
 	{ "providers = ( { name = \"a\"; host = \"h\"; ciphers = "
 	  "\"ECDHE+AESGCM:NONE-SUCH\"; } );",
 	    "main.conf:1: providers.ciphers: OpenSSL has nothing of the name "
