@@ -202,26 +202,41 @@ conn_close(struct conn **c)
 	*c = NULL;
 }
 
-bool
-conn_close_told(
-    struct conn **conn, uint64_t linger_ms, void (*gone)(void *arg), void *arg)
+/* May the peer have it, also where we have not seen yet that it has? */
+static bool
+is_established(const struct conn *c)
 {
-	struct conn *c = *conn;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
 
-	if (!c)
+	return c->phase != CONN_PHASE_CONNECTING ||
+	       getpeername(c->fd, (struct sockaddr *)&ss, &len) == 0;
+}
+
+/* Clear text before an unfinished handshake can go. */
+static bool
+can_say_more(const struct conn *c)
+{
+	if (c->cut)
 		return false;
-	assert(c->magic == CONN_MAGIC && is_open(c));
-	*conn = NULL;
-	if (c->phase == CONN_PHASE_CONNECTING || c->broken ||
-	    (c->phase == CONN_PHASE_HANDSHAKE && c->clear_left == 0)) {
-		conn_destroy(c);
-		return false;
-	}
-	c->gone = gone;
-	c->gone_arg = arg;
-	/* Clear text before an unfinished handshake is all that can go. */
-	if (c->phase == CONN_PHASE_HANDSHAKE)
-		c->out.len = c->clear_left;
+	return c->phase == CONN_PHASE_CLEAR || c->phase == CONN_PHASE_SECURE ||
+	       (c->phase == CONN_PHASE_HANDSHAKE && c->clear_left > 0);
+}
+
+/* Our end is closed as it is. */
+static void
+shut(struct conn *c)
+{
+	buf_clear(&c->out);
+	c->blocked = c->read_wants_write = c->write_wants_read = false;
+	c->shut = true;
+	(void)shutdown(c->fd, SHUT_WR);
+}
+
+/* Until both ends are closed. */
+static void
+linger(struct conn *c, uint64_t linger_ms)
+{
 	c->phase = CONN_PHASE_LINGER;
 	c->read_off = c->late == CONN_IO_EOF;
 	conn_io_wants(c);
@@ -232,6 +247,32 @@ conn_close_told(
 	loop_task_at_end(c->loop, &c->at_end);
 	loop_task_later(c->loop, &c->task);
 	timer_set(&c->timer, linger_ms);
+}
+
+bool
+conn_close_told(
+    struct conn **conn, uint64_t linger_ms, void (*gone)(void *arg), void *arg)
+{
+	struct conn *c = *conn;
+	bool more;
+
+	if (!c)
+		return false;
+	assert(c->magic == CONN_MAGIC && is_open(c));
+	*conn = NULL;
+	more = can_say_more(c);
+	if (c->broken || !is_established(c) ||
+	    (!more && c->late == CONN_IO_EOF)) {
+		conn_destroy(c);
+		return false;
+	}
+	c->gone = gone;
+	c->gone_arg = arg;
+	if (!more)
+		shut(c);
+	else if (c->phase == CONN_PHASE_HANDSHAKE)
+		c->out.len = c->clear_left;
+	linger(c, linger_ms);
 	return true;
 }
 
@@ -354,6 +395,13 @@ conn_ack(struct conn *c)
 
 	if (c->fd >= 0) /* harmless where it is no TCP */
 		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+void
+conn_drop_output(struct conn *c)
+{
+	c->cut = c->out.len > 0;
+	buf_clear(&c->out);
 }
 
 bool

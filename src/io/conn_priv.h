@@ -51,6 +51,7 @@ struct conn {
 	bool blocked;  /* output waits for EV_WRITE */
 	bool was_full; /* CONN_DRAINED is due one day */
 	bool broken;   /* sending failed; *err says why */
+	bool cut;      /* what should have been sent is missing */
 	bool shut;     /* lingering: our end is closed */
 	bool secured;  /* the handshake is done */
 	bool tls_dead; /* SSL_ERROR_SSL or _SYSCALL: no more calls */

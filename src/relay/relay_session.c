@@ -60,8 +60,8 @@ on_gone(void *arg)
 static bool
 is_gone(struct relay_session *s, bool politely)
 {
-	if (s->conn && !politely && conn_unsent(s->conn) > 0)
-		conn_close(&s->conn);
+	if (s->conn && !politely)
+		conn_drop_output(s->conn);
 	return !conn_close_told(
 	    &s->conn, s->provider->set->timeouts.quit, on_gone, s);
 }

@@ -96,6 +96,30 @@ def test_a_provider_that_never_closes_blocks_nobody(rude, postern):
     assert len(gone) >= 2
 
 
+@pytest.mark.parametrize("tls", ({"tls": "off"}, {"tls": "required", "tls_mode": "implicit"}), ids=("banner", "handshake"))
+def test_never_one_too_many_where_a_reload_comes_while_it_connects(tls, rude, postern):
+    """One that is given up before it was of any use counts until the provider
+    has closed it, too, which takes its time here."""
+    def talk(s):
+        most.append(len(r.open))
+        s.wait_close()
+        never.wait(0.3)
+    most, never = [], threading.Event()
+    r = rude(talk)
+
+    def provider(i):
+        return harness.provider(r.port, max_connections=1, helo="h%d.test" % i, timeouts={"quit": "30s"}, **tls)
+    p = postern(provider(0))
+    harness.send_raw(p.port, mails.plain())
+    for i in range(1, 4):
+        r.wait_sessions(i)
+        p.settings["providers"] = [provider(i)]
+        p.reload()
+    r.wait_sessions(4)
+    p.stop()
+    assert max(most) == 1, most
+
+
 def test_a_provider_that_allows_fewer_by_and_by(rude, postern):
     """432 to MAIL while more than two are open, though ten were allowed
     before: those beyond are closed, instead of asking again on all of them."""

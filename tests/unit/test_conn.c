@@ -655,6 +655,67 @@ listen_on_loopback(struct sockaddr_in *in)
 	return l;
 }
 
+/* The peer may have accepted it while we have not looked yet. */
+static void
+the_end_of_one_that_connects_is_told(void **state)
+{
+	struct sockaddr_in in;
+	struct side s = { 0 };
+	bool gone = false;
+	char got[16];
+	int l = listen_on_loopback(&in), fd;
+
+	(void)state;
+	start_connect(&s, &in, sizeof in); /* nobody listens */
+	assert_false(conn_close_told(&s.c, 60000, note_gone, &gone));
+	world_done(&s);
+	assert_int_equal(listen(l, 1), 0);
+	start_connect(&s, &in, sizeof in);
+	conn_write(s.c, "EHLO x\r\n", 8);
+	assert_true(conn_close_told(&s.c, 60000, note_gone, &gone));
+	fd = accept(l, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(recv(fd, got, sizeof got, 0), 0); /* no word */
+	world_turns(5);
+	assert_false(gone);
+	close(fd);
+	world_until(is_true, &gone, "the peer's end");
+	world_done(&s);
+	close(l);
+}
+
+static void
+what_is_dropped_never_leaves(void **state)
+{
+	struct side s = { 0 };
+	bool gone = false;
+	size_t n = 0;
+	int fd[2];
+
+	(void)state;
+	world_tcp_pair(fd);
+	world_adopt(&s, fd[0]);
+	conn_write(s.c, big, sizeof big);
+	conn_write(s.c, big, sizeof big);
+	world_turns(2);
+	n = 2 * sizeof big - conn_unsent(s.c);
+	assert_true(conn_unsent(s.c) > 0);
+	conn_drop_output(s.c);
+	assert_true(conn_close_told(&s.c, 60000, note_gone, &gone));
+	world_turns(3);
+	for (ssize_t got = 1; got > 0; n -= (size_t)got) {
+		char some[65536];
+
+		got = recv(fd[1], some, sizeof some, 0);
+		assert_true(got >= 0);
+	}
+	assert_int_equal(n, 0); /* what had left before, and the end */
+	assert_false(gone);
+	close(fd[1]);
+	world_until(is_true, &gone, "the peer's end");
+	world_done(&s);
+}
+
 static void
 connecting_succeeds_and_sends_what_waits(void **state)
 {
@@ -853,6 +914,8 @@ main(void)
 		TEST(close_after_sends_everything_first),
 		TEST(the_end_of_a_lingering_one_is_told),
 		TEST(lingering_has_an_end),
+		TEST(the_end_of_one_that_connects_is_told),
+		TEST(what_is_dropped_never_leaves),
 		TEST(connecting_succeeds_and_sends_what_waits),
 		TEST(connecting_fails_as_an_event),
 		TEST(a_connect_may_take_too_long),

@@ -66,7 +66,9 @@ void conn_close(struct conn **c);
  * linger_ms; then an orderly TLS and TCP close.  No more callbacks. */
 void conn_close_after(struct conn **c, uint64_t linger_ms);
 /* The same; true: gone(arg) comes when both ends are closed or the time is
- * over, unless the loop ends before.  false: that is now, nothing comes. */
+ * over, unless the loop ends before.  false: that is now, nothing comes.  Where
+ * nothing can be sent, in the midst of connecting or of a handshake, the peer's
+ * end is waited for just so. */
 bool conn_close_told(
     struct conn **c, uint64_t linger_ms, void (*gone)(void *arg), void *arg);
 
@@ -90,6 +92,8 @@ void conn_write(struct conn *c, const void *p, size_t n); /* copies */
 /* Nothing will be said now: what was read is acknowledged at once.  A peer that
  * writes in pieces (Nagle's algorithm) waits for that, 40 ms else. */
 void conn_ack(struct conn *c);
+/* What is unsent never leaves; after it only closing is left to do. */
+void conn_drop_output(struct conn *c);
 bool conn_is_full(const struct conn *c);
 size_t conn_unsent(const struct conn *c);
 /* That, and what the kernel holds because the peer has not acknowledged it:
