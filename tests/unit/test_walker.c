@@ -5,11 +5,13 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -24,6 +26,19 @@
 #include "spool_kit.h"
 
 #define MIDS_MAX 4096
+#define ROUNDS_MAX 1000
+
+static _Atomic unsigned rests; /* of the walker's thread */
+
+/* In the place of libc's: who rests is counted, and goes on. */
+int
+nanosleep(const struct timespec *t, struct timespec *left)
+{
+	(void)left;
+	if (t->tv_nsec > 0)
+		atomic_fetch_add(&rests, 1);
+	return 0;
+}
 
 struct rig {
 	struct kit kit;
@@ -222,6 +237,29 @@ what_comes_and_goes_meanwhile_disturbs_nobody(void **state)
 	send_some(r, 1, &(struct kit_message){ .bytes = 10, .nrcpts = 1 });
 	walk_all(&w);
 	assert_int_equal(r->n, 4 + 6);
+}
+
+static void
+it_rests_between_pages_while_mail_moves(void **state)
+{
+	struct rig *r = *state;
+	struct test_walk w;
+
+	atomic_store(&rests, 0);
+	send_some(r, 600, &(struct kit_message){ .bytes = 10, .nrcpts = 1 });
+	for (int i = 0; i < 3; i++) {
+		w = walk_new(r);
+		walk_all(&w);
+	}
+	assert_int_equal(atomic_load(&rests), 0);
+	/* a test that is slow looks so seldom that it does not see it move */
+	for (int i = 0; i < ROUNDS_MAX && atomic_load(&rests) == 0; i++) {
+		send_some(
+		    r, 1, &(struct kit_message){ .bytes = 10, .nrcpts = 1 });
+		w = walk_new(r);
+		walk_all(&w);
+	}
+	assert_true(atomic_load(&rests) > 0);
 }
 
 static void
@@ -453,6 +491,7 @@ main(void)
 		TEST(a_page_looks_at_no_more_than_it_may),
 		TEST(a_filter_is_asked_with_the_name_of_the_route),
 		TEST(what_comes_and_goes_meanwhile_disturbs_nobody),
+		TEST(it_rests_between_pages_while_mail_moves),
 		TEST(deliveries_of_a_message_may_lie_on_two_pages),
 		TEST(dead_letters_can_be_left_out),
 		TEST(a_walk_under_way_ends_with_the_walker),
