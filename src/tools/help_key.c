@@ -13,11 +13,40 @@
 
 #include "tools/help_text.h"
 
+#define COLUMNS 80
+#define VALUE_COLUMN 12
+
+/* A word with what divides it from the next one. */
+static size_t
+next_word(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.p[n] != ' ' && s.p[n] != '|')
+		n++;
+	return n < s.len ? n + 1 : n;
+}
+
 static void
 print_part(const char *label, struct str value)
 {
-	if (!str_is(value, "-"))
-		(void)printf("  %-9s %.*s\n", label, (int)value.len, value.p);
+	size_t at = VALUE_COLUMN;
+
+	if (str_is(value, "-"))
+		return;
+	(void)printf("  %-9s ", label);
+	while (value.len > 0) {
+		size_t n = next_word(value);
+
+		if (at > VALUE_COLUMN && at + n > COLUMNS) {
+			(void)printf("\n%*s", VALUE_COLUMN, "");
+			at = VALUE_COLUMN;
+		}
+		(void)printf("%.*s", (int)n, value.p);
+		at += n;
+		value = (struct str){ value.p + n, value.len - n };
+	}
+	(void)putchar('\n');
 }
 
 /* A line of conf_keys(). */

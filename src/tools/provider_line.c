@@ -11,6 +11,7 @@
 #include "tools/control_row.h"
 
 #define INDENT "    "
+#define SECONDS_MAX 99999
 
 static int64_t
 sum(const json_t *row, const char *key)
@@ -23,15 +24,19 @@ sum(const json_t *row, const char *key)
 	return n;
 }
 
-/* Whole seconds; "-": it has no end. */
+/* Whole seconds, or days where these would not fit; "-": it has no end. */
 static void
-write_wait(const json_t *row, char out[32])
+write_wait(const json_t *row, char out[CONTROL_ROW_SHORT])
 {
+	int64_t ms = control_row_number(row, "for_ms");
+
 	if (json_object_get(row, "for_ms") == NULL)
-		(void)snprintf(out, 32, "-");
+		(void)snprintf(out, CONTROL_ROW_SHORT, "-");
+	else if (ms > SECONDS_MAX * 1000)
+		control_row_time(ms, out);
 	else
-		(void)snprintf(out, 32, "%" PRId64 "s",
-		    (control_row_number(row, "for_ms") + 999) / 1000);
+		(void)snprintf(
+		    out, CONTROL_ROW_SHORT, "%" PRId64 "s", (ms + 999) / 1000);
 }
 
 void
@@ -75,7 +80,7 @@ provider_line_trouble(const json_t *row, const char *label, size_t columns)
 void
 provider_line_print(const json_t *row)
 {
-	char wait[32];
+	char wait[CONTROL_ROW_SHORT];
 
 	write_wait(row, wait);
 	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64

@@ -57,6 +57,8 @@ def test_a_paused_provider_is_left_alone(sink, postern):
     row = show(p, "a")
     assert row["state"] == "ok" and "paused" not in row
     # with nobody else the mail waits; and a pause may have an end
+    assert tool(p, "provider", "pause", "b", "--for", "30d")[0] == 0
+    assert tool(p, "provider", "list")[1].splitlines()[2].split()[3] in ("29d", "30d")
     assert tool(p, "provider", "pause", "b", "--for", "1h")[0] == 0
     assert 3590000 < show(p, "b")["for_ms"] <= 3600000
     assert tool(p, "provider", "pause", "a", "--for", "500ms")[0] == 0
@@ -170,6 +172,7 @@ def test_help():
     assert rc == 0 and out.startswith("providers.max_connections\n  type      number\n  default   ")
     assert "  taken up  by a reload\n\n  " in out
     assert "listeners.client_rate\n" in ask("_rate")[1]
+    assert all(len(x) <= 80 for x in ask("providers.dkim.sign")[1].splitlines() + ask("listeners.disable")[1].splitlines())
     # a part that but one has: the whole entry
     assert ask("oken_dir") == ask("token_directory") and "Where OAuth2 tokens are kept" in ask("oken_dir")[1]
     rc, out, err = ask("nonsense")
