@@ -259,6 +259,8 @@ open_spare(struct provider *p)
 			p->probe_ms = now_ms;
 			stat_add(&p->tally->breaker[TALLY_HALF_OPEN], 1);
 			relay_session_open(p, true);
+		} else {
+			turns_ask(p);
 		}
 		return;
 	}

@@ -33,11 +33,16 @@ turns_served(struct provider *p)
 	turns_join(p);
 }
 
+/* With mail, or to be asked whether it is back. */
 static bool
 starves(struct provider *p)
 {
-	return p->nwaiting > 0 && pool_live(&p->pool) == 0 &&
-	       provider_is_usable(p, relay_now_ms(p->relay));
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	if (pool_live(&p->pool) > 0)
+		return false;
+	return provider_wants_probe(p, now_ms) ||
+	       (p->nwaiting > 0 && provider_is_usable(p, now_ms));
 }
 
 /* One that ends makes room already. */

@@ -15,7 +15,8 @@ void turns_join(struct provider *p); /* the last, until it leaves */
 void turns_leave(struct provider *p);
 void turns_served(struct provider *p); /* it starts a transaction */
 /* Has the session been its provider's for long enough, while another one has
- * mail, but no session, because of a limit that both share? */
+ * mail, or is to be probed, but has no session, because of a limit that both
+ * share? */
 bool turns_is_over(const struct relay_session *s);
 /* Such a one has another's session go that does nothing. */
 void turns_ask(struct provider *p);

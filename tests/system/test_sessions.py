@@ -221,6 +221,21 @@ def test_providers_of_a_limit_take_turns_at_its_connections(sink, postern):
     p.stop()
 
 
+def test_one_that_is_back_is_asked_beside_one_that_took_over(sink, postern):
+    a, b = sink(), sink()
+    p = postern(*[harness.provider(s.port, name=n, limits=["both"], max_messages_per_connection=1000,
+                                   breaker={"failures": 1, "open": "1s", "open_max": "1s"}) for n, s in (("a", a), ("b", b))],
+                limits=[{"name": "both", "rate": ["20 msg/s"], "max_connections": 1}], retry={"quick": ["100ms"]})
+    a.stop()
+    send_many(p, 200, "a")
+    b.wait_messages(10)
+    c = sink(port=a.port)
+    p.wait_event("provider.up", provider="a")
+    assert len(b.messages()) < 150, "it had to wait for all of the other's"
+    c.wait_messages(1)
+    p.stop()
+
+
 def test_providers_of_a_limit_take_turns_at_its_rate(sink, postern):
     sinks = [sink(maildir=None) for _ in range(4)]
     routes = [{"name": "r%d" % i, "match": {"sender": ["s%d@example.com" % i]}, "use": ["p%d" % i]} for i in (1, 2, 3)]
