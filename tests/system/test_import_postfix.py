@@ -75,7 +75,8 @@ def test_what_becomes_of_it(name, postfix, tmp_path):
 
 def test_passwords_are_taken_whole(postfix, tmp_path):
     etc, out = prepared("two-accounts", tmp_path)
-    assert run(postfix, "-c", etc, "-o", out)[0] == 0
+    assert run(postfix, "-c", etc, "-o", os.path.relpath(out))[0] == 0  # the files are found from anywhere
+    assert 'password_file = "/' in (out / "postern.conf").read_text()
     assert {f.name: f.read_text() for f in out.glob("*.pass")} == {
         "smtp-example-net.pass": "five\n", "ann-example-com.pass": "one:two\n", "example-org.pass": "two\n",
         "bob-example-com.pass": "three\n", "carol-example-com.pass": "four\n"}
