@@ -296,7 +296,7 @@ what_expired_has_a_new_time_there(void **state)
 
 	(void)state;
 	begin_routes(&w, NULL, NULL);
-	w.settings.retry.give_up_ms = 60000;
+	w.settings.retry.give_up_ms = 1000;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ .rcpts = "a@x", .age_ms = 70000 });
