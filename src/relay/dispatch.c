@@ -699,7 +699,7 @@ serve_all(struct relay *r)
 		struct provider *p = LIST_OF(node, struct provider, turn);
 
 		next = node->next;
-		more = node != last;
+		more = node != last && next != &r->turns;
 		if (p->retired)
 			continue;
 		pool_serve(p);
