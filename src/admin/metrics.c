@@ -111,14 +111,6 @@ put_listeners(struct metrics_out *o)
 	                        (i) * sizeof(struct stat_counter))
 
 static void
-put_some(struct metrics_out *o, enum metric m, const char *const label[4],
-    uint64_t n)
-{
-	if (n > 0)
-		metrics_out_pair(o, m, label, (double)n);
-}
-
-static void
 put_commands(struct metrics_out *o)
 {
 	metrics_out_head(o, METRIC_COMMANDS);
@@ -127,7 +119,7 @@ put_commands(struct metrics_out *o)
 			meter_verb_word(i / METER_CLASSES), "class",
 			meter_class_word(i % METER_CLASSES) };
 
-		put_some(
+		metrics_out_some(
 		    o, METRIC_COMMANDS, label, SUM_OF(o, meter.commands, i));
 	}
 }
@@ -155,7 +147,8 @@ put_logins(struct metrics_out *o)
 			meter_login_word((enum meter_login)(i % METER_LOGINS))
 		};
 
-		put_some(o, METRIC_AUTH, label, SUM_OF(o, meter.logins, i));
+		metrics_out_some(
+		    o, METRIC_AUTH, label, SUM_OF(o, meter.logins, i));
 	}
 }
 

@@ -65,6 +65,14 @@ metrics_out_pair(struct metrics_out *o, enum metric m,
 }
 
 void
+metrics_out_some(struct metrics_out *o, enum metric m,
+    const char *const label[4], uint64_t n)
+{
+	if (n > 0)
+		metrics_out_pair(o, m, label, (double)n);
+}
+
+void
 metrics_out_histogram(struct metrics_out *o, enum metric m, const char *labels,
     const struct stat_histogram *h, const struct metrics_bounds *bounds)
 {

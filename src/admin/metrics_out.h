@@ -57,6 +57,9 @@ void metrics_out_word(struct metrics_out *o, enum metric m,
 /* With two: a name, its value, another, its value. */
 void metrics_out_pair(struct metrics_out *o, enum metric m,
     const char *const label[4], double value);
+/* The same, where there is something to count. */
+void metrics_out_some(struct metrics_out *o, enum metric m,
+    const char *const label[4], uint64_t n);
 void metrics_out_histogram(struct metrics_out *o, enum metric m,
     const char *labels, const struct stat_histogram *h,
     const struct metrics_bounds *bounds);

@@ -208,21 +208,13 @@ each_tally(struct metrics_out *o, enum metric m, tally_fn *fn,
 }
 
 static void
-put_some(struct metrics_out *o, enum metric m, const char *const label[4],
-    uint64_t n)
-{
-	if (n > 0)
-		metrics_out_pair(o, m, label, (double)n);
-}
-
-static void
 put_results(struct metrics_out *o, enum metric m, const struct tally *t)
 {
 	for (int i = 0; i < TALLY_RESULTS; i++) {
 		const char *label[] = { "provider", t->name, "result",
 			tally_result_word((enum tally_result)i) };
 
-		put_some(o, m, label, stat_get(&t->results[i]));
+		metrics_out_some(o, m, label, stat_get(&t->results[i]));
 	}
 }
 
@@ -234,7 +226,7 @@ put_classes(struct metrics_out *o, enum metric m, const struct tally *t)
 		const char *label[] = { "provider", t->name, "class",
 			tally_group_word(g) };
 
-		put_some(o, m, label,
+		metrics_out_some(o, m, label,
 		    m == METRIC_ATTEMPTS ? tally_attempts(t, g)
 		                         : tally_failures(t, g));
 	}
@@ -276,7 +268,7 @@ put_breaker_changes(struct metrics_out *o, enum metric m, const struct tally *t)
 		const char *label[] = { "provider", t->name, "to",
 			tally_breaker_word((enum tally_breaker)i) };
 
-		put_some(o, m, label, stat_get(&t->breaker[i]));
+		metrics_out_some(o, m, label, stat_get(&t->breaker[i]));
 	}
 }
 

@@ -163,6 +163,16 @@ str_utf8_char(struct str s)
 	return n + 1;
 }
 
+void
+str_copy(char *out, size_t max, struct str s)
+{
+	size_t n = s.len < max ? s.len : max - 1;
+
+	if (n > 0)
+		memcpy(out, s.p, n);
+	out[n] = '\0';
+}
+
 bool
 str_utf8_valid(struct str s)
 {

@@ -330,20 +330,11 @@ static bool
 is_sendable(const struct intake_message *m, struct str sender)
 {
 	const struct intake_settings *s = &m->rules->s;
-	struct address_pattern pattern;
-	struct err err;
 
 	if (s->local.from != NULL && local_has(&s->local, sender))
 		sender = str_of(s->local.from);
-	for (size_t i = 0; i < s->nidentities; i++) {
-		int rc = address_pattern_parse(
-		    &pattern, str_of(s->identities[i]), &err);
-
-		assert(rc == 0); /* conf has read it */
-		if (address_pattern_has(&pattern, sender))
-			return true;
-	}
-	return s->nidentities == 0 || sender.len == 0;
+	return s->nidentities == 0 || sender.len == 0 ||
+	       address_pattern_any(s->identities, s->nidentities, sender);
 }
 
 /* The same of the sender. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "postern/mail/address_pattern.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +168,23 @@ address_pattern_list_free(struct address_patterns **lp)
 		free(l->entries[i].text);
 	free(l->entries);
 	free(l);
+}
+
+bool
+address_pattern_any(const char *const *texts, size_t n, struct str address)
+{
+	struct address_pattern pattern;
+	struct err err;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc =
+		    address_pattern_parse(&pattern, str_of(texts[i]), &err);
+
+		assert(rc == 0);
+		if (address_pattern_has(&pattern, address))
+			return true;
+	}
+	return false;
 }
 
 static struct entry *

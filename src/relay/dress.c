@@ -59,26 +59,10 @@ dress_free(struct dress **wp)
  */
 
 static bool
-is_among(const char **patterns, size_t n, const char *address)
-{
-	struct address_pattern pattern;
-	struct err err;
-
-	for (size_t i = 0; i < n; i++) {
-		int rc =
-		    address_pattern_parse(&pattern, str_of(patterns[i]), &err);
-
-		assert(rc == 0); /* conf has read it */
-		if (address_pattern_has(&pattern, str_of(address)))
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_identity(const struct provider *p, const char *address)
 {
-	return is_among(p->set->identities, p->set->nidentities, address);
+	return address_pattern_any(
+	    p->set->identities, p->set->nidentities, str_of(address));
 }
 
 static const char *
@@ -318,13 +302,13 @@ dress_keys(const struct delivery *d, const struct provider *p,
 	if (!w || !w->author)
 		return 0;
 	for (size_t i = 0; i < route->ndkim; i++) {
-		if (is_among(
-		        route->dkim[i].from, route->dkim[i].nfrom, w->author))
+		if (address_pattern_any(route->dkim[i].from,
+		        route->dkim[i].nfrom, str_of(w->author)))
 			keys[n++] = &route->dkim[i];
 	}
 	for (size_t i = 0; i < p->set->ndkim; i++) {
-		if (is_among(
-		        p->set->dkim[i].from, p->set->dkim[i].nfrom, w->author))
+		if (address_pattern_any(p->set->dkim[i].from,
+		        p->set->dkim[i].nfrom, str_of(w->author)))
 			keys[n++] = &p->set->dkim[i];
 	}
 	return n;

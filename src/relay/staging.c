@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/staging.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "postern/mail/address_pattern.h"
@@ -13,18 +12,8 @@
 static bool
 is_allowed(const struct relay_route *route, const char *address)
 {
-	struct address_pattern pattern;
-	struct err err;
-
-	for (size_t i = 0; i < route->nallow; i++) {
-		int rc = address_pattern_parse(
-		    &pattern, str_of(route->allow[i]), &err);
-
-		assert(rc == 0); /* conf has read it */
-		if (address_pattern_has(&pattern, str_of(address)))
-			return true;
-	}
-	return false;
+	return address_pattern_any(
+	    route->allow, route->nallow, str_of(address));
 }
 
 bool

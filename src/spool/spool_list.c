@@ -14,16 +14,6 @@
 #include "spool/reader.h"
 #include "spool/record.h"
 
-static void
-copy(char *to, size_t size, struct str s)
-{
-	size_t n = s.len < size ? s.len : size - 1;
-
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = 0;
-}
-
 /* --- messages --- */
 
 static int
@@ -44,7 +34,7 @@ list(struct store_cursor *c, int rc, struct spool_item *out, size_t max)
 			out[n].dead = m.dead;
 			out[n].nrcpts = m.nrcpts;
 			out[n].attempts = m.first.attempts;
-			copy(out[n].sender, sizeof out[n].sender, m.sender);
+			str_copy(out[n].sender, sizeof out[n].sender, m.sender);
 		}
 		n++;
 	}
@@ -159,12 +149,12 @@ dead(struct store_cursor *c, int rc, struct spool_dead *out, size_t max)
 			continue;
 		if (record_read_dead(c->v, &d) == 0) {
 			out[n].code = d.code;
-			copy(out[n].cause, sizeof out[n].cause, d.cause);
-			copy(out[n].provider, sizeof out[n].provider,
+			str_copy(out[n].cause, sizeof out[n].cause, d.cause);
+			str_copy(out[n].provider, sizeof out[n].provider,
 			    d.provider);
-			copy(out[n].enhanced, sizeof out[n].enhanced,
+			str_copy(out[n].enhanced, sizeof out[n].enhanced,
 			    d.enhanced);
-			copy(out[n].text, sizeof out[n].text, d.text);
+			str_copy(out[n].text, sizeof out[n].text, d.text);
 		}
 		n++;
 	}

@@ -376,16 +376,6 @@ load(struct letter *l, uint16_t n, struct spool_loaded *out)
 	return 0;
 }
 
-static void
-to_text(char *to, size_t size, struct str s)
-{
-	size_t n = s.len < size ? s.len : size - 1;
-
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = 0;
-}
-
 /* Why it died, as far as that can be read. */
 static void
 fill_death(struct letter *l, uint16_t n, const struct record_delivery *d,
@@ -401,9 +391,9 @@ fill_death(struct letter *l, uint16_t n, const struct record_delivery *d,
 	    record_read_dead(v, &dead))
 		return;
 	past->code = dead.code;
-	to_text(past->cause, sizeof past->cause, dead.cause);
-	to_text(past->enhanced, sizeof past->enhanced, dead.enhanced);
-	to_text(past->text, sizeof past->text, dead.text);
+	str_copy(past->cause, sizeof past->cause, dead.cause);
+	str_copy(past->enhanced, sizeof past->enhanced, dead.enhanced);
+	str_copy(past->text, sizeof past->text, dead.text);
 }
 
 static void
@@ -423,7 +413,7 @@ add_delivery(struct letter *l, uint16_t n, const struct record_delivery *d,
 	};
 	past->attempts = d->attempts;
 	past->handed = d->handed;
-	to_text(past->provider, sizeof past->provider, d->provider);
+	str_copy(past->provider, sizeof past->provider, d->provider);
 	if (d->place == RECORD_DEAD)
 		fill_death(l, n, d, past);
 }

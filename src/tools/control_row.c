@@ -25,6 +25,17 @@ control_row_number(const json_t *row, const char *key)
 	return json_integer_value(json_object_get(row, key));
 }
 
+int64_t
+control_row_sum(const json_t *row, const char *key)
+{
+	json_t *of = json_object_get(row, key), *value;
+	const char *name;
+	int64_t n = 0;
+
+	json_object_foreach(of, name, value) n += json_integer_value(value);
+	return n;
+}
+
 void
 control_row_print(void *arg, const json_t *row)
 {

@@ -11,6 +11,8 @@
 
 const char *control_row_text(const json_t *row, const char *key); /* or "" */
 int64_t control_row_number(const json_t *row, const char *key);   /* or 0 */
+/* Of all numbers of an object in it. */
+int64_t control_row_sum(const json_t *row, const char *key);
 /* A control_ask_fn: the row as it is, a line of JSON. */
 void control_row_print(void *arg, const json_t *row);
 

@@ -13,17 +13,6 @@
 #define INDENT "    "
 #define SECONDS_MAX 99999
 
-static int64_t
-sum(const json_t *row, const char *key)
-{
-	json_t *of = json_object_get(row, key), *value;
-	const char *name;
-	int64_t n = 0;
-
-	json_object_foreach(of, name, value) n += json_integer_value(value);
-	return n;
-}
-
 /* Whole seconds, or days where these would not fit; "-": it has no end. */
 static void
 write_wait(const json_t *row, char out[CONTROL_ROW_SHORT])
@@ -86,8 +75,9 @@ provider_line_print(const json_t *row)
 	(void)printf("%-20s %-9s %-11s %6s %8" PRId64 " %8" PRId64 " %10" PRId64
 	             "\n",
 	    control_row_text(row, "name"), control_row_text(row, "state"),
-	    control_row_text(row, "level"), wait, sum(row, "sessions"),
-	    sum(row, "waiting"), control_row_number(row, "delivered"));
+	    control_row_text(row, "level"), wait,
+	    control_row_sum(row, "sessions"), control_row_sum(row, "waiting"),
+	    control_row_number(row, "delivered"));
 	if (strcmp(control_row_text(row, "state"), "ok") != 0)
 		provider_line_trouble(
 		    row, INDENT, control_row_width() - strlen(INDENT));

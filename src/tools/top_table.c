@@ -100,14 +100,14 @@ static void
 cell_sessions(const struct top_model *m, const json_t *row, char *out)
 {
 	(void)m;
-	write_count(top_view_sum(row, "sessions"), out);
+	write_count(control_row_sum(row, "sessions"), out);
 }
 
 static void
 cell_waiting(const struct top_model *m, const json_t *row, char *out)
 {
 	(void)m;
-	write_count(top_view_sum(row, "waiting"), out);
+	write_count(control_row_sum(row, "waiting"), out);
 }
 
 static void

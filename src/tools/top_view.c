@@ -22,17 +22,6 @@ top_view_sort_word(enum top_sort s)
 	return words[s];
 }
 
-json_int_t
-top_view_sum(const json_t *row, const char *key)
-{
-	json_t *of = json_object_get(row, key), *value;
-	const char *name;
-	json_int_t n = 0;
-
-	json_object_foreach(of, name, value) n += json_integer_value(value);
-	return n;
-}
-
 /* --- the list ----------------------------------------------------------------
  */
 
@@ -50,7 +39,7 @@ key_of(const struct top_view *v, const struct top_model *m, const json_t *row)
 	case TOP_SORT_STATE:
 		return strcmp(control_row_text(row, "state"), "ok") != 0;
 	case TOP_SORT_WAITING:
-		return (double)top_view_sum(row, "waiting");
+		return (double)control_row_sum(row, "waiting");
 	case TOP_SORT_RATE:
 		return top_model_rate(m, control_row_text(row, "name"));
 	default:

@@ -91,7 +91,4 @@ void top_view_list(struct top_view_list *l, const struct top_view *v,
     const struct top_model *m);
 void top_view_list_done(struct top_view_list *l);
 
-/* All values of an object of numbers. */
-json_int_t top_view_sum(const json_t *row, const char *key);
-
 #endif

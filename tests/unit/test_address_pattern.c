@@ -132,6 +132,18 @@ a_list_has_what_one_of_it_has(void **state)
 	address_pattern_list_free(&l);
 }
 
+static void
+texts_match_where_one_of_them_does(void **state)
+{
+	static const char *const texts[] = { "ann@example.com", "example.net" };
+
+	(void)state;
+	assert_true(address_pattern_any(texts, 2, STR("ann@example.com")));
+	assert_true(address_pattern_any(texts, 2, STR("x@EXAMPLE.net")));
+	assert_false(address_pattern_any(texts, 2, STR("x@example.com")));
+	assert_false(address_pattern_any(texts, 0, STR("ann@example.com")));
+}
+
 int
 main(void)
 {
@@ -139,6 +151,7 @@ main(void)
 		cmocka_unit_test(a_pattern_means_its_addresses),
 		cmocka_unit_test(what_is_no_pattern_is_told),
 		cmocka_unit_test(a_list_has_what_one_of_it_has),
+		cmocka_unit_test(texts_match_where_one_of_them_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,22 @@ utf8_is_told_from_other_bytes(void **state)
 	assert_false(str_is_ascii(STR("a\x80")));
 }
 
+static void
+what_fits_is_copied(void **state)
+{
+	char out[4] = "xxx";
+
+	(void)state;
+	str_copy(out, sizeof out, STR(""));
+	assert_string_equal(out, "");
+	str_copy(out, sizeof out, (struct str){ NULL, 0 });
+	assert_string_equal(out, "");
+	str_copy(out, sizeof out, STR("abc"));
+	assert_string_equal(out, "abc");
+	str_copy(out, sizeof out, STR("abcd"));
+	assert_string_equal(out, "abc");
+}
+
 int
 main(void)
 {
@@ -168,6 +184,7 @@ main(void)
 		cmocka_unit_test(numbers_are_digits_only),
 		cmocka_unit_test(what_is_printed_is_escaped),
 		cmocka_unit_test(utf8_is_told_from_other_bytes),
+		cmocka_unit_test(what_fits_is_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

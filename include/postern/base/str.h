@@ -34,6 +34,8 @@ bool str_u64(struct str s, uint64_t *v);
 size_t str_escape(char *out, size_t max, struct str s);
 /* The same for what stands in no quotes: '"' stays as it is. */
 size_t str_escape_bare(char *out, size_t max, struct str s);
+/* Its beginning, as much as fits, NUL ended. */
+void str_copy(char *out, size_t max, struct str s);
 bool str_utf8_valid(struct str s);
 size_t str_utf8_char(struct str s); /* bytes of the first one, 0: invalid */
 bool str_is_ascii(struct str s);

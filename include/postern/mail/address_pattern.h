@@ -40,6 +40,10 @@ MUST_CHECK int address_pattern_parse(
 /* address: as address_str() has it; empty: the null sender. */
 bool address_pattern_has(const struct address_pattern *p, struct str address);
 
+/* Does one of n texts match?  All of them can be parsed: conf has read them. */
+bool address_pattern_any(
+    const char *const *texts, size_t n, struct str address);
+
 /* A list of them that owns its texts; does one of them match? */
 struct address_patterns;
 struct address_patterns *address_pattern_list(void);
