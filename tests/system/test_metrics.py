@@ -53,6 +53,11 @@ def test_what_became_of_mail_is_counted(sink, postern):
     assert m['postern_messages_received_total{listener="local"}'] == 2
     assert m['postern_messages_received_total{listener="more"}'] == 0
     assert config_hash(m) != before
+    before, p.settings["bogus"] = config_hash(m), 1  # what is refused is not in force
+    p.wait_event("reload.failed", since=p.reload())
+    m = scrape.metrics(p)
+    assert (config_hash(m), m["postern_config_refused"]) == (before, 1)
+    del p.settings["bogus"]
     assert m['postern_delivery_results_total{provider="a",result="delivered"}'] == 1
     assert m['postern_delivery_attempts_total{provider="a",class="ok"}'] >= 1
     assert m['postern_delivery_seconds_count{provider="a"}'] == 1
