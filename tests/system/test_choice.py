@@ -167,12 +167,12 @@ def test_bounded_rounds_end_when_they_should(sink, postern):
 
 def test_a_changed_use_takes_hold_of_what_is_queued(sink, postern):
     other = sink()
-    p = postern(harness.provider(harness.free_port(), "gone"), harness.provider(other.port, "other"),
+    p = postern(harness.provider(harness.free_port(), "gone"), harness.provider(other.port, "good"),
                 routes=[{"name": "default", "use": ["gone"]}])
     for _ in range(5):
         harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
     p.wait_event("provider.trouble", provider="gone")
-    p.settings["routes"] = [{"name": "default", "use": ["other"]}]
+    p.settings["routes"] = [{"name": "default", "use": ["good"]}]
     p.reload()
     other.wait_messages(5)
     assert len(other.messages()) == 5

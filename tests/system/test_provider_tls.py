@@ -191,7 +191,7 @@ def test_pins_versions_ciphers_a_certificate_of_ours_and_resumption(made, poster
     asks.load_verify_locations(ca.certificate)
     twelve = context_of(alone)
     twelve.maximum_version = ssl.TLSVersion.TLSv1_2
-    servers = {"asks": Provider(asks), "twelve": Provider(twelve), "old": Provider(twelve), "other": Provider(asks)}
+    servers = {"asks": Provider(asks), "twelve": Provider(twelve), "old": Provider(twelve), "pinned": Provider(asks)}
     made.extend(servers.values())
     own = dict(pins=["A" * 43 + "=", certs.pin(alone)])
     more = {
@@ -199,12 +199,12 @@ def test_pins_versions_ciphers_a_certificate_of_ours_and_resumption(made, poster
         "twelve": dict(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256", max_recipients=1, max_connections=1,
                        max_messages_per_connection=1, **own),
         "old": dict(min_version="1.3", **own),
-        "other": dict(pins=[certs.pin(ca)]),
+        "pinned": dict(pins=[certs.pin(ca)]),
     }
     p = postern(*[dict(name=n, host="127.0.0.1", port=s.port, **SHORT, **more[n]) for n, s in servers.items()],
                 routes=[{"name": n, "match": {"recipient": ["*@%s.net" % n]}, "use": [n]}
                         for n in ("asks", "twelve")] +
-                       [{"name": "default", "use": ["old", "other", "asks"]}])
+                       [{"name": "default", "use": ["old", "pinned", "asks"]}])
     harness.send_raw(p.port, mails.plain(), recipients=["a@asks.net", "a@twelve.net", "b@twelve.net", "a@example.net"])
     p.wait_event("delivered", n=4)
     told = {e["provider"]: e["text"] for e in p.events("provider.alert")}
@@ -213,4 +213,4 @@ def test_pins_versions_ciphers_a_certificate_of_ours_and_resumption(made, poster
     assert [x[:2] for x in servers["twelve"].ended] == [("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")] * 2
     assert [x[3] for x in servers["twelve"].ended] == [False, True], "the second session is not resumed"
     assert 'speaks no version from 1.3 on; ask for a newer server, or write min_version = "1.2";' in told["old"]
-    assert 'none of pins; if it has a new one that you know, write pins = [ "%s" ];' % certs.pin(alone) in told["other"]
+    assert 'none of pins; if it has a new one that you know, write pins = [ "%s" ];' % certs.pin(alone) in told["pinned"]
