@@ -291,9 +291,10 @@ stats_document(const struct stats_source *s, const struct relay_view *view)
 
 	spool_stats(s->spool, &st);
 	return json_pack(
-	    "{si ss ss si sI sI sb so* so so so so so so sI so so}", "v",
-	    STATS_VERSION, "version", s->version, "modules", s->modules, "pid",
-	    (int)getpid(), "started_ms", (json_int_t)s->started_ms, "uptime_s",
+	    "{si ss ss ss* si sI sI sb so* so so so so so so sI so so}", "v",
+	    STATS_VERSION, "version", s->version, "modules", s->modules,
+	    "config", s->hash, "pid", (int)getpid(), "started_ms",
+	    (json_int_t)s->started_ms, "uptime_s",
 	    (json_int_t)((clock_wall_ms() - s->started_ms) / 1000), "accepts",
 	    (int)accepts, "why", accepts ? NULL : control_call_text(why.text),
 	    "queue", queue(s, &st), "spool", store(s, &st), "in", inlets(s),

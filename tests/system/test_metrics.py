@@ -108,6 +108,7 @@ def test_the_same_as_one_document(sink, postern, tmp_path):
     assert (status, head["Content-Type"]) == (200, "application/json")
     doc = json.loads(body)
     assert (doc["v"], doc["pid"], doc["accepts"]) == (1, p.proc.pid, True)
+    assert doc["config"] == config_hash(scrape.metrics(p))
     assert doc["in"]["messages"] == doc["out"]["results"]["delivered"] == 1
     a = doc["providers"][0]
     assert (a["name"], a["state"], a["usable"], a["results"]["delivered"]) == ("a", "ok", True, 1)
