@@ -214,6 +214,8 @@ def main():
         ("the delay", ratios[-1] > WORSE)) if is_bad]
     if bad:
         print("too slow: " + ", ".join(bad))
+    if f["rounds"].noise()[-1] > WORSE:
+        print("the rounds alone differ as much: run it where nothing else runs")
     return 1 if bad else 0
 
 
