@@ -238,6 +238,37 @@ acceptor_open(struct acceptors *all, const struct settings *s, struct err *err)
 	return 0;
 }
 
+/* Is it there, or could be? */
+static int
+check(struct acceptors *all, const struct settings *s, size_t listener,
+    const struct addr *wanted, struct err *err)
+{
+	const char *name = s->inlet.listeners[listener].name;
+
+	if (find(all, name, wanted) != NULL || may_lack(s, listener, wanted))
+		return 0;
+	if (all->inherit != NULL && inherit_find(all->inherit, wanted) >= 0)
+		return 0;
+	if (listen_check(wanted, err) == 0)
+		return 0;
+	(void)advise(errno, wanted, err);
+	return err_wrap(err, "listener \"%s\"", name);
+}
+
+int
+acceptor_check(struct acceptors *all, const struct settings *s, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->inlet.nlisteners; i++) {
+		const struct inlet_listener *l = &s->inlet.listeners[i];
+
+		for (size_t k = 0; k < l->naddresses && rc == 0; k++)
+			rc = check(all, s, i, &l->addresses[k], err);
+	}
+	return rc;
+}
+
 void
 acceptor_retire(struct acceptors *all)
 {

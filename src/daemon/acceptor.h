@@ -32,6 +32,9 @@ struct acceptors {
  * *err, and what was opened here is closed again. */
 MUST_CHECK int acceptor_open(
     struct acceptors *a, const struct settings *s, struct err *err);
+/* Could it be done now?  Nothing is opened. */
+MUST_CHECK int acceptor_check(
+    struct acceptors *a, const struct settings *s, struct err *err);
 /* They are not used after all: what was opened for them is closed. */
 void acceptor_forget(struct acceptors *a);
 /* They are about to be in use: closes what they do not want, whoever has

@@ -188,7 +188,8 @@ reload_check(struct daemon *d, control_tell_fn *tell, void *arg)
 		tell(arg, r.hints[i]);
 	if (rc == 0)
 		conf_needs_restart(d->settings, s, tell_restart, &ear);
-	if (rc == 0 && walls_check(&d->walls, s, &err) != 0) {
+	if (rc == 0 && (walls_check(&d->walls, s, &err) != 0 ||
+	                   acceptor_check(&d->acceptors, s, &err) != 0)) {
 		tell(arg, err.text);
 		rc = -1;
 	}

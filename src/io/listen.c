@@ -160,6 +160,31 @@ out:
 	return -1;
 }
 
+int
+listen_check(const struct addr *a, struct err *err)
+{
+	char text[ADDR_TEXT];
+	int fd, why, rc = -1;
+
+	if (addr_is_unix(a))
+		return 0;
+	fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		set_options(fd, a);
+		rc = bind_to(fd, a);
+	}
+	why = errno;
+	if (fd >= 0)
+		close(fd);
+	if (rc == 0)
+		return 0;
+	addr_text(a, text);
+	errno = why;
+	err_sys(err, "listen on %s", text);
+	errno = why;
+	return -1;
+}
+
 /* A unix path is not ours then, nor is its mode. */
 int
 listen_adopt(struct listen **out, int fd, struct err *err)

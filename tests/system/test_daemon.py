@@ -283,6 +283,11 @@ def test_listeners_come_and_go(sink, postern):
     p.stop()
 
 
+def check(p):
+    return subprocess.run([harness.BUILD / "postern", "check", "-c", p.conf], capture_output=True, text=True,
+                          timeout=harness.LONG)
+
+
 def test_an_address_that_is_taken_changes_nothing(sink, postern):
     a, b = sink(), sink()
     p = postern(a.port)
@@ -291,9 +296,13 @@ def test_an_address_that_is_taken_changes_nothing(sink, postern):
         taken.listen()
         p.settings["providers"] = [harness.provider(b.port, name="b")]
         p.settings["listeners"] += local(0, taken.getsockname()[1])
+        p.write_conf()
+        r = check(p)  # a reload is asked about before it is made
+        assert r.returncode == 78 and "Address already in use; ss -ltnp" in r.stderr, r
         mark = p.reload()
         e = p.wait_event("reload.failed", since=mark)
         assert "Address already in use" in e["text"]
+    assert check(p).returncode == 0
     harness.send_raw(p.port, mails.plain())
     a.wait_messages(1)
     assert not p.events("reloaded")

@@ -25,6 +25,9 @@ typedef void listen_fn(void *arg, int fd, const struct addr *peer, bool full);
  * why, too. */
 MUST_CHECK int listen_open(
     struct listen **l, const struct addr *a, struct err *err);
+/* Could it be bound now?  Nobody can connect meanwhile.  Of a unix path nothing
+ * is looked at.  -1: errno tells why, too. */
+MUST_CHECK int listen_check(const struct addr *a, struct err *err);
 /* A socket that listens already.  It stays the caller's, who closes it after
  * listen_close(): closing a copy of it instead would leave it with epoll, which
  * knows sockets and not descriptors. */
