@@ -118,6 +118,32 @@ kit_reopen(struct kit *k)
 	kit_open(k);
 }
 
+int
+kit_setup_closed(void **state)
+{
+	struct kit *k = mem_new(sizeof *k);
+
+	kit_init(k);
+	*state = k;
+	return 0;
+}
+
+int
+kit_setup(void **state)
+{
+	(void)kit_setup_closed(state);
+	kit_open(*state);
+	return 0;
+}
+
+int
+kit_teardown(void **state)
+{
+	kit_done(*state);
+	free(*state);
+	return 0;
+}
+
 void
 kit_wait(struct kit *k)
 {

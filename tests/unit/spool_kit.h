@@ -30,6 +30,10 @@ struct kit {
 	struct err err; /* of the last answer */
 };
 
+/* For cmocka: *state is a kit, open or not. */
+int kit_setup(void **state);
+int kit_setup_closed(void **state);
+int kit_teardown(void **state);
 void kit_init(struct kit *k);  /* a directory, default settings */
 void kit_done(struct kit *k);  /* removes it */
 void kit_open(struct kit *k);  /* opens, starts */

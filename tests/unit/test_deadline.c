@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -14,25 +13,6 @@
 #include "postern/base/mem.h"
 
 #include "spool_kit.h"
-
-static int
-setup(void **state)
-{
-	struct kit *k = mem_new(sizeof *k);
-
-	kit_init(k);
-	kit_open(k);
-	*state = k;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	kit_done(*state);
-	free(*state);
-	return 0;
-}
 
 static size_t
 count(struct kit *k)
@@ -223,7 +203,7 @@ what_an_operator_holds_has_none_until_it_is_released(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(they_come_in_order_and_by_pages),
 		T(it_comes_back_with_the_message),

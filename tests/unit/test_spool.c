@@ -19,25 +19,6 @@
 #include "spool_audit.h"
 #include "spool_kit.h"
 
-static int
-setup(void **state)
-{
-	struct kit *k = mem_new(sizeof *k);
-
-	kit_init(k);
-	kit_open(k);
-	*state = k;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	kit_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* The whole content through spool_content() is what was sent. */
 static void
 check_content(struct kit *k, uint64_t mid, size_t bytes)
@@ -1058,7 +1039,7 @@ readers_take_a_recipients_place(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_message_of_each_shape_comes_back_and_goes),
 		T(what_is_tried_again_keeps_its_reply_and_its_order),

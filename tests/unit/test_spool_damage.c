@@ -23,25 +23,6 @@
 #include "spool_audit.h"
 #include "spool_kit.h"
 
-static int
-setup(void **state)
-{
-	struct kit *k = mem_new(sizeof *k);
-
-	kit_init(k);
-	kit_open(k);
-	*state = k;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	kit_done(*state);
-	free(*state);
-	return 0;
-}
-
 static const struct str rubbish = { "\x01\xff\xff\xff", 4 };
 
 /* v NULL: the key goes. */
@@ -435,7 +416,7 @@ a_value_of_the_journal_that_cannot_be_read_is_passed_over(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_message_that_cannot_be_read),
 		T(a_delivery_that_cannot_be_read),

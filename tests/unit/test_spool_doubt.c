@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,22 +30,15 @@
 static int
 setup(void **state)
 {
-	struct kit *k = mem_new(sizeof *k);
-
 	fault_heal();
-	kit_init(k);
-	kit_open(k);
-	*state = k;
-	return 0;
+	return kit_setup(state);
 }
 
 static int
 teardown(void **state)
 {
 	fault_heal();
-	kit_done(*state);
-	free(*state);
-	return 0;
+	return kit_teardown(state);
 }
 
 static uint64_t

@@ -31,24 +31,6 @@
 #include "spool_audit.h"
 #include "spool_kit.h"
 
-static int
-setup(void **state)
-{
-	struct kit *k = mem_new(sizeof *k);
-
-	kit_init(k);
-	*state = k;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	kit_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* --- what may be opened --- */
 
 static void
@@ -844,7 +826,7 @@ below_the_low_water_mark_nothing_is_accepted(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup_closed, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_missing_directory_says_how_to_make_it),
 		T(a_foreign_directory_is_not_touched),

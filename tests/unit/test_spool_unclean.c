@@ -39,9 +39,7 @@ static int
 teardown(void **state)
 {
 	fault_heal();
-	kit_done(*state);
-	free(*state);
-	return 0;
+	return kit_teardown(state);
 }
 
 /* --- ids --- */
