@@ -451,7 +451,7 @@ fate(const struct delivery *d, const struct verdict *v, const struct outcome *o)
 {
 	bool theirs = review_is_of_recipients(o);
 
-	if (v->class == VERDICT_STRANGE)
+	if (v->class == VERDICT_STRANGE || v->class == VERDICT_DEFERRED)
 		return v->class;
 	if (d->txn_why != VERDICT_OK && (v->class == VERDICT_OK || theirs))
 		return d->txn_why;
@@ -483,7 +483,8 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;
 	}
-	if (v.class == VERDICT_STRANGE && review_is_of_recipients(o))
+	if ((v.class == VERDICT_STRANGE || v.class == VERDICT_DEFERRED) &&
+	    review_is_of_recipients(o))
 		delivery_believe_none(d);
 	delivery_end(d, o, &v);
 	if (!review_is_of_recipients(o) || v.class != own)

@@ -53,6 +53,20 @@ is_unknown_delay(
 	       v->is_guess && delivery_count(d, DELIVERY_LATER) == d->nrcpts;
 }
 
+static enum verdict_class
+class_of_refusal(struct strange *s, enum verdict_class said, struct str sender)
+{
+	switch (strange_note(s, crc32c(0, sender.p, sender.len))) {
+	case STRANGE_NOT:
+		break;
+	case STRANGE_PERHAPS:
+		return VERDICT_DEFERRED;
+	case STRANGE_IS:
+		return VERDICT_STRANGE;
+	}
+	return said;
+}
+
 void
 review_verdict(struct verdict *v, const struct delivery *d,
     const struct relay_session *s, const struct outcome *o)
@@ -71,8 +85,7 @@ review_verdict(struct verdict *v, const struct delivery *d,
 		        relay_now_ms(r), p->ok_ms))
 			v->class = VERDICT_POISON;
 	} else if (is_unknown_refusal(v, o) || is_unknown_rejection(d, o)) {
-		if (strange_note(&p->strange, crc32c(0, sender.p, sender.len)))
-			v->class = VERDICT_STRANGE;
+		v->class = class_of_refusal(&p->strange, v->class, sender);
 	} else if (is_unknown_delay(v, d, o)) {
 		if (strange_note_later(&p->strange))
 			v->class = VERDICT_BACKOFF;

@@ -18,13 +18,21 @@ add_sender(struct strange *s, uint32_t sender)
 		s->sender[s->nsenders++] = sender;
 }
 
-bool
+enum strange_result
 strange_note(struct strange *s, uint32_t sender)
 {
+	if (s->is_suspected) {
+		if (++s->again < STRANGE_AGAIN)
+			return STRANGE_PERHAPS;
+		s->again = 0;
+		return STRANGE_IS;
+	}
 	if (s->row < STRANGE_ROW)
 		s->row++;
 	add_sender(s, sender);
-	return s->row == STRANGE_ROW && s->nsenders == STRANGE_SENDERS;
+	s->is_suspected =
+	    s->row == STRANGE_ROW && s->nsenders == STRANGE_SENDERS;
+	return s->is_suspected ? STRANGE_IS : STRANGE_NOT;
 }
 
 bool
@@ -38,6 +46,5 @@ strange_note_later(struct strange *s)
 void
 strange_recall(struct strange *s)
 {
-	s->row = STRANGE_ROW;
-	s->nsenders = STRANGE_SENDERS;
+	s->is_suspected = true;
 }

@@ -294,7 +294,7 @@ def test_a_suspension_in_unknown_words_bounces_no_queue(sink, postern):
 @pytest.mark.parametrize("words", ["5.7.1:Administrative prohibition", "5.7.1:Relay access denied"])
 def test_nor_does_one_that_refuses_each_recipient(words, sink, postern):
     bad = sink("--reply", "rcpt=550:" + words)
-    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"})
+    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"}, retry=QUICK)
     strangers(p, 50)
     e = p.wait_event("provider.alert")
     assert (e["class"], e["provider"]) == ("strange", "bad")
@@ -306,6 +306,45 @@ def test_nor_does_one_that_refuses_each_recipient(words, sink, postern):
     assert subprocess.run([POSTERN, "provider", "resume", "bad", "-c", p.conf], timeout=harness.LONG).returncode == 0
     good.wait_messages(41)
     p.wait_event("delivered", n=41)
+    p.stop()
+
+
+@pytest.mark.parametrize("stage", [b"RCPT", b"DATA"])
+def test_bad_mail_that_looked_like_a_suspension_keeps_nobody_away(stage, rude, postern):
+    got = []
+
+    def talk(s):
+        s.hello()
+        bad = False
+        while True:
+            line = s.line()
+            verb = line[:4].upper()
+            bad = b"bad" in line if verb == b"RCPT" else bad
+            if bad and verb == stage:
+                if stage == b"DATA":
+                    s.say("354 go on\r\n")
+                    s.until_dot()
+                s.say("550 5.7.1 The moon is in the wrong house\r\n")
+            elif verb == b"DATA":
+                s.say("354 go on\r\n")
+                s.until_dot()
+                got.append(1)
+                s.say("250 ok\r\n")
+            else:
+                s.say("250 ok\r\n")
+            if verb == b"QUIT":
+                return
+    p = postern(harness.provider(rude(talk).port, name="one"), bounce={"to": "none"})
+    for i in range(11):
+        harness.send_raw(p.port, mails.plain(), sender="s%d@example.com" % i, recipients=["bad@example.net"])
+    p.wait_event("provider.alert")
+    for i in range(3):
+        harness.send_raw(p.port, mails.plain())
+    mark = p.log.mark()
+    assert subprocess.run([POSTERN, "provider", "resume", "one", "-c", p.conf], timeout=harness.LONG).returncode == 0
+    p.wait_event("delivered", n=3)
+    assert not [x for x in p.log.lines[mark:] if "provider.alert" in x]
+    assert failed(p) == 9 and len(got) == 3
     p.stop()
 
 
@@ -329,7 +368,7 @@ def test_a_bulk_of_unknown_users_is_no_suspension(sink, postern):
 
 def test_without_another_provider_the_queue_waits(sink, postern):
     bad = sink("--reply", "mail=550:5.7.1:The moon is in the wrong house")
-    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"})
+    p = postern(harness.provider(bad.port, name="bad"), bounce={"to": "none"}, retry=QUICK)
     strangers(p, 50)
     e = p.wait_event("provider.down")
     assert int(e["for_ms"]) > 10 * 60000
