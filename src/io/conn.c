@@ -262,7 +262,7 @@ conn_close_told(
 	*conn = NULL;
 	more = can_say_more(c);
 	if (c->broken || !is_established(c) ||
-	    (!more && c->late == CONN_IO_EOF)) {
+	    (!more && (!gone || c->late == CONN_IO_EOF))) {
 		conn_destroy(c);
 		return false;
 	}
