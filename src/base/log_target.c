@@ -79,6 +79,21 @@ log_target_is_journal(int fd)
 	       fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
+/* Whoever cannot make the file lacks a directory for it. */
+static int
+unopened(const char *path, bool is_syslog, struct err *err)
+{
+	int why = errno;
+
+	(void)err_sys(err, "log: %s", path);
+	if (is_syslog || (why != ENOENT && why != EACCES))
+		return -1;
+	return err_set(err, err->kind,
+	    "%s; write a file in a directory of the daemon's user (install -d "
+	    "-m 0750 -o USER DIRECTORY)",
+	    err->text);
+}
+
 int
 log_target_open(
     struct log_target *t, const struct log_settings *s, struct err *err)
@@ -92,7 +107,7 @@ log_target_open(
 	else if (strcmp(path, "stderr") != 0)
 		fd = open_file(path);
 	if (fd < 0 && !(is_syslog && will_come(errno)))
-		return err_sys(err, "log: %s", path);
+		return unopened(path, is_syslog, err);
 	*t = (struct log_target){ .fd = fd,
 		.kind = is_syslog ? LOG_TARGET_SYSLOG : kind_of(fd),
 		.is_journal = log_target_is_journal(fd),

@@ -253,8 +253,10 @@ a_rotated_file_is_opened_anew(void **state)
 		; /* until the logger has written it */
 	assert_int_equal(rename(path, other), 0);
 	assert_int_equal(log_change(&bad, &err), -1);
-	assert_string_equal(
-	    err.text, "log: /nonexistent/x: No such file or directory");
+	assert_string_equal(err.text,
+	    "log: /nonexistent/x: No such file or directory; write a file in a "
+	    "directory of the daemon's user (install -d -m 0750 -o USER "
+	    "DIRECTORY)");
 	assert_int_equal(log_change(&s, &err), 0);
 	log_text(&alarmed, "new");
 	log_stop();
