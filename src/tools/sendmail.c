@@ -141,8 +141,18 @@ become_daemon(bool foreground)
 /* --- without a daemon
  * -------------------------------------------------------- */
 
+/* Mail can be handed to one, or left for one. */
+static bool
+has_daemon(void)
+{
+	return access(socket_path(), F_OK) == 0 ||
+	       access(place("POSTERN_DROP", DROP_DIRECTORY), F_OK) == 0;
+}
+
 /* The file that names the relay to be used in the daemon's place, or NULL.  One
- * that is there, but not for the caller, is none to be passed over. */
+ * that is there, but not for the caller, is none to be passed over; where its
+ * directory is closed to him, as an administrator may like it, it is taken for
+ * one that a host with a daemon does not have. */
 static const char *
 relay_file(void)
 {
@@ -151,7 +161,8 @@ relay_file(void)
 	if (path != NULL || place("POSTERN_SUBMISSION", NULL) != NULL)
 		return path;
 	if (access(RELAY_FILE, F_OK) != 0 &&
-	    (errno == ENOENT || errno == ENOTDIR))
+	    (errno == ENOENT || errno == ENOTDIR ||
+	        (errno == EACCES && has_daemon())))
 		return NULL;
 	return RELAY_FILE;
 }

@@ -65,7 +65,7 @@ class Machine:
         pid = self.nspawn.pid
         assert self.nspawn.poll() is None, self.log.read_text(errors="replace")
         for child in pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split():
-            if b"systemd" in pathlib.Path("/proc/%s/comm" % child).read_bytes():
+            if pathlib.Path("/proc/%s/comm" % child).read_text() == "systemd\n":
                 self.init = child
         return self.init
 

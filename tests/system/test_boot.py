@@ -9,6 +9,8 @@ import shutil
 
 import pytest
 
+import apparmor
+import certs
 import debian
 import harness
 import machine
@@ -51,7 +53,7 @@ def host(tmp_path_factory):
     debian.bootstrap(root)
     debian.apt(root, "update")
     debian.apt(root, "install", "systemd", "systemd-sysv", "dbus", "cron", "logrotate", "iproute2", "procps", "adduser",
-               "bsdutils")
+               "bsdutils", "strace")
     (root / "etc/apt/apt.conf.d/docker-clean").unlink(missing_ok=True)
     for d in debs:
         shutil.copy(d, root / "root" / d.name)
@@ -96,7 +98,7 @@ def delivered(m, to):
 def arrives(m, to, *how):
     """What sendmail takes, called so, for one who has got nothing yet."""
     m.do(*how, "sendmail", "-i", to, input=LETTER)
-    harness.wait_until(lambda: delivered(m, to) == 1)
+    harness.wait_until(lambda: delivered(m, to))
 
 
 def replaces_postfix(m):
@@ -113,7 +115,8 @@ def replaces_postfix(m):
     assert "no provider configured" in journal(m, "-p", "warning")
     assert "event=accepted" not in journal(m, "-p", "warning") and "event=accepted" in journal(m, "-p", "info")
     assert "sandbox.missing" not in journal(m)
-    level = re.search(r"exposure level for postern.service: ([0-9.]+)", m.do("systemd-analyze", "security", "postern.service"))
+    level = re.search(r"exposure level for postern.service: ([0-9.]+)",
+                      m.do("systemd-analyze", "security", "postern.service"))
     assert float(level.group(1)) <= 1.5
 
 
@@ -130,13 +133,18 @@ def takes_mail_from_all(m):
     """Users, and services that may do next to nothing."""
     m.do("su", "ann", "-c", "/usr/sbin/sendmail -i su@example.net", input=LETTER)
     harness.wait_until(lambda: delivered(m, "su@example.net") == 1)
+    (m.root / "etc/postern").chmod(0o750)
+    shutil.chown(m.root / "etc/postern", group=(m.root / "var/spool/postern").stat().st_gid)
+    m.do("su", "ann", "-c", "/usr/sbin/sendmail -i closed@example.net", input=LETTER)
+    harness.wait_until(lambda: delivered(m, "closed@example.net") == 1)
     services = (["User=ann", "NoNewPrivileges=yes", "PrivateTmp=yes", "ProtectSystem=strict"],
                 ["DynamicUser=yes"],
                 ["User=ann", "PrivateNetwork=yes", "PrivateUsers=yes"],
                 ["DynamicUser=yes", "ProtectHome=yes", "PrivateDevices=yes", "RestrictAddressFamilies=AF_UNIX",
                  "SystemCallFilter=@system-service", "MemoryDenyWriteExecute=yes", "CapabilityBoundingSet="])
     for n, properties in enumerate(services):
-        arrives(m, "service%d@example.net" % n, "systemd-run", "--quiet", "--pipe", "--wait", *["-p" + p for p in properties])
+        arrives(m, "service%d@example.net" % n, "systemd-run", "--quiet", "--pipe", "--wait",
+                *["-p" + p for p in properties])
 
 
 def mistakes_are_told(m):
@@ -179,6 +187,16 @@ def restarts_refuse_nobody(m):
     assert said["refused"] == 0 and said["taken"] > 0
     harness.wait_until(lambda: queued(m) == 0)
     assert delivered(m, BUSY) - before >= said["taken"]
+
+
+def a_box_keeps_its_door(m):
+    """A restart makes new sockets where one who has mounted the directory finds them."""
+    m.do("systemd-run", "--quiet", "--unit=box", "-pTemporaryFileSystem=/run", "-pBindPaths=/run/postern",
+         "-pInaccessiblePaths=/var/spool/postern-drop", "sleep", "infinity")
+    pid = m.do("systemctl", "show", "-p", "MainPID", "--value", "box.service").strip()
+    m.do("systemctl", "restart", "postern")
+    arrives(m, "boxed@example.net", "nsenter", "-m", "-t", pid)
+    m.do("systemctl", "stop", "box")
 
 
 def a_hanging_one_is_replaced(m):
@@ -246,6 +264,62 @@ def logs_are_rotated(m):
     m.do("systemctl", "reload", "postern")
 
 
+# As much as can be said of files.
+WHOLE = """
+providers = ( { name = "sink"; host = "localhost"; port = 2525; tls = "off";
+                dkim = ( { domain = "example.com"; selector = "s"; key_file = "/etc/postern/dkim.pem"; } ); },
+              { name = "second"; host = "smtp.example.net"; user = "a"; password_file = "/etc/postern/second.pass"; },
+              { name = "mine"; like = "second"; ca_file = "/etc/postern/door.pem"; } );
+listeners = ( { name = "local"; address = [ "127.0.0.1:25", "[::1]:25" ]; tls = "optional"; },
+              { name = "socket"; address = [ "unix:/run/postern/smtp.sock" ]; } );
+tls = { certificates = ( { certificate = "/etc/postern/door.pem"; key = "/etc/postern/door.key"; } ); };
+aliases_file = "/etc/aliases"; users_file = "/etc/postern/users"; watch = true; include = [ "/etc/postern/conf.d/*.conf" ];
+http = { address = "127.0.0.1:9025"; }; log = { to = "/var/log/postern/postern.log"; }; domain = "example.com";
+"""
+
+
+def does_what_its_profile_allows(m):
+    """AppArmor's, wherever the kernel has it: each path of which the daemon makes use."""
+    etc, trace = m.root / "etc/postern", m.root / "var/lib/postern/trace"
+    certs.make(etc, "door")
+    certs.make(etc, "dkim", kind="rsa")
+    os.rename(etc / "dkim.key", etc / "dkim.pem")
+    (etc / "second.pass").write_text("secret\n")
+    (m.root / "etc/aliases").write_text("root: ops@example.com\n")
+    m.do("sh", "-c", "echo geheim | postern passwd -c /etc/postern/users ann")
+    m.do("sh", "-c", "chgrp -R postern /etc/postern && chmod -R g+rX,o-rwx /etc/postern")
+    (etc / "postern.conf").write_text(WHOLE)
+    drop_in(m, "postern.service", "[Service]\nSystemCallFilter=\nProtectProc=default\n"
+            "CapabilityBoundingSet=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH\n"
+            "AmbientCapabilities=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH\n"
+            "ExecStart=\nExecStart=/usr/bin/%s -D -o "
+            "/var/lib/postern/trace /usr/sbin/posternd -f\n" % " ".join(apparmor.STRACE).replace("%", "%%"))
+    m.do("systemctl", "stop", "postern")
+    m.do("sendmail", "-i", "dropped@example.net", input=LETTER)
+    m.do("systemctl", "start", "postern")
+    harness.wait_until(lambda: delivered(m, "dropped@example.net"))
+    arrives(m, "seen@example.net")
+    m.do("systemctl", "reload", "postern")
+    m.do("logrotate", "-f", "/etc/logrotate.d/postern")
+    m.do("postern", "spool", "backup", "/var/lib/postern/copy")
+    m.do("systemctl", "stop", "postern")
+    paths = {(p.removesuffix(" (deleted)"), mode) for p, mode in apparmor.used(trace.read_text()) if p.startswith("/")}
+    names = sorted({p for p, _ in paths})
+    real = dict(zip(names, m.do("realpath", "-m", *names).splitlines()))
+    for p in m.ask("find", *names, "-maxdepth", "0", "-type", "d").stdout.splitlines():
+        real[p] += "/"
+    profile = apparmor.Profile(m.root / "etc/apparmor.d/usr.sbin.posternd")
+    refused = sorted({(real[p], mode) for p, mode in paths if not profile.allows(real[p], mode)})
+    assert refused == [], refused
+    assert {"/var/spool/postern/data.mdb", "/etc/postern/door.key", "/run/postern/control.sock"} <= set(names)
+    assert not profile.allows("/etc/shadow", "r") and not profile.allows("/usr/bin/id", "r")
+    drop_in(m, "postern.service", None)
+    for name in ("door.pem", "door.key", "dkim.pem", "dkim.key", "second.pass", "users"):
+        (etc / name).unlink(missing_ok=True)
+    (etc / "postern.conf").write_text(CONF)
+    m.do("systemctl", "start", "postern")
+
+
 def upgrades_keep_the_queue(m):
     """While clients send, and none of them is refused."""
     before = delivered(m, BUSY)
@@ -284,14 +358,14 @@ def leaves_nothing(m):
     m.do("systemctl", "stop", "sink")
     m.do("systemctl", "daemon-reload")
     assert not m.do("systemctl", "list-units", "--all", "--plain", "--no-legend", "postern*")
-    left = m.do("find", "/", "-xdev", "(", "-path", "/repo", "-o", "-path", "/proc", "-o", "-path", "/root", ")", "-prune", "-o",
-                "-name", "*postern*", "-print").split()
+    left = m.do("find", "/", "/run", "-xdev", "(", "-path", "/repo", "-o", "-path", "/proc", "-o", "-path", "/root", ")", "-prune",
+                "-o", "-name", "*postern*", "-print").split()
     assert left == [], left
 
 
 STEPS = (replaces_postfix, is_configured, takes_mail_from_all, mistakes_are_told, restarts_refuse_nobody,
-         a_hanging_one_is_replaced, low_ports_are_sockets, its_tools_work, logs_are_rotated, upgrades_keep_the_queue,
-         cron_mails, gives_way_to_postfix, leaves_nothing)
+         a_box_keeps_its_door, a_hanging_one_is_replaced, low_ports_are_sockets, its_tools_work, logs_are_rotated,
+         does_what_its_profile_allows, upgrades_keep_the_queue, cron_mails, gives_way_to_postfix, leaves_nothing)
 
 
 def test_a_host_with_postern(host):
