@@ -182,11 +182,20 @@ reroute(struct acts *t)
 static void
 begin(struct control_call *call, enum relay_act_verb verb)
 {
+	const char *where = control_call_word(call, "where");
 	struct acts *t;
 	char *wrong;
 	int n;
 
-	if (control_call_word(call, "where") != NULL) {
+	/* Perhaps a script's variable was not set. */
+	if (where != NULL && is_deleting(verb) &&
+	    str_trim(str_of(where)).len == 0) {
+		control_call_fail(call, EX_USAGE,
+		    "an empty filter is everything, which is not deleted so; "
+		    "write --where 'age>0s'");
+		return;
+	}
+	if (where != NULL) {
 		control_bulk_start(call, verb);
 		return;
 	}

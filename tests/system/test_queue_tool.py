@@ -139,6 +139,9 @@ def test_all_that_a_filter_finds(sink, postern, load):
                         (("--where", "\udcff"), "UTF-8")):
         rc, out, err = tool(p, "queue", "hold", *words)
         assert rc in (64, 65) and out == "" and text in err, (words, err)
+    for words in (("queue", "delete"), ("dead", "delete")):  # the variable of a script that is not set
+        rc, out, err = tool(p, *words, "--where", " ", "--yes")
+        assert rc == 64 and out == "" and "an empty filter is everything" in err
     # the dead: each once, although all of them die again
     s.read_again("rules = ( { stage = \"rcpt\"; action = \"550:5.1.1:no such user\"; } );")
     assert tool(p, "queue", "release", *ids[:4])[0] == 0
