@@ -121,8 +121,8 @@ def test_over_the_rate_is_slowed(sink, postern):
     """Nobody else waits, and all of it arrives."""
     s = sink()
     p = postern(s.port, listeners=listener(client_rate=["2 msg/4s"]) + [
-        {"name": "other", "address": ["127.0.0.1:0"]}])
-    other = int(p.wait_event("listening", listener="other")["address"].rsplit(":", 1)[1])
+        {"name": "another", "address": ["127.0.0.1:0"]}])
+    other = int(p.wait_event("listening", listener="another")["address"].rsplit(":", 1)[1])
     with harness.Client(p.port) as c:
         c.open()
         send(c)
@@ -136,7 +136,7 @@ def test_over_the_rate_is_slowed(sink, postern):
         assert c.reply()[0] == 250
     p.wait_event("accepted", **{"from": "slow@example.com"})
     order = [(e["listener"], e["from"]) for e in p.events("accepted")]
-    assert order[2:] == [("other", "app@example.com"), ("local", "slow@example.com")]
+    assert order[2:] == [("another", "app@example.com"), ("local", "slow@example.com")]
     s.wait_messages(4)
     p.stop()
 

@@ -298,14 +298,14 @@ def test_where_mail_would_go(sink, postern):
         shutil.copy(SENDMAIL, home / "sendmail")
         shutil.copy(harness.BUILD / "postern", home / "postern")
         (home / "aliases").write_text("ops: carl@example.net, dora@example.net\n")
-        p = postern(harness.provider(s.port), harness.provider(s.port, "other"), directory=home / "p",
+        p = postern(harness.provider(s.port), harness.provider(s.port, "second"), directory=home / "p",
                     submission={"socket": str(home / "p/submission.sock"), "senders": ["*@postern.test", "*@b.example"]},
                     aliases_file=str(home / "aliases"), routes=[
                         {"name": "news", "match": {"recipient": ["*@news.example"]}, "use": ["sink"]},
-                        {"name": "none", "match": {"recipient": ["*@none.example"]}, "use": ["other"]}, {"name": "default", "use": ["sink"]}])
+                        {"name": "none", "match": {"recipient": ["*@none.example"]}, "use": ["second"]}, {"name": "default", "use": ["sink"]}])
         p.dir.chmod(0o755)
         env = {"POSTERN_TOOL": str(home / "postern"), "POSTERN_CONTROL": str(p.dir / "control.sock")}
-        subprocess.run([home / "postern", "provider", "pause", "other", "-s", p.dir / "control.sock"], check=True, capture_output=True)
+        subprocess.run([home / "postern", "provider", "pause", "second", "-s", p.dir / "control.sock"], check=True, capture_output=True)
 
         def ask(*words, **kw):
             r = sendmail(p, "-bv", *words, name=home / "sendmail", env=env, cwd="/", **kw)
