@@ -65,9 +65,10 @@ def test_a_sender_keeps_its_provider_when_another_leaves(sink, postern):
 
 
 def test_one_of_four_that_turns_slow_gets_little(sink, postern, load):
-    """p2c-ewma.  Long: what that does to the slowest of a hundred; on a busy
-    machine, where the others are slow, too: that it is not the slow one's."""
-    n, p99, first = 4000 if LONG else 300, [], []
+    """p2c-ewma.  It is the one that had most: on a busy machine any may have been
+    slow at first.  Long: what that does to the slowest of a hundred; else, where
+    the others are slow, too: that it is not the slow one's."""
+    n, p99, had, slow = 4000 if LONG else 300, [], [], 0
     sinks = [sink("--brief", script='delays = ( { stage = "dot"; delay = "10ms"; } );', maildir=None)
              for _ in range(4)]
     p = postern(*[harness.provider(s.port, "e%d" % i) for i, s in enumerate(sinks)],
@@ -78,11 +79,13 @@ def test_one_of_four_that_turns_slow_gets_little(sink, postern, load):
         p.wait_event("delivered", n, since=mark)
         waits = sorted(int(e["delay_ms"]) for e in p.events("delivered")[i * n:])
         p99.append(waits[len(waits) * 99 // 100])
-        first.append(kept(sinks)[0] - before[0])
-        sinks[0].read_again('delays = ( { stage = "dot"; delay = "400ms"; } );')
+        shares = [now - then for now, then in zip(kept(sinks), before)]
+        slow = slow if i else shares.index(max(shares))
+        had.append(shares[slow])
+        sinks[slow].read_again('delays = ( { stage = "dot"; delay = "400ms"; } );')
     p.stop()
-    print("p99 %d ms, then %d ms; the first had %d, then %d of %d" % (*p99, *first, n))
-    assert first[0] >= 0.1 * n and first[1] <= 0.05 * n, first
+    print("p99 %d ms, then %d ms; the slow one had %d, then %d of %d" % (*p99, *had, n))
+    assert had[0] >= 0.25 * n and had[1] <= 0.05 * n, had
     if LONG and not harness.SANITIZED:
         assert p99[1] <= 3 * p99[0], p99
 
