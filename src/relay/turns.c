@@ -59,7 +59,8 @@ turns_is_over(const struct relay_session *s)
 	struct relay *r = p->relay;
 	bool wanted = false;
 
-	if (relay_now_ms(r) - s->opened_ms < TURN_MS || is_making_room(p))
+	if (relay_now_ms(r) - s->opened_ms < TURN_MS || is_making_room(p) ||
+	    flow_conns_left(p) > 0)
 		return false;
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *q = r->providers[i];
@@ -90,7 +91,7 @@ turns_ask(struct provider *p)
 	struct relay *r = p->relay;
 	struct relay_session *found = NULL;
 
-	if (!starves(p) || is_making_room(p))
+	if (flow_conns_left(p) > 0 || is_making_room(p) || !starves(p))
 		return;
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *q = r->providers[i];
