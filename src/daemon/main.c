@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <pwd.h>
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "postern/admin/explain.h"
 #include "postern/base/clock.h"
 #include "postern/base/crash.h"
+#include "postern/base/mem.h"
 #include "postern/base/standard.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
@@ -322,6 +325,33 @@ print_value(void *arg, const struct conf_value *v)
 	(void)printf("%s: %s = %s (%s)\n", name, v->key, v->value, v->origin);
 }
 
+/* The start makes none of them: an empty directory may be one whose file system
+ * is not mounted. */
+static void
+tell_missing(const char *key, const char *directory)
+{
+	struct stat st;
+
+	if (stat(directory, &st) != 0 && errno == ENOENT)
+		(void)fprintf(stderr,
+		    "%s: %s is not there, and the start needs it; run: install "
+		    "-d -m 0700 -o USER %s\n",
+		    key, directory, directory);
+}
+
+static void
+tell_places(const struct settings *s)
+{
+	char *log = mem_str(s->log.to), *slash = strrchr(log, '/');
+
+	tell_missing("spool.directory", s->spool.directory);
+	if (slash != NULL && slash != log) {
+		*slash = '\0';
+		tell_missing("log.to", log);
+	}
+	free(log);
+}
+
 /* -t, after the mistakes: there are none. */
 static int
 tell_checked(
@@ -334,6 +364,7 @@ tell_checked(
 		(void)fprintf(stderr, "%s\n", r->warnings[i]);
 	for (size_t i = 0; i < r->nhints; i++)
 		(void)fprintf(stderr, "%s\n", r->hints[i]);
+	tell_places(s);
 	(void)printf("%s: ok\n", o->file);
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }

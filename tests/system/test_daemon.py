@@ -117,6 +117,12 @@ def test_detached_it_says_why_it_did_not_start(postern, tmp_path):
 def test_a_log_that_cannot_be_written(postern, tmp_path):
     p = postern(2525, start=False, log={"to": str(tmp_path / "none" / "log")})
     p.write_conf()
+    r = run("-t", "-c", p.conf)  # the start is asked about before it is made
+    assert r.returncode == 0 and "log.to: %s is not there, and the start needs it; run: install -d" % (
+        tmp_path / "none") in r.stderr and "spool.directory" not in r.stderr
+    p.settings["spool"] = {**p.settings["spool"], "directory": str(tmp_path / "nowhere")}
+    p.write_conf()
+    assert "spool.directory: %s is not there" % (tmp_path / "nowhere") in run("-t", "-c", p.conf).stderr
     r = run("-f", "-c", p.conf)
     assert r.returncode == 69 and "log.to" in r.stderr and "none/log" in r.stderr
 
