@@ -273,6 +273,8 @@ def test_the_queue(sink, postern):
     s.stop()
     for rcpt in (ANN, 'quo"ted@example.net', "bob@example.net"):
         assert sendmail(p, "--", rcpt.replace('quo"ted', '"quo\\"ted"')).returncode == 0
+    # which it says of what is due for more than a second
+    harness.wait_until(lambda: sendmail(p, name=mailq, env=env).stdout.count(b"(waits for a provider)") == 3, what="the table")
     for words in ((), ("-v",)):
         r = sendmail(p, *words, name=mailq, env=env)
         assert r.returncode == 0 and r.stdout == sendmail(p, "-bp", env=env).stdout
