@@ -4,7 +4,8 @@
  * real control, relay and spool, which has messages of each kind.  An input
  * that begins with "{" is the line itself; else its first byte chooses a
  * request and the rest are its words, so that most inputs get beyond the name.
- * Each request has one answer: rows, then its end, lines of JSON all of them.
+ * One of an odd length comes from a stranger, where root runs this.  Each
+ * request has one answer: rows, then its end, lines of JSON all of them.
  */
 #include <assert.h>
 #include <ftw.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@
 #define ANSWER_MAX (64u << 20)
 #define PATIENCE_MS 60000 /* a provider's probe is the longest */
 #define MESSAGES 40
+#define STRANGER 65534
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -153,7 +156,7 @@ put_message(size_t i)
 		.size = sizeof content - 1,
 		.crc32c = crc32c(0, content, sizeof content - 1),
 		.sender = i % 3 == 0 ? "" : "news@news.test",
-		.client = "192.0.2.1",
+		.client = i % 2 == 0 ? "uid=65534" : "192.0.2.1",
 		.listener = "local",
 		.user = i % 4 == 0 ? "app" : NULL,
 		.message_id = "<1@example.org>",
@@ -233,7 +236,7 @@ begin(void)
 
 	(void)snprintf(
 	    world.dir, sizeof world.dir, "%s/fuzz-control-XXXXXX", tmp);
-	if (mkdtemp(world.dir) == NULL)
+	if (mkdtemp(world.dir) == NULL || chmod(world.dir, 0711) != 0)
 		abort();
 	buf_init(&world.answer, ANSWER_MAX);
 	rc = loop_new(&world.loop, &err);
@@ -266,8 +269,17 @@ begin(void)
 /* --- a request ---------------------------------------------------------------
  */
 
+/* This thread alone. */
+static void
+become(uid_t uid)
+{
+	long rc = syscall(SYS_setresuid, -1, uid, -1);
+
+	assert(rc == 0);
+}
+
 static int
-dial(void)
+dial(bool as_stranger)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
@@ -275,7 +287,11 @@ dial(void)
 	(void)snprintf(
 	    sa.sun_path, sizeof sa.sun_path, "%s/control.sock", world.dir);
 	assert(fd >= 0);
+	if (as_stranger)
+		become(STRANGER);
 	rc = connect(fd, (const struct sockaddr *)&sa, sizeof sa);
+	if (as_stranger)
+		become(0);
 	assert(rc == 0);
 	return fd;
 }
@@ -372,7 +388,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 2 * CONTROL_REQUEST_MAX)
 		return 0; /* it would not fit into the socket */
 	buf_clear(&world.answer);
-	world.fd = dial();
+	world.fd = dial(getuid() == 0 && size % 2 == 1);
 	write_line(data, size);
 	w = watch_new(world.loop, world.fd, on_readable, NULL);
 	watch_set(w, true, false);
