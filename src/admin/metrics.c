@@ -89,7 +89,9 @@ static void
 put_listeners(struct metrics_out *o)
 {
 	struct doors *all = stats_doors(o->src);
+	size_t n = doors_count(all);
 
+	doors_cut(all, METRICS_LISTENERS);
 	put_doors_tls(o, METRIC_SESSIONS, all);
 	put_doors(o, METRIC_CONNECTED, all, offsetof(struct door, sessions));
 	put_doors_tls(o, METRIC_SESSIONS_ALL, all);
@@ -97,8 +99,7 @@ put_listeners(struct metrics_out *o)
 	    o, METRIC_TURNED_AWAY, all, offsetof(struct door, turned_away));
 	put_doors(o, METRIC_RECEIVED, all, offsetof(struct door, messages));
 	put_refused(o, all);
-	if (doors_count(all) > DOORS_MAX)
-		o->beyond++;
+	o->beyond += n > METRICS_LISTENERS ? n - METRICS_LISTENERS : 0;
 	free(all);
 }
 

@@ -17,8 +17,9 @@
 
 #define METRICS_SERIES 5000
 #define METRICS_BYTES (1u << 20)
-/* In the order of the settings; DOORS_MAX bounds the listeners. */
+/* In the order of the settings; listeners in that of their beginning. */
 #define METRICS_PROVIDERS 64
+#define METRICS_LISTENERS 16
 /* Of these, by how long each step takes: 6 steps are 48 series. */
 #define METRICS_STAGED 8
 /* Those of an hour and more first: short ones are full by design. */

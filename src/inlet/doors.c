@@ -49,6 +49,20 @@ merge(struct stat_counter *to, const struct stat_counter *from)
 	stat_add(to, stat_get(from));
 }
 
+static void
+merge_door(struct door *t, const struct door *f)
+{
+	merge(&t->sessions, &f->sessions);
+	for (size_t k = 0; k < DOORS_TLSES; k++) {
+		merge(&t->open[k], &f->open[k]);
+		merge(&t->ended[k], &f->ended[k]);
+	}
+	merge(&t->turned_away, &f->turned_away);
+	merge(&t->messages, &f->messages);
+	merge(&t->temporary, &f->temporary);
+	merge(&t->permanent, &f->permanent);
+}
+
 void
 doors_merge(struct doors *to, const struct doors *from)
 {
@@ -56,16 +70,20 @@ doors_merge(struct doors *to, const struct doors *from)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct door *f = &from->of[i];
-		struct door *t = doors_find(to, f->name);
 
-		merge(&t->sessions, &f->sessions);
-		for (size_t k = 0; k < DOORS_TLSES; k++) {
-			merge(&t->open[k], &f->open[k]);
-			merge(&t->ended[k], &f->ended[k]);
-		}
-		merge(&t->turned_away, &f->turned_away);
-		merge(&t->messages, &f->messages);
-		merge(&t->temporary, &f->temporary);
-		merge(&t->permanent, &f->permanent);
+		merge_door(doors_find(to, f->name), f);
 	}
+}
+
+void
+doors_cut(struct doors *d, size_t max)
+{
+	size_t n = doors_count(d);
+
+	if (n <= max)
+		return;
+	for (size_t i = max + 1; i < n; i++)
+		merge_door(&d->of[max], &d->of[i]);
+	(void)snprintf(d->of[max].name, sizeof d->of[max].name, "%s", "other");
+	atomic_store_explicit(&d->n, max + 1, memory_order_relaxed);
 }

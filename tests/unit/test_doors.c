@@ -49,7 +49,7 @@ names_beyond_the_bound_share_one(void **state)
 
 	(void)state;
 	assert_int_equal(doors_count(d), DOORS_MAX);
-	assert_string_equal(d->of[DOORS_MAX - 1].name, "l15");
+	assert_string_equal(d->of[DOORS_MAX - 1].name, "l63");
 	stat_add(&doors_find(d, "one more")->messages, 7);
 	stat_add(&doors_find(d, "and another")->messages, 8);
 	assert_int_equal(doors_count(d), DOORS_MAX + 1);
@@ -75,7 +75,7 @@ several_threads_counts_are_one(void **state)
 	doors_merge(sum, b);
 	assert_int_equal(doors_count(sum), DOORS_MAX + 1);
 	assert_int_equal(stat_get(&sum->of[2].messages), 4);
-	assert_int_equal(stat_get(&sum->of[15].messages), 15);
+	assert_int_equal(stat_get(&sum->of[63].messages), 63);
 	assert_int_equal(stat_get(&sum->of[1].sessions), 4);
 	assert_int_equal(stat_get(&sum->of[1].open[DOORS_STARTTLS]), 2);
 	assert_int_equal(stat_get(&sum->of[1].ended[DOORS_IMPLICIT]), 3);
@@ -87,6 +87,27 @@ several_threads_counts_are_one(void **state)
 	free(sum);
 }
 
+static void
+the_rest_is_put_together(void **state)
+{
+	struct doors *d = filled(10);
+
+	(void)state;
+	stat_add(&d->of[8].open[DOORS_CLEAR], 3);
+	stat_add(&d->of[9].open[DOORS_CLEAR], 4);
+	doors_cut(d, 10); /* they fit */
+	assert_int_equal(doors_count(d), 10);
+	assert_string_equal(d->of[9].name, "l9");
+	doors_cut(d, 7);
+	assert_int_equal(doors_count(d), 8);
+	assert_string_equal(d->of[6].name, "l6");
+	assert_int_equal(stat_get(&d->of[6].messages), 6);
+	assert_string_equal(d->of[7].name, "other");
+	assert_int_equal(stat_get(&d->of[7].messages), 7 + 8 + 9);
+	assert_int_equal(stat_get(&d->of[7].open[DOORS_CLEAR]), 7);
+	free(d);
+}
+
 int
 main(void)
 {
@@ -94,6 +115,7 @@ main(void)
 		cmocka_unit_test(a_name_has_its_counts_for_good),
 		cmocka_unit_test(names_beyond_the_bound_share_one),
 		cmocka_unit_test(several_threads_counts_are_one),
+		cmocka_unit_test(the_rest_is_put_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@
 #include "relay_world.h"
 
 #define INLETS 64 /* so many inlet_threads may be set */
+#define LISTENERS (METRICS_LISTENERS + 4)
 #define PROVIDERS 80
 #define WINDOWS 200
 #define RATES_EACH 2 /* of a provider */
@@ -35,10 +36,10 @@
 static struct world world;
 static struct loop *loop;
 static struct inlet *inlets[INLETS];
-static struct inlet_listener listeners[DOORS_MAX + 4];
-static const struct inlet_settings inlet_settings = { .hostname = "r.test",
-	.nlisteners = DOORS_MAX + 4,
-	.listeners = listeners };
+static struct inlet_listener listeners[LISTENERS];
+static const struct inlet_settings inlet_settings = {
+	.hostname = "r.test", .nlisteners = LISTENERS, .listeners = listeners
+};
 static char names[PROVIDERS][TALLY_NAME];
 static struct tally *tallies, nobody = { .name = "none" };
 static struct relay_view_provider providers[PROVIDERS];
@@ -111,10 +112,10 @@ long_name(char out[TALLY_NAME], size_t i)
 static void
 set_up_inlets(void)
 {
-	static char text[DOORS_MAX + 4][TALLY_NAME];
+	static char text[LISTENERS][TALLY_NAME];
 	struct err err;
 
-	for (size_t i = 0; i < DOORS_MAX + 4; i++)
+	for (size_t i = 0; i < LISTENERS; i++)
 		listeners[i].name = long_name(text[i], i);
 	for (size_t i = 0; i < INLETS; i++) {
 		assert_int_equal(
@@ -294,8 +295,11 @@ sixty_four_providers_with_everything_fit(void **state)
 	assert_true(
 	    value(s, "postern_attempt_stage_seconds_count{provider=\"other\","
 	             "stage=\"tls\"}") == METRICS_PROVIDERS - METRICS_STAGED);
+	assert_int_equal(count(s, "postern_messages_received_total{"),
+	    METRICS_LISTENERS + 1);
 	/* but for the listeners */
-	assert_true(value(s, "postern_metrics_overflow_total") == 1);
+	assert_true(value(s, "postern_metrics_overflow_total") ==
+	            LISTENERS - METRICS_LISTENERS);
 	scrape_free(s);
 	stat_set(&source.overflow, 0);
 }
@@ -310,8 +314,8 @@ more_providers_are_other_and_are_counted(void **state)
 		.windows = windows,
 		.nobody = &nobody,
 		.others = others };
-	double beyond =
-	    PROVIDERS - METRICS_PROVIDERS + WINDOWS - METRICS_WINDOWS + 1;
+	double beyond = PROVIDERS - METRICS_PROVIDERS + WINDOWS -
+	                METRICS_WINDOWS + LISTENERS - METRICS_LISTENERS;
 	struct scrape *s;
 
 	(void)state;

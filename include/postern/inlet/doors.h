@@ -11,7 +11,7 @@
 
 #include "postern/base/stat.h"
 
-#define DOORS_MAX 16 /* names since the start; further ones share "other" */
+#define DOORS_MAX 64 /* names since the start; further ones share "other" */
 #define DOORS_NAME 64
 
 enum doors_tls { /* of a session, by now */
@@ -43,5 +43,7 @@ struct door *doors_find(struct doors *d, const char *name);
 size_t doors_count(const struct doors *d);
 /* Adds what from has by now, of the same names; to is the caller's alone. */
 void doors_merge(struct doors *to, const struct doors *from);
+/* From number max on they become one, "other"; d is the caller's alone. */
+void doors_cut(struct doors *d, size_t max);
 
 #endif
