@@ -703,8 +703,10 @@ serve_all(struct relay *r)
 		if (p->retired)
 			continue;
 		pool_serve(p);
-		if (flow_is_spent(p, relay_now_ms(r)))
-			dispatch_evict(p);
+		if (!flow_is_spent(p, relay_now_ms(r)))
+			continue;
+		dispatch_evict(p);
+		tempo_look(p);
 	}
 }
 

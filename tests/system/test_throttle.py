@@ -348,3 +348,24 @@ def test_a_ramp_gives_more_each_day_and_the_rest_goes_elsewhere(start):
     assert len(run.sinks[0].messages()) == 10
     assert len(run.sinks[1].messages()) == 6
     assert run.postern.wait_event("provider.level", provider="p0", level="switched")["reason"] == "window"
+
+
+def test_what_may_have_been_counted_is(rude, postern):
+    """With CHUNKING all has left before anything is answered: a session that is
+    lost then may have cost the window a message."""
+    sent = []
+
+    def talk(s):
+        s.hello("PIPELINING", "CHUNKING")
+        while True:
+            line = s.line().split()
+            if line[0].upper() == b"BDAT":
+                s.file.read(int(line[1]))
+                sent.append(1)
+                return
+    p = postern(harness.provider(rude(talk).port, rate=["2 msg/h"], breaker={"failures": 100}),
+                retry={"quick": ["100ms"] * 5})
+    harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
+    assert p.wait_event("provider.level", level="switched")["reason"] == "window"
+    p.stop()
+    assert len(sent) == 2
