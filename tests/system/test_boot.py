@@ -289,7 +289,7 @@ def does_what_its_profile_allows(m):
     m.do("sh", "-c", "echo geheim | postern passwd -c /etc/postern/users ann")
     m.do("sh", "-c", "chgrp -R postern /etc/postern && chmod -R g+rX,o-rwx /etc/postern")
     (etc / "postern.conf").write_text(WHOLE)
-    drop_in(m, "postern.service", "[Service]\nSystemCallFilter=\nProtectProc=default\n"
+    drop_in(m, "postern.service", "[Service]\nSystemCallFilter=\nProtectProc=default\nKillMode=mixed\n"
             "CapabilityBoundingSet=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH\n"
             "AmbientCapabilities=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH\n"
             "ExecStart=\nExecStart=/usr/bin/%s -D -o "
