@@ -135,9 +135,10 @@ advise(int why, const struct addr *wanted, struct err *err)
 		return -1;
 	if (why == EACCES)
 		return err_set(err, err->kind,
-		    "%s; for a low port start it anew as root, have systemd "
-		    "listen there (postern.socket), or let it have "
-		    "CAP_NET_BIND_SERVICE",
+		    "%s; for a low port have systemd listen there "
+		    "(ListenStream "
+		    "in postern.socket, see postern-cookbook(7)), start it "
+		    "anew as root, or let it have CAP_NET_BIND_SERVICE",
 		    err->text);
 	if (why == EADDRINUSE)
 		return err_set(
