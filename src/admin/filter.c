@@ -530,7 +530,13 @@ static int
 check_value(struct reading *g, struct term *t, const char *at)
 {
 	bool is_order = t->op == OP_BELOW || t->op == OP_ABOVE;
+	bool is_text = t->op == OP_HAS || t->op == OP_HAS_NOT;
 
+	/* such as a variable that is not set, in quotes */
+	if (is_text && t->text.len == 0)
+		return wrong(g, at,
+		    "every text has the empty one in it; write a part, or = "
+		    "or != for a field that is empty");
 	switch (t->field->kind) {
 	case KIND_STATE:
 		return is_one_of(t->text, states, COUNT(states))

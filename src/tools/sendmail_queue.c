@@ -113,8 +113,8 @@ sendmail_queue_retry(const char *what)
 	int code;
 
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-		if (what[0] != fields[i].letter)
-			continue;
+		if (what[0] != fields[i].letter || what[1] == '\0')
+			continue; /* a part of no length is in all */
 		free(where);
 		where = filter_of(fields[i].field, what + 1);
 	}

@@ -279,7 +279,7 @@ def test_the_queue(sink, postern):
         r = sendmail(p, *words, name=mailq, env=env)
         assert r.returncode == 0 and r.stdout == sendmail(p, "-bp", env=env).stdout
         assert b"ann@example.net" in r.stdout and b"in 3 Requests." in r.stdout
-    for words in (("-q",), ("-q30m",), ("-qRann",), ("-qR@example.net",), ("-qS@",), ('-qR\\"ted',), ("-qI1",)):
+    for words in (("-q",), ("-q30m",), ("-qRann",), ("-qR@example.net",), ("-qS@",), ('-qR\\"ted',), ("-qI1",), ("-qR",), ("-qS",), ("-qI",)):
         r = sendmail(p, *words, env=env)
         assert r.returncode == 0, (words, r.text)
         p.wait_event("control.request", uid=os.getuid())
