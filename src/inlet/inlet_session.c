@@ -543,6 +543,7 @@ on_end(void *arg, struct smtp_reply *reply)
 		s->msg = NULL;
 		s->has_content = false;
 		s->is_told = true;
+		session_count_reset(s);
 	}
 	return when;
 }

@@ -118,6 +118,36 @@ each_reply_is_counted_by_its_verb_and_class(void **state)
 	rig_end(&r);
 }
 
+static void
+what_was_refused_counts_for_no_size(void **state)
+{
+	const struct inlet_counters *n;
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	rig_start(&r, 1);
+	n = inlet_counters(r.inlet[0]);
+	fd = rig_hello(&r, 0);
+	for (int bdat = 0; bdat <= 1; bdat++) {
+		rig_say(fd, RIG_ENVELOPE);
+		rig_say(fd, bdat ? "BDAT 1313 LAST\r\n" : "DATA\r\n");
+		for (int i = 0; i < 101; i++)
+			rig_say(fd, "Received: x\r\n");
+		rig_say(fd, bdat ? "" : ".\r\n");
+		for (int i = 0; i < 3 - bdat; i++)
+			rig_hear(fd, i < 2 ? "250 " : "354 ");
+		rig_hear(fd, "554 5.4.6 ");
+		rig_begin(fd);
+		rig_say(fd, "\r\n.\r\n");
+		rig_hear(fd, "250 2.0.0 queued as ");
+	}
+	assert_int_equal(count(&n->meter.size[METER_SMTP].count), 2);
+	assert_int_equal(count(&n->meter.size[METER_SMTP].sum), 4);
+	rig_end(&r);
+}
+
 /* main accepts many in a turn before an inlet has seen the first. */
 static void
 what_is_on_its_way_counts(void **state)
@@ -735,6 +765,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_taken),
 		cmocka_unit_test(each_reply_is_counted_by_its_verb_and_class),
+		cmocka_unit_test(what_was_refused_counts_for_no_size),
 		cmocka_unit_test(what_is_on_its_way_counts),
 		cmocka_unit_test(many_messages_in_one_write_are_taken),
 		cmocka_unit_test(a_client_that_closes_its_side_still_hears),
