@@ -26,6 +26,7 @@
 
 #define SOCKET "/run/postern/submission.sock"
 #define RELAY_FILE SYSCONFDIR "/postern/relay.conf"
+#define DAEMON SBINDIR "/posternd"
 
 static int
 complain(int code, const char *text)
@@ -135,18 +136,26 @@ become_daemon(bool foreground)
 	const char *const argv[] = { "posternd", foreground ? "-f" : NULL,
 		NULL };
 
-	return become(SBINDIR "/posternd", argv);
+	return become(DAEMON, argv);
 }
 
 /* --- without a daemon
  * -------------------------------------------------------- */
 
-/* Mail can be handed to one, or left for one. */
+static bool
+is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* Mail can be handed to one, or left for one that is to be started: a drop
+ * directory alone may be what a removed one has left behind. */
 static bool
 has_daemon(void)
 {
-	return access(socket_path(), F_OK) == 0 ||
-	       access(place("POSTERN_DROP", DROP_DIRECTORY), F_OK) == 0;
+	return is_there(socket_path()) ||
+	       (is_there(DAEMON) &&
+	           is_there(place("POSTERN_DROP", DROP_DIRECTORY)));
 }
 
 /* The file that names the relay to be used in the daemon's place, or NULL.  One

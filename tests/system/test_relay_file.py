@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -204,6 +205,42 @@ def test_a_user_without_rights(sink, postern, tmp_path, secret):
     assert r.returncode == 78 and "cannot be read" in r.text
     assert mails.none()
     p.stop()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount, and be others")
+def test_a_closed_directory(tmp_path):
+    """It may hide a relay file, unless there is a daemon: a drop directory alone
+    is none, and nobody would fetch what is left there."""
+    binary = pathlib.Path(SENDMAIL).read_bytes()
+    etc, sbin = (pathlib.Path(re.search(rb"(/[^\0\n ]*)/" + name, binary)[1].decode())
+                 for name in (rb"postern/relay\.conf\0", rb"posternd\0"))
+    if etc in (pathlib.Path("/etc"), pathlib.Path("/usr/etc")) or not (etc.is_dir() and sbin.is_dir()):
+        pytest.skip("nothing can be put in the place of %s and %s" % (etc, sbin))
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
+    home.chmod(0o755)
+    try:
+        shutil.copy(SENDMAIL, home / "postern-sendmail")
+        shutil.copy(SUBMIT, home / "postern-submit")
+        for name in ("drop", "etc", "etc/postern", "sbin"):
+            (home / name).mkdir()
+        (home / "etc/postern").chmod(0o700)
+        (home / "drop").chmod(0o3733)
+        script = ('set -e; mount --bind etc "$0"; mount --bind sbin "$1"; mount -t tmpfs none /run; '
+                  "exec setpriv --reuid 65534 --regid 65534 --clear-groups ./postern-sendmail " + ANN)
+        env = {**os.environ, "POSTERN_SUBMIT": str(home / "postern-submit"), "POSTERN_DROP": str(home / "drop")}
+        env.pop("POSTERN_SUBMISSION", None)
+
+        def call():
+            return subprocess.run(["unshare", "-m", "sh", "-c", script, etc, sbin], cwd=home, env=env, input=BODY,
+                                  capture_output=True, timeout=harness.LONG)
+        r = call()
+        assert r.returncode == 78 and b"postern/relay.conf" in r.stderr and b"ermission denied" in r.stderr
+        assert list((home / "drop").iterdir()) == []
+        (home / "sbin/posternd").touch(0o755)
+        r = call()
+        assert (r.returncode, r.stderr) == (0, b"") and len(list((home / "drop").iterdir())) == 1
+    finally:
+        shutil.rmtree(home)
 
 
 def test_what_the_pages_show(tmp_path, secret):
