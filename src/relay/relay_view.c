@@ -150,24 +150,53 @@ period_text(uint64_t ms, char *out, size_t max)
 	(void)snprintf(out, max, "%llums", (unsigned long long)ms);
 }
 
+/* A window that starts anew at a time of the day is not the one of the same
+ * count and length that does not. */
+static void
+window_text(const struct rate *r, char *out, size_t max)
+{
+	uint32_t minutes = r->reset_ms / 60000;
+	char period[24], reset[16] = "";
+
+	period_text(r->period_ms, period, sizeof period);
+	if (r->is_fixed)
+		(void)snprintf(reset, sizeof reset, "@%02u:%02uZ",
+		    minutes / 60 % 24, minutes % 60);
+	(void)snprintf(out, max, "%u %s/%s%s", r->count,
+	    r->of == RATE_MESSAGES ? "msg" : "rcpt", period, reset);
+}
+
+/* The last one is there before: a rate may be written twice.  Those of an
+ * owner come one behind the other. */
+static bool
+is_twice(const struct relay_view *v)
+{
+	const struct relay_view_window *last = &v->windows[v->nwindows - 1];
+
+	for (const struct relay_view_window *w = last;
+	     w-- > v->windows && strcmp(w->owner, last->owner) == 0;) {
+		if (strcmp(w->window, last->window) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 put_window(void *arg, const struct allowance_window *w)
 {
 	struct relay_view *v = arg;
 	struct relay_view_window *out;
-	char period[24];
 
 	v->windows =
 	    mem_resize(v->windows, (v->nwindows + 1) * sizeof *v->windows);
 	out = &v->windows[v->nwindows++];
-	period_text(w->rate->period_ms, period, sizeof period);
 	(void)snprintf(out->owner, sizeof out->owner, "%s", w->owner);
-	(void)snprintf(out->window, sizeof out->window, "%u %s/%s",
-	    w->rate->count, w->rate->of == RATE_MESSAGES ? "msg" : "rcpt",
-	    period);
+	window_text(w->rate, out->window, sizeof out->window);
 	out->period_ms = w->rate->period_ms;
 	out->used = w->used;
 	out->max = w->rate->count;
+	if (is_twice(v))
+		v->nwindows--;
 }
 
 /* --- the way there and back --------------------------------------------------

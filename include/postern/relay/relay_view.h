@@ -62,7 +62,7 @@ struct relay_view_provider {
 /* Of a rate, of a provider or a limit that several share. */
 struct relay_view_window {
 	char owner[TALLY_NAME + 16]; /* "provider/ses", "limit/tenant" */
-	char window[32];             /* "14 msg/1s" */
+	char window[48];             /* "14 msg/1s", "9 rcpt/1d@00:00Z" */
 	uint64_t period_ms, used, max;
 };
 
