@@ -32,15 +32,36 @@ struct copy {
 	struct backup *backup; /* NULL: it is no more, the daemon ends */
 	struct spool *sp;
 	struct control_call *call;
-	int fd;
-	_Atomic uint64_t of;  /* bytes, about; 0: not yet known */
-	const char *given_up; /* why; NULL: it is not */
-	int rc;
+	int fd, file;    /* both the file; cut off: the first is a pipe's end */
+	bool is_cut_off; /* the thread */
+	_Atomic uint64_t of;            /* bytes, about; 0: not yet known */
+	_Atomic(const char *) given_up; /* why; NULL: it is not */
+	int rc;                         /* 0: the whole is in the file */
 	struct err err;
 };
 
+static void
+copy_free(struct copy *c)
+{
+	(void)close(c->fd);
+	(void)close(c->file);
+	free(c);
+}
+
 /* --- the thread --------------------------------------------------------------
  */
+
+/* What has been written might be taken for a whole copy by who finds it, and
+ * the disk may need the room.  A file system may let us wait for this, and no
+ * write comes behind it: so it is done here. */
+static void
+empty(struct copy *c)
+{
+	int rc = ftruncate(c->file, 0);
+
+	(void)rc; /* who asked removes the file */
+	c->rc = -1;
+}
 
 static void
 copy_all(struct helper_job *job)
@@ -53,6 +74,8 @@ copy_all(struct helper_job *job)
 		atomic_store(&c->of, of);
 		c->rc = spool_copy(c->sp, c->fd, &c->err);
 	}
+	if (c->rc != 0 || atomic_load(&c->given_up) != NULL)
+		empty(c);
 }
 
 /* --- while it goes on --------------------------------------------------------
@@ -64,7 +87,7 @@ tell(const struct copy *c, bool is_whole)
 	struct stat st;
 	json_int_t of = (json_int_t)atomic_load(&c->of);
 
-	if (fstat(c->fd, &st) != 0)
+	if (fstat(c->file, &st) != 0)
 		st.st_size = 0;
 	control_call_row(
 	    c->call, json_pack("{sI sI sb}", "bytes", (json_int_t)st.st_size,
@@ -72,31 +95,27 @@ tell(const struct copy *c, bool is_whole)
 }
 
 /* The thread is in a call that copies everything: its next write fails, as on
- * the end of a pipe that is for reading.  What it has written might be taken
- * for a whole copy by who finds it, and the disk may need the room. */
-static int
+ * the end of a pipe that is for reading. */
+static bool
 cut_off(struct copy *c)
 {
-	int fd[2], file = fcntl(c->fd, F_DUPFD_CLOEXEC, 0), rc = -1;
+	int fd[2], rc;
 
-	if (file < 0)
-		return -1;
-	if (pipe2(fd, O_CLOEXEC) == 0) {
-		rc = dup3(fd[0], c->fd, O_CLOEXEC) < 0 ? -1 : 0;
-		(void)close(fd[0]);
-		(void)close(fd[1]);
-	}
-	if (rc == 0)
-		rc = ftruncate(file, 0);
-	(void)close(file);
-	return rc;
+	if (pipe2(fd, O_CLOEXEC) != 0)
+		return false; /* the next tick tries again */
+	rc = dup3(fd[0], c->fd, O_CLOEXEC);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return rc >= 0;
 }
 
 static void
 give_up(struct copy *c, const char *why)
 {
-	if (c->given_up == NULL && cut_off(c) == 0)
-		c->given_up = why; /* else with the next tick */
+	if (c->given_up == NULL)
+		c->given_up = why; /* before its write fails */
+	if (!c->is_cut_off)
+		c->is_cut_off = cut_off(c);
 }
 
 static void
@@ -127,7 +146,7 @@ on_copied(struct mailbox_item *item, void *owner)
 		timer_stop(c->backup->timer);
 		c->backup->copy = NULL;
 	}
-	if (c->rc == 0 && c->given_up == NULL) {
+	if (c->rc == 0) { /* or it was given up too late */
 		tell(c, true);
 		control_call_done(c->call);
 	} else if (c->given_up != NULL) {
@@ -137,8 +156,7 @@ on_copied(struct mailbox_item *item, void *owner)
 		    c->err.kind == ERR_FULL ? EX_CANTCREAT : EX_IOERR,
 		    c->err.text);
 	}
-	(void)close(c->fd);
-	free(c);
+	copy_free(c);
 }
 
 /* --- the request -------------------------------------------------------------
@@ -171,13 +189,13 @@ start(struct backup *b, struct control_call *call, int fd)
 	c->sp = b->sp;
 	c->call = call;
 	c->fd = fd;
+	c->file = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	c->job.reply_to = b->back;
 	c->job.run = copy_all;
 	c->job.item.deliver = on_copied;
-	if (helper_submit(b->helper, &c->job) != 0) {
+	if (c->file < 0 || helper_submit(b->helper, &c->job) != 0) {
 		control_call_fail(call, EX_TEMPFAIL, "try again");
-		(void)close(fd);
-		free(c);
+		copy_free(c);
 		return;
 	}
 	b->copy = c;
