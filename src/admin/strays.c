@@ -11,7 +11,7 @@
 struct strays {
 	struct spool_reader *reader;
 	struct spool_mark mark;
-	uint64_t dead;    /* letters, at the count that is under way or over */
+	uint64_t dead;    /* letters, when the count under way or over began */
 	uint64_t counted; /* of them so far */
 	uint64_t found;   /* by the last whole count */
 };
@@ -53,15 +53,19 @@ strays_look(struct strays *s, const struct spool_stats *st)
 		.where = SPOOL_WALK_DEAD, .n = -1, .fn = on_row, .arg = s
 	};
 
-	if (st->dead != s->dead) {
+	if (st->dead == 0) {
+		s->dead = s->found = 0;
+		return 0;
+	}
+	/* what comes meanwhile may be missed: so it is over some time, and then
+	 * goes on with the next count */
+	if (st->dead != s->dead && (s->dead == 0 || s->mark.over)) {
 		s->dead = st->dead;
 		s->mark = (struct spool_mark){ 0 };
 		s->counted = 0;
 	}
-	if (s->dead == 0)
-		s->found = 0;
-	else if (!s->mark.over && spool_walk(s->reader, &w, &s->mark) == 0 &&
-	         s->mark.over)
+	if (!s->mark.over && spool_walk(s->reader, &w, &s->mark) == 0 &&
+	    s->mark.over)
 		s->found = s->counted;
 	return s->found;
 }

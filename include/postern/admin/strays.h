@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admin/strays - how many dead letters are for users of this host whom nobody
- * reads for.  They are counted whenever the number of dead letters is another
- * one, a thousand or so of these in a look.  Main thread.
+ * reads for.  They are counted, SPOOL_WALK_LOOKS or so dead letters in a look,
+ * whenever the number of these is another one and no count is under way.  Main
+ * thread.
  */
 #ifndef ADMIN_STRAYS_H
 #define ADMIN_STRAYS_H
