@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is counted of a provider is told by that provider for the first
- * METRICS_PROVIDERS of the settings, what is counted of steps for the first
- * METRICS_STAGED; of all further ones together as "other".
+ * How providers stand is told of the first METRICS_PROVIDERS of the settings.
+ * What is counted of them is told of those that are among the first
+ * METRICS_PROVIDERS names since the start, of steps among the first
+ * METRICS_STAGED, and of all further names together as "other": a name that is
+ * in it stays there whatever comes and goes, so that no counter falls.
  */
 #include "admin/metrics_relay.h"
 
@@ -165,9 +167,9 @@ put_quotas(struct metrics_out *o)
 typedef void tally_fn(
     struct metrics_out *o, enum metric m, const struct tally *t);
 
-/* What providers have together that have no series of their own: all of it
- * from number METRICS_PROVIDERS on, the steps from METRICS_STAGED on.  The
- * caller's to free. */
+/* What names have together that have no series of their own: all of it from
+ * place METRICS_PROVIDERS on, the steps from METRICS_STAGED on.  The caller's
+ * to free. */
 static struct tally *
 rest_of(const struct relay_view *v)
 {
@@ -176,11 +178,9 @@ rest_of(const struct relay_view *v)
 	(void)snprintf(rest->name, sizeof rest->name, "other");
 	if (v->others != NULL)
 		tally_merge(rest, v->others);
-	for (size_t i = METRICS_STAGED; i < v->n; i++) {
-		const struct tally *t = v->providers[i].tally;
+	for (size_t i = METRICS_STAGED; i < v->ntallies; i++) {
+		const struct tally *t = v->tallies[i];
 
-		if (t == v->others)
-			continue;
 		if (i >= METRICS_PROVIDERS)
 			tally_merge(rest, t);
 		for (size_t k = 0; k < TALLY_STAGES && i < METRICS_PROVIDERS;
@@ -197,13 +197,13 @@ each_tally(struct metrics_out *o, enum metric m, tally_fn *fn,
 	size_t n = m == METRIC_STAGE ? METRICS_STAGED : METRICS_PROVIDERS;
 
 	metrics_out_head(o, m);
-	for (size_t i = 0; i < least(o->view->n, n); i++) {
+	for (size_t i = 0; i < o->view->n; i++) {
 		const struct tally *t = o->view->providers[i].tally;
 
-		if (t != o->view->others)
+		if (t->place < n)
 			fn(o, m, t);
 	}
-	if (o->view->n > n || o->view->others != NULL)
+	if (o->view->ntallies > n)
 		fn(o, m, rest);
 }
 

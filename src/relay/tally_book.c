@@ -67,10 +67,13 @@ tally_book_of(struct tally_book *b, const char *name)
 	}
 	if (b->n < TALLY_MAX) {
 		b->all[b->n] = tally_new(name);
+		b->all[b->n]->place = b->n - 1;
 		return b->all[b->n++];
 	}
-	if (b->others == NULL)
+	if (b->others == NULL) {
 		b->others = tally_new("other");
+		b->others->place = TALLY_MAX;
+	}
 	return b->others;
 }
 
@@ -78,6 +81,13 @@ const struct tally *
 tally_book_others(const struct tally_book *b)
 {
 	return b->others;
+}
+
+const struct tally *const *
+tally_book_all(const struct tally_book *b, size_t *n)
+{
+	*n = b->n - 1;
+	return (const struct tally *const *)&b->all[1];
 }
 
 /* --- times -----------------------------------------------------------------

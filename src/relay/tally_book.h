@@ -18,6 +18,9 @@ void tally_book_free(struct tally_book **b); /* a reference */
 /* The one of that name; NULL: of what no provider was asked for. */
 struct tally *tally_book_of(struct tally_book *b, const char *name);
 const struct tally *tally_book_others(const struct tally_book *b); /* or NULL */
+/* Each of a name so far, by its place; what has been there stays. */
+const struct tally *const *tally_book_all(
+    const struct tally_book *b, size_t *n);
 
 /* How long the steps of a session take. */
 struct tally_watch {

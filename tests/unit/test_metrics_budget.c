@@ -42,6 +42,7 @@ static const struct inlet_settings inlet_settings = {
 };
 static char names[PROVIDERS][TALLY_NAME];
 static struct tally *tallies, nobody = { .name = "none" };
+static const struct tally *by_place[PROVIDERS];
 static struct relay_view_provider providers[PROVIDERS];
 static struct relay_view_window windows[WINDOWS];
 static struct stats_source source;
@@ -142,7 +143,8 @@ set_up(void **state)
 
 		p->name = (char *)(uintptr_t)long_name(names[i], i);
 		long_name(tallies[i].name, i);
-		p->tally = &tallies[i];
+		p->tally = by_place[i] = &tallies[i];
+		tallies[i].place = i;
 		p->per_second = 1.0 / 3;
 		fill_tally(&tallies[i]);
 	}
@@ -272,6 +274,8 @@ sixty_four_providers_with_everything_fit(void **state)
 {
 	const struct relay_view view = { .n = METRICS_PROVIDERS,
 		.providers = providers,
+		.ntallies = METRICS_PROVIDERS,
+		.tallies = by_place,
 		.nwindows = METRICS_PROVIDERS * RATES_EACH,
 		.windows = windows,
 		.nobody = &nobody };
@@ -310,6 +314,8 @@ more_providers_are_other_and_are_counted(void **state)
 	struct tally *others = mem_new(sizeof *others);
 	struct relay_view view = { .n = PROVIDERS,
 		.providers = providers,
+		.ntallies = PROVIDERS,
+		.tallies = by_place,
 		.nwindows = WINDOWS,
 		.windows = windows,
 		.nobody = &nobody,
@@ -320,6 +326,7 @@ more_providers_are_other_and_are_counted(void **state)
 
 	(void)state;
 	fill_tally(others);
+	others->place = TALLY_MAX;
 	providers[1].tally = others; /* too many names since the start */
 	s = scrape(&view);
 	print_message("%zu series, %zu octets\n", s->n, buf_str(&s->text).len);
@@ -340,11 +347,51 @@ more_providers_are_other_and_are_counted(void **state)
 	free(others);
 }
 
+/* The first eight go, and the rest move up. */
+static void
+no_counter_falls_where_providers_go(void **state)
+{
+	struct relay_view view = { .n = PROVIDERS,
+		.providers = providers,
+		.ntallies = PROVIDERS,
+		.tallies = by_place,
+		.nobody = &nobody };
+	const size_t gone = 8;
+	struct scrape *before = scrape(&view), *after;
+	size_t n = 0;
+
+	(void)state;
+	view.providers += gone;
+	view.n -= gone;
+	after = scrape(&view);
+	for (size_t i = 0; i < before->n; i++) {
+		char *line = before->line[i], *end = strrchr(line, ' ');
+		double was = strtod(end, NULL), is;
+
+		if (strstr(line, "provider=\"other\"") == NULL)
+			continue;
+		*end = '\0';
+		is = value(after, line);
+		if (is != was)
+			fail_msg("%s: %f was %f", line, is, was);
+		n++;
+	}
+	assert_in_range(n, 20, METRICS_SERIES);
+	assert_int_equal(count(after, "postern_failovers_total{"),
+	    METRICS_PROVIDERS - gone + 1);
+	assert_int_equal(
+	    count(after, "postern_provider_usable{"), METRICS_PROVIDERS);
+	scrape_free(before);
+	scrape_free(after);
+	stat_set(&source.overflow, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixty_four_providers_with_everything_fit),
+		cmocka_unit_test(no_counter_falls_where_providers_go),
 		cmocka_unit_test(more_providers_are_other_and_are_counted),
 	};
 

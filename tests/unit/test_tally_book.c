@@ -16,6 +16,7 @@ a_name_has_one_tally_and_many_share_the_last(void **state)
 	struct tally_book *b = tally_book_new();
 	struct tally *first = tally_book_of(b, "ses"), *last = NULL;
 	char name[32];
+	size_t n;
 
 	(void)state;
 	assert_ptr_equal(tally_book_of(b, "ses"), first);
@@ -32,6 +33,11 @@ a_name_has_one_tally_and_many_share_the_last(void **state)
 	assert_string_equal(tally_book_of(b, "one more")->name, "other");
 	assert_ptr_equal(tally_book_of(b, "and another"), tally_book_others(b));
 	assert_ptr_equal(tally_book_of(b, name), last);
+	assert_ptr_equal(tally_book_all(b, &n)[0], first);
+	assert_ptr_equal(tally_book_all(b, &n)[last->place], last);
+	assert_int_equal(last->place, n - 1);
+	assert_int_equal(first->place, 0);
+	assert_int_equal(tally_book_others(b)->place, TALLY_MAX);
 	tally_book_free(&b);
 	tally_book_free(&b);
 }

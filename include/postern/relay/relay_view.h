@@ -74,6 +74,8 @@ struct relay_view {
 	uint64_t inhand;            /* deliveries in memory */
 	const struct tally *nobody; /* of what no provider was asked for */
 	const struct tally *others; /* beyond TALLY_MAX; NULL: none */
+	size_t ntallies;            /* of names since the start, also of ones */
+	const struct tally *const *tallies; /* that are gone; by place */
 };
 
 typedef void relay_view_fn(void *arg, const struct relay_view *view);

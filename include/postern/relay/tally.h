@@ -65,6 +65,7 @@ enum tally_group {
 
 struct tally {
 	char name[TALLY_NAME];
+	size_t place; /* so many names came before it; TALLY_MAX: shared */
 	struct stat_counter results[TALLY_RESULTS];
 	struct stat_counter attempts[TALLY_CLASSES]; /* transactions */
 	struct stat_counter failures[TALLY_CLASSES]; /* sessions not opened, or
