@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """postern-sendmail: what programs that call sendmail rely on, option by
 option.  One daemon serves a test's many calls."""
+import contextlib
 import os
 import pathlib
 import re
 import shutil
-import signal
+import socket
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -207,18 +209,60 @@ def test_notifications_and_other_options(door):
     assert mails.none()
 
 
-@pytest.mark.skipif(not os.environ.get("POSTERN_LONG"), reason="a minute; of the long tier")
-def test_a_daemon_that_hangs(postern):
-    """Nobody waits for it without an end: a session at standard input neither."""
-    p = postern()
-    p.proc.signal(signal.SIGSTOP)
-    try:
-        r = subprocess.run([SENDMAIL, "-bs"], input=b"EHLO x\r\n", capture_output=True, timeout=2 * harness.LONG,
-                           env={**os.environ, **place(p)})
-        assert r.returncode == 75 and r.stdout.startswith(b"421 4.4.2") and b"does not answer" in r.stderr
-    finally:
-        p.proc.signal(signal.SIGCONT)
-    p.stop()
+class Session:
+    """sendmail -bs and, in the daemon's place, the test: greets, hears something,
+    and says something."""
+
+    def __init__(self, path, said, answer=b"", factor=1):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(path))
+            door.listen()
+            self.child = subprocess.Popen([SENDMAIL, "-bs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                          env={**os.environ, "POSTERN_SUBMISSION": str(path), "POSTERN_TEST_CLOCK": str(factor)})
+            self.peer = door.accept()[0]
+        path.unlink()
+        with contextlib.suppress(OSError):  # it may have given up already
+            self.peer.sendall(b"220 x\r\n")
+            self.child.stdin.write(said)
+            self.child.stdin.flush()
+        with contextlib.suppress(OSError):
+            if answer:
+                self.peer.recv(len(said))
+                self.peer.sendall(answer)
+
+    def ends(self):
+        """Its exit status, and what it said to its caller and to the terminal.
+        The caller's side stays open until then."""
+        late = threading.Timer(harness.LONG, self.child.kill)
+        late.start()
+        out, err, code = self.child.stdout.read(), self.child.stderr.read(), self.child.wait()
+        late.cancel()
+        with contextlib.suppress(OSError):
+            self.child.stdin.close()
+        self.peer.close()
+        return code, out, err
+
+
+GROUP = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<root>\r\n"
+GIVEN_UP = b"421 4.4.2 The mail system does not answer, try again later\r\n"
+
+
+@pytest.mark.skipif(not harness.TEST_CLOCK, reason="needs the test clock")
+def test_a_daemon_that_hangs(tmp_path):
+    """Nobody waits for it without an end: neither who has an answer to come, nor
+    who has something to say that it does not take."""
+    for said, answer in ((GROUP, b"250 Ok\r\n250 Ok\r\n"), (b"x" * 10000000, b"")):
+        code, out, err = Session(tmp_path / "s", said, answer, factor=600).ends()
+        assert (code, err) == (75, b"sendmail: the daemon does not answer\n") and out.endswith(GIVEN_UP)
+
+
+def test_a_daemon_that_dies(tmp_path):
+    """It is told, unless the daemon has told itself that it goes."""
+    for last, code in ((b"", 75), (b"250 Ok\r\n", 75), (b"354 Go\r\n", 75), (b"421 4.3.2 Shutting down\r\n", 0), (b"221 Bye\r\n", 0)):
+        s = Session(tmp_path / "s", GROUP, b"250-x\r\n" + last)
+        s.peer.close()
+        said = b"220 x\r\n250-x\r\n" + last
+        assert s.ends() == ((75, said + GIVEN_UP, b"sendmail: the daemon has closed the connection\n") if code else (0, said, b"")), last
 
 
 def test_modes(door):
