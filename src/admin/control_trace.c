@@ -16,16 +16,14 @@
 #include "postern/base/buf.h"
 #include "postern/base/clock.h"
 #include "postern/base/id.h"
-#include "postern/base/map.h"
 #include "postern/base/mem.h"
 
 #include "admin/control_call.h"
 #include "admin/filter.h"
 #include "admin/queue_row.h"
+#include "admin/trace_find.h"
 #include "admin/walker.h"
 
-#define FOUND_MAX 1000          /* messages; the newest */
-#define NAMES 2                 /* as it was written, and in <> */
 #define PAGES 8                 /* of the journal, in a look */
 #define NOWS 32                 /* messages of the spool, in a look */
 #define LINES_HIGH (256u << 10) /* bytes; enough for a look */
@@ -37,76 +35,16 @@ struct trace {
 	struct reading reading; /* lies first */
 	struct control_call *call;
 	enum phase phase;
-	uint32_t name[NAMES]; /* fingerprints */
-	size_t nnames;
-	uint64_t found[FOUND_MAX];  /* a ring */
-	size_t nfound;              /* in all */
-	struct map *is_found;       /* those in the ring: to is_found, or to own
-	                               where it is known to be */
+	struct trace_find *find;
 	char own[CONTROL_CALL_OWN]; /* this client's mail alone; "": all */
 	uint64_t place;             /* in the journal */
 	int64_t since_ms;           /* it begins then; 0: it is empty */
-	size_t now;                 /* of found: looked for in the spool */
+	size_t now;                 /* of what was found: in the spool */
 	size_t rows;
 	bool has_failed;
 	struct buf lines;
 	struct spool_event events[SPOOL_JOURNAL_MIN];
 };
-
-static size_t
-count_found(const struct trace *t)
-{
-	return t->nfound < FOUND_MAX ? t->nfound : FOUND_MAX;
-}
-
-/* --- which messages (the walker's thread) ------------------------------------
- */
-
-static void
-find(struct trace *t, uint64_t mid)
-{
-	uint64_t *at = &t->found[t->nfound % FOUND_MAX];
-
-	if (map_get(t->is_found, mid) != NULL)
-		return;
-	if (t->nfound >= FOUND_MAX)
-		(void)map_del(t->is_found, *at);
-	*at = mid;
-	t->nfound++;
-	(void)map_put(t->is_found, mid, &t->is_found);
-}
-
-/* Who handed it in is known from the event that it came with. */
-static bool
-is_of_others(const struct trace *t, const struct spool_event *e)
-{
-	return t->own[0] != '\0' && e->kind == SPOOL_EVENT_ACCEPTED &&
-	       strcmp(e->client, t->own) != 0;
-}
-
-/* Is it to be told? */
-static bool
-is_shown(struct trace *t, const struct spool_event *e)
-{
-	const void *is = map_get(t->is_found, e->mid);
-
-	if (is == NULL || t->own[0] == '\0' || is == t->own)
-		return is != NULL;
-	if (e->kind != SPOOL_EVENT_ACCEPTED || is_of_others(t, e))
-		return false;
-	(void)map_put(t->is_found, e->mid, t->own);
-	return true;
-}
-
-static bool
-is_meant(const struct trace *t, const struct spool_event *e)
-{
-	for (size_t i = 0; i < t->nnames; i++) {
-		if (spool_event_names(e, t->name[i]))
-			return true;
-	}
-	return false;
-}
 
 /* --- what became of them (the walker's thread) -------------------------------
  */
@@ -199,9 +137,9 @@ take_event(struct trace *t, const struct spool_event *e)
 {
 	if (t->since_ms == 0)
 		t->since_ms = e->at_ms;
-	if (t->phase == PHASE_FIND && is_meant(t, e) && !is_of_others(t, e))
-		find(t, e->mid);
-	else if (t->phase == PHASE_TELL && is_shown(t, e))
+	if (t->phase == PHASE_FIND)
+		trace_find_event(t->find, e);
+	else if (trace_find_is_shown(t->find, e))
 		put_line(t, event_row(t, e));
 }
 
@@ -241,7 +179,7 @@ static void
 look_now(struct trace *t, struct spool_reader *r)
 {
 	struct spool_walk w = { .where = SPOOL_WALK_ALL,
-		.mid = t->found[t->now++],
+		.mid = trace_find_mid(t->find, t->now++),
 		.n = -1,
 		.fn = on_row,
 		.arg = t };
@@ -267,9 +205,11 @@ look(struct reading *g, struct spool_reader *r)
 	bool is_over = false;
 
 	if (t->phase == PHASE_NOW) {
-		for (size_t i = 0; i < NOWS && t->now < count_found(t); i++)
+		size_t n = trace_find_count(t->find);
+
+		for (size_t i = 0; i < NOWS && t->now < n; i++)
 			look_now(t, r);
-		is_over = t->now == count_found(t);
+		is_over = t->now == n;
 	}
 	for (size_t i = 0; i < PAGES && t->phase < PHASE_NOW && !is_over &&
 	                   t->lines.len < LINES_HIGH;
@@ -286,7 +226,7 @@ end(struct trace *t, int code, const char *text)
 		control_call_done(t->call);
 	else
 		control_call_fail(t->call, code, text);
-	map_free(&t->is_found);
+	trace_find_free(&t->find);
 	buf_done(&t->lines);
 	free(t);
 }
@@ -336,18 +276,14 @@ on_looked(struct reading *g)
 static void
 take_what(struct trace *t, struct str what)
 {
-	char *in_brackets;
 	uint64_t mid;
 
 	if (id_parse(what, &mid) == 0) {
-		find(t, mid);
+		trace_find_id(t->find, mid);
 		t->phase = PHASE_TELL;
-		return;
+	} else {
+		trace_find_name(t->find, what);
 	}
-	in_brackets = mem_printf("<%.*s>", (int)what.len, what.p);
-	t->name[t->nnames++] = spool_fingerprint(what);
-	t->name[t->nnames++] = spool_fingerprint(str_of(in_brackets));
-	free(in_brackets);
 }
 
 void
@@ -365,7 +301,7 @@ control_trace_run(struct control_call *call)
 	t->reading.back = on_looked;
 	t->call = call;
 	control_call_own(call, t->own);
-	t->is_found = map_new();
+	t->find = trace_find_new(t->own);
 	buf_init(&t->lines, LINES_MAX);
 	take_what(t, what);
 	next(t);
