@@ -208,13 +208,12 @@ flow_begin(struct delivery *d, struct provider *p)
 	f->wake_ms = 0;
 }
 
-/* Nothing of it can have been counted: no content had left, or to nobody. */
+/* Nothing of it can have been counted: not all of its content had left. */
 static bool
 is_uncounted(const struct outcome *o)
 {
-	if (o->io == OUTCOME_REPLY || o->stage >= OUTCOME_DATA)
-		return false;
-	return !o->dot_sent || (o->first_since_idle && o->io == OUTCOME_LOST);
+	return o->io != OUTCOME_REPLY && o->stage < OUTCOME_DATA &&
+	       !o->dot_sent;
 }
 
 void
