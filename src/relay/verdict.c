@@ -3,9 +3,10 @@
  * A list of rules is looked through in order; the first that matches says the
  * class.  The operator's patterns for the provider go before the generic list
  * below, which holds for every provider: wording first (because quota, rate
- * and identity come with any first digit), then enhanced code, code; a list of
- * its own has what is left, by stage and digit.  What a class does is one row
- * of another table.
+ * and identity come with any first digit), then enhanced code, code.  Lists of
+ * their own have words that leave open who is meant, those about a recipient,
+ * and what is left, by stage and digit.  What a class does is one row of
+ * another table.
  */
 #include "relay/verdict.h"
 
@@ -170,6 +171,8 @@ static const struct verdict_rule generic[] = {
 { AT(RCPT), ALL, NULL,      "your account", "suspend",    VERDICT_SUSPENDED },
 { AT(RCPT), ALL, NULL,      "your account", "disabled",   VERDICT_SUSPENDED },
 { AT(RCPT), ALL, NULL,      "your account", "block",      VERDICT_SUSPENDED },
+{ AT(RCPT), ALL, NULL,      "your account", "locked",     VERDICT_SUSPENDED },
+{ SENT, ALL, NULL,          "sending from", "disabled",   VERDICT_SUSPENDED },
 { NOT_RCPT, ALL, NULL,      "account", "suspend",         VERDICT_SUSPENDED },
 { NOT_RCPT, ALL, NULL,      "sending", "suspend",         VERDICT_SUSPENDED },
 { AT(MAIL), ALL, NULL,      "suspended", NULL,            VERDICT_SUSPENDED },
@@ -240,29 +243,53 @@ static const struct verdict_rule generic[] = {
 { NOT_RCPT_SENT, 552, 552, NULL, "too big", NULL,         VERDICT_MESSAGE },
 { NOT_RCPT_SENT, 552, 552, NULL, "too large", NULL,       VERDICT_MESSAGE },
 { AT(MAIL), TEMP, "4.1",    NULL, NULL,                   VERDICT_DEFERRED },
-/* the recipient, in the words of most servers */
-{ AT(RCPT), PERM, "5.1",    NULL, NULL,                   VERDICT_RCPT },
-{ AT(RCPT), PERM, "5.2",    NULL, NULL,                   VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "mailbox", NULL,              VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "recipient rejected", NULL,   VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "no such", NULL,              VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "unknown", NULL,              VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "invalid", NULL,              VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "not exist", NULL,            VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "n't exist", NULL,            VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "not found", NULL,            VERDICT_RCPT },
-{ AT(RCPT), PERM, NULL,     "unrouteable", NULL,          VERDICT_RCPT },
 };
 
-/* What is left is a guess: the digit says who is meant.  At MAIL a server knows
- * no more than sender and size.  Who may not relay may be this sender, or all
- * that come from here. */
-static const struct verdict_rule digits[] = {
+/* Words that leave open who is meant, and that go before those about a
+ * recipient: guesses.  Who may not relay may be this sender, or all that come
+ * from here. */
+static const struct verdict_rule doubtful[] = {
 { SENT, PERM, NULL,         "unable to relay", NULL,      VERDICT_IDENTITY },
 { SENT, PERM, NULL,         "relay access denied", NULL,  VERDICT_IDENTITY },
 { SENT, PERM, NULL,         "relaying denied", NULL,      VERDICT_IDENTITY },
-{ AT(MAIL) | AT(RCPT), PERM, NULL, "relay", NULL,         VERDICT_IDENTITY },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "relaying", NULL,      VERDICT_IDENTITY },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "to relay", NULL,      VERDICT_IDENTITY },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "relay not", NULL,     VERDICT_IDENTITY },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "relay denied", NULL,  VERDICT_IDENTITY },
 { AT(RCPT), PERM, NULL,     "rcpthosts", NULL,            VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "client host rejected", NULL, VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "helo command rejected", NULL, VERDICT_IDENTITY },
+{ SENT, PERM, "5.1.7",      NULL, NULL,                   VERDICT_IDENTITY },
+{ SENT, PERM, "5.1.8",      NULL, NULL,                   VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "sender ", NULL,              VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "unknown sender", NULL,       VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "invalid sender", NULL,       VERDICT_IDENTITY },
+{ AT(RCPT), PERM, NULL,     "account", "suspend",         VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "account", "disabled",        VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "account", "blocked",         VERDICT_RCPT },
+{ AT(RCPT), PERM, NULL,     "account", "locked",          VERDICT_RCPT },
+};
+
+/* The recipient, in the words of most servers: where no enhanced code says
+ * that it is about something else. */
+static const struct verdict_rule recipients[] = {
+{ AT(RCPT), PERM, "5.1",    NULL, NULL,                   VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.2",    NULL, NULL,                   VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "mailbox", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "recipient rejected", NULL,   VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "no such", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "unknown", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "invalid", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "not exist", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "n't exist", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "not found", NULL,            VERDICT_RCPT },
+{ AT(RCPT), PERM, "",       "unrouteable", NULL,          VERDICT_RCPT },
+};
+
+/* What is left is a guess: the digit says who is meant.  At MAIL a server knows
+ * no more than sender and size. */
+static const struct verdict_rule digits[] = {
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "relay", NULL,         VERDICT_IDENTITY },
 { AT(MAIL), 552, 552, NULL, NULL, NULL,                   VERDICT_MESSAGE },
 { AT(MAIL), PERM, NULL,     NULL, NULL,                   VERDICT_IDENTITY },
 { AT(MAIL), TEMP, NULL,     NULL, NULL,                   VERDICT_MESSAGE_TEMP },
@@ -304,12 +331,23 @@ matches(const struct verdict_rule *r, const struct outcome *o)
 	       has(o, r->text) && has(o, r->also);
 }
 
+static const struct verdict_list {
+	const struct verdict_rule *rules;
+	size_t n;
+	bool are_guesses;
+} lists[] = {
+	{ generic, sizeof generic / sizeof *generic, false },
+	{ doubtful, sizeof doubtful / sizeof *doubtful, true },
+	{ recipients, sizeof recipients / sizeof *recipients, false },
+	{ digits, sizeof digits / sizeof *digits, true },
+};
+
 static const struct verdict_rule *
-find(const struct verdict_rule *rules, size_t n, const struct outcome *o)
+find(const struct verdict_list *list, const struct outcome *o)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (matches(&rules[i], o))
-			return &rules[i];
+	for (size_t i = 0; i < list->n; i++) {
+		if (matches(&list->rules[i], o))
+			return &list->rules[i];
 	}
 	return NULL;
 }
@@ -411,10 +449,10 @@ judge_reply(struct verdict *v, const struct outcome *o,
 			v->wait_ms = v->pattern->wait_ms;
 		return;
 	}
-	v->rule = find(generic, sizeof generic / sizeof *generic, o);
-	v->is_guess = !v->rule;
-	if (!v->rule)
-		v->rule = find(digits, sizeof digits / sizeof *digits, o);
+	for (const struct verdict_list *list = lists; !v->rule; list++) {
+		v->rule = find(list, o); /* the last one has a rule for all */
+		v->is_guess = list->are_guesses;
+	}
 	v->class = v->rule->class;
 }
 

@@ -80,7 +80,7 @@ struct verdict_row {
 struct verdict {
 	enum verdict_class class;
 	uint64_t wait_ms; /* as pattern or reply says, 0: nothing is said */
-	bool is_guess;    /* by stage and digit alone: unknown words */
+	bool is_guess;    /* the words leave open who is meant */
 	/* What matched: one of both, or none (no reply, or a good one). */
 	const struct relay_reply *pattern; /* the context's */
 	const struct verdict_rule *rule;
