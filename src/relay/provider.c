@@ -502,7 +502,8 @@ provider_judge(struct provider *p, const struct verdict *v,
 		return;
 	case VERDICT_FAILS:
 	case VERDICT_OPENS:
-		if (v->class == VERDICT_AUTH && o->io == OUTCOME_REPLY)
+		if (v->class == VERDICT_AUTH && o->io == OUTCOME_REPLY &&
+		    o->stage == OUTCOME_AUTH)
 			bad_login(p, now_ms);
 		judge_failure(p, v->class, now_ms);
 		if (verdict_row(v->class)->is_trouble && v->wait_ms > 0)

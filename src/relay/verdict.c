@@ -215,8 +215,8 @@ static const struct verdict_rule generic[] = {
 { ANY, PERM, "5.7.30",      NULL, NULL,                   VERDICT_AUTH },
 { SENT, PERM, NULL,         "authentication", "required", VERDICT_AUTH },
 { SENT, PERM, NULL,         "not authenticated", NULL,    VERDICT_AUTH },
-{ SENT, PERM, NULL,         "without authentication", NULL, VERDICT_AUTH },
-{ SENT, PERM, NULL,         "smtp authentication", NULL,  VERDICT_AUTH },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "without authentication", NULL, VERDICT_AUTH },
+{ AT(MAIL) | AT(RCPT), PERM, NULL, "smtp authentication", NULL, VERDICT_AUTH },
 { SENT, 503, 503, NULL,     "auth", NULL,                 VERDICT_AUTH },
 /* busy, or out of step with us */
 { ANY, 421, 421, NULL,      NULL, NULL,                   VERDICT_BACKOFF },

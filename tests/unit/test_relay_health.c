@@ -133,6 +133,42 @@ bad_logins_count_across_restarts(void **state)
 	secret_free(&password);
 }
 
+/* The login was good: what was said at MAIL counts for none. */
+static void
+what_mail_is_told_is_no_bad_login(void **state)
+{
+	static const struct fake_rule wants[] = {
+		{ .stage = "MAIL", .reply = "530 5.7.0 Login first" },
+		{ .stage = NULL }
+	};
+	struct fake_settings s = { .ehlo = with_auth, .rules = wants };
+	struct secret *password = secret_new("secret", 6);
+	struct relay_settings next[4];
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider_with(&w, &s);
+	w.provider[0].user = "user";
+	w.provider[0].password = password;
+	w.provider[0].allow_clear_auth = true;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_wait_logs(&w, "provider.alert", "class=auth", 1);
+	for (size_t i = 1; i < 4; i++) {
+		next[i] = w.settings;
+		relay_change(w.relay, &next[i], NULL, NULL);
+		world_wait_logs(&w, "provider.alert", "class=auth", i + 1);
+	}
+	fake_rules(w.fake[0], NULL);
+	next[0] = w.settings;
+	relay_change(w.relay, &next[0], NULL, NULL);
+	fake_wait_mails(w.fake[0], 1);
+	world_wait(&w, 0, 0, 0);
+	world_done(&w);
+	secret_free(&password);
+}
+
 static void
 a_mended_password_is_tried_at_once(void **state)
 {
@@ -379,6 +415,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_suspension_survives_a_restart_and_no_reload),
 		cmocka_unit_test(what_was_learned_survives_a_restart),
 		cmocka_unit_test(bad_logins_count_across_restarts),
+		cmocka_unit_test(what_mail_is_told_is_no_bad_login),
 		cmocka_unit_test(a_mended_password_is_tried_at_once),
 		cmocka_unit_test(a_start_asks_at_once_what_was_busy_or_gone),
 		cmocka_unit_test(records_that_make_no_sense_are_left_alone),
