@@ -29,7 +29,6 @@ struct provider;
 struct relay;
 struct relay_generation;
 struct relay_route;
-struct tally;
 
 #define RELAY_WHERE_MAX 160 /* host[address]:port */
 #define DELIVERY_MAGIC 0x64656c69u
@@ -114,6 +113,7 @@ struct delivery {
 	uint64_t why_provider, why_delivered; /* id; its count at the first */
 	bool later;            /* somebody said 4xx about the message */
 	bool cost_session;     /* one was lost with it in hand */
+	bool was_stale;        /* the last one was, that it was given to */
 	struct doubt *doubt;   /* operation under way, or NULL */
 	bool doubted;          /* the spool has it in doubt */
 	bool handed;           /* it came over from another route */

@@ -137,6 +137,7 @@ context(const struct relay_session *s, const struct delivery *d)
 	return (struct verdict_context){ .messages = s->ended,
 		.accepted = d ? d->naccepted : 0,
 		.nrcpts = d ? d->txn.nrcpts : 0,
+		.was_stale = d && d->was_stale,
 		.now_ms = clock_wall_ms(),
 		.nreplies = s->provider->set->nreplies,
 		.replies = s->provider->set->replies };
@@ -476,6 +477,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	if (d->corrupt)
 		v = (struct verdict){ .class = VERDICT_CORRUPT };
 	own = v.class;
+	d->was_stale = own == VERDICT_STALE;
 	review_verdict(&v, d, s, o);
 	if (doubt_is(d, o))
 		v.class = VERDICT_UNSURE;

@@ -392,7 +392,8 @@ fit_context(enum verdict_class c, const struct outcome *o,
 		return VERDICT_BACKOFF; /* nothing there is a message's */
 	if (c == VERDICT_STALE && !used && o->stage != OUTCOME_IDLE)
 		return VERDICT_BACKOFF;
-	if (c == VERDICT_BACKOFF && o->code == 421 && o->first_since_idle)
+	if (c == VERDICT_BACKOFF && o->code == 421 && o->first_since_idle &&
+	    ctx->messages > 0)
 		return VERDICT_STALE; /* said while nobody listened */
 	if (c == VERDICT_RECYCLE && !used)
 		return o->code ? VERDICT_RATE : VERDICT_NET;
@@ -471,6 +472,8 @@ verdict_of(const struct outcome *o, const struct verdict_context *ctx)
 	else
 		v.class = class_of_silence(o, ctx);
 	v.class = fit_context(v.class, o, ctx);
+	if (v.class == VERDICT_STALE && ctx->was_stale)
+		v.class = o->code ? VERDICT_BACKOFF : VERDICT_NET;
 	if (v.class == VERDICT_RCPT_TEMP && v.rule &&
 	    v.rule->class == VERDICT_SPLIT)
 		v.is_guess = true; /* too many, and there are none yet */

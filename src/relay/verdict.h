@@ -91,6 +91,8 @@ struct verdict_context {
 	uint32_t messages; /* ended before on this session */
 	uint32_t accepted; /* recipients accepted so far in the transaction */
 	uint32_t nrcpts;   /* in the transaction */
+	bool was_stale;    /* the session before, of this message: once is bad
+	                      luck, twice is the provider */
 	int64_t now_ms;    /* wall clock */
 	size_t nreplies;
 	const struct relay_reply *replies; /* the operator's, first wins */

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "postern/base/secret.h"
+#include "postern/mail/rate.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
@@ -195,6 +196,39 @@ a_mended_password_is_tried_at_once(void **state)
 	world_done(&w);
 	secret_free(&password);
 	secret_free(&better);
+}
+
+/* --- a session that waits for its first message ----------------------------
+ */
+
+/* It is opened early, and rests until there is a slot: what it says then is no
+ * reason to ask the same again. */
+static void
+who_is_busy_with_each_first_message_is_left(void **state)
+{
+	static const struct rate rate = { .count = 1, .period_ms = 1300 };
+	static const struct fake_rule busy[] = {
+		{ .stage = "MAIL", .reply = "421 4.3.2 busy" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, busy);
+	world_provider(&w, NULL);
+	w.provider[0].rates = &rate;
+	w.provider[0].nrates = 1;
+	world_start(&w);
+	world_send(&w, &(struct world_mail){ 0 });
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[1], 2);
+	world_wait(&w, 0, 0, 0);
+	assert_int_equal(
+	    world_count_log(&w, "provider.trouble", "class=stale"), 0);
+	assert_int_equal(
+	    world_count_log(&w, "provider.trouble", "class=backoff"), 2);
+	world_done(&w);
 }
 
 /* A minute would be left, and what was in the way was the network. */
@@ -417,6 +451,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(bad_logins_count_across_restarts),
 		cmocka_unit_test(what_mail_is_told_is_no_bad_login),
 		cmocka_unit_test(a_mended_password_is_tried_at_once),
+		cmocka_unit_test(who_is_busy_with_each_first_message_is_left),
 		cmocka_unit_test(a_start_asks_at_once_what_was_busy_or_gone),
 		cmocka_unit_test(records_that_make_no_sense_are_left_alone),
 		cmocka_unit_test(some_are_kept_warm),

@@ -339,6 +339,9 @@ what_makes_no_sense_there_is_something_else(void **state)
 {
 	struct verdict_context fresh = { .nrcpts = 2 };
 	struct verdict_context one = { .nrcpts = 1, .messages = 1 };
+	struct verdict_context again = {
+		.nrcpts = 1, .messages = 1, .was_stale = true
+	};
 	struct outcome o;
 
 	(void)state;
@@ -350,6 +353,13 @@ what_makes_no_sense_there_is_something_else(void **state)
 	expect("closing, on a session in use", &o, &used, VERDICT_BACKOFF);
 	o.first_since_idle = true;
 	expect("closing, said to an idle session", &o, &used, VERDICT_STALE);
+	expect("closing, said to one that waited for its first message", &o,
+	    &fresh, VERDICT_BACKOFF);
+	expect("stale twice, in words", &o, &again, VERDICT_BACKOFF);
+	o = (struct outcome){
+		.stage = MAIL, .io = OUTCOME_LOST, .first_since_idle = true
+	};
+	expect("stale twice, without a word", &o, &again, VERDICT_NET);
 	o = reply(RCPT, 452, "4.5.3", "Too many recipients");
 	expect("nobody accepted yet", &o, &fresh, VERDICT_RCPT_TEMP);
 	o = reply(RCPT, 552, "5.5.3", "Too many recipients");
