@@ -48,6 +48,7 @@ struct allowance {
 	size_t n;           /* that is never full: it knows the last hour */
 	struct reserve *reserves; /* owned, n */
 	uint32_t conns_max;
+	size_t nconns; /* open, of all generations */
 	bool is_loaded;
 };
 
@@ -489,6 +490,27 @@ uint32_t
 allowance_conns(const struct allowance *a)
 {
 	return a->conns_max;
+}
+
+void
+allowance_opened(struct allowance *a, size_t n)
+{
+	a->nconns += n;
+}
+
+void
+allowance_closed(struct allowance *a, size_t n)
+{
+	assert(a->nconns >= n);
+	a->nconns -= n;
+}
+
+size_t
+allowance_conns_left(const struct allowance *a)
+{
+	if (a->conns_max == 0)
+		return SIZE_MAX;
+	return a->nconns < a->conns_max ? a->conns_max - a->nconns : 0;
 }
 
 static void

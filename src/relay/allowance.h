@@ -56,6 +56,11 @@ void allowance_each(struct allowance_book *b,
 struct throttle_slot *allowance_take(struct allowance *a, uint32_t nrcpts);
 uint32_t allowance_rcpts(const struct allowance *a); /* 0: no bound */
 uint32_t allowance_conns(const struct allowance *a); /* 0: no bound */
+/* Connections that are open, of all who share it: some more, some less. */
+void allowance_opened(struct allowance *a, size_t n);
+void allowance_closed(struct allowance *a, size_t n);
+/* How many more may be; SIZE_MAX: no bound. */
+size_t allowance_conns_left(const struct allowance *a);
 /* The clock that its slots are answered by. */
 uint64_t allowance_clock_ms(const struct allowance *a);
 

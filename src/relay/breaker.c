@@ -98,6 +98,13 @@ breaker_fail(struct breaker *b, const struct breaker_settings *s,
 }
 
 void
+breaker_defer(struct breaker *b, uint64_t until_ms)
+{
+	if (b->state == BREAKER_OPEN && b->until_ms < until_ms)
+		b->until_ms = until_ms;
+}
+
+void
 breaker_hasten(struct breaker *b, uint64_t now_ms)
 {
 	if (b->state == BREAKER_OPEN)

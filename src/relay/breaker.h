@@ -42,6 +42,8 @@ bool breaker_ok(struct breaker *b, uint64_t now_ms);
  * true: it has opened now. */
 bool breaker_fail(struct breaker *b, const struct breaker_settings *s,
     uint64_t now_ms, uint64_t rnd);
+/* An open one stays so until then, whatever its length. */
+void breaker_defer(struct breaker *b, uint64_t until_ms);
 /* Opens at once: open_ms, doubled each time until it worked, at most
  * open_max_ms, counted from from_ms, where the attempt began that failed. */
 void breaker_trip(struct breaker *b, const struct breaker_settings *s,

@@ -42,6 +42,7 @@
 #include "relay/suspect.h"
 #include "relay/sweep.h"
 #include "relay/tally_book.h"
+#include "relay/turns.h"
 #include "relay/verdict.h"
 #include "relay/waiting.h"
 #include "relay/way.h"
@@ -659,6 +660,9 @@ set_wake(struct relay *r)
 	for (size_t i = 0; i < r->nproviders; i++) {
 		uint64_t at = provider_wake_ms(r->providers[i], now_ms);
 
+		if (at > now_ms)
+			wait = sooner(wait, at - now_ms);
+		at = turns_wake_ms(r->providers[i]);
 		if (at > now_ms)
 			wait = sooner(wait, at - now_ms);
 		at = reread_wake_ms(r->providers[i], now_ms);

@@ -132,8 +132,12 @@ flow_init(struct provider *p)
 void
 flow_renew(struct provider *p)
 {
+	size_t open = pool_open(&p->pool);
+
+	flow_closed(p, open);
 	p->flow = (struct flow){ 0 };
 	flow_init(p);
+	flow_opened(p, open);
 }
 
 /* --- slots -----------------------------------------------------------------
@@ -166,6 +170,21 @@ when(struct provider *p, uint32_t nrcpts)
 	}
 	f->wake_ms = at;
 	return at;
+}
+
+bool
+flow_has_slot(struct provider *p)
+{
+	const struct flow *f = &p->flow;
+	uint64_t now_ms = relay_now_ms(p->relay);
+
+	if (f->block_ms > now_ms || f->wake_ms > now_ms)
+		return false;
+	if (when(p, 1) == 0)
+		return true;
+	if (flow_is_spent(p, now_ms))
+		relay_kick(p->relay); /* what waits goes elsewhere */
+	return false;
 }
 
 /* As many recipients as its next transaction may have. */
@@ -266,38 +285,18 @@ flow_rcpts(const struct provider *p)
 	return max;
 }
 
-static bool
-shares(const struct provider *p, const struct allowance *a)
+void
+flow_opened(struct provider *p, size_t n)
 {
-	for (size_t i = 1; i < p->flow.n; i++) {
-		if (p->flow.allowance[i] == a)
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < p->flow.n; i++)
+		allowance_opened(p->flow.allowance[i], n);
 }
 
-static size_t
-conns_of(const struct provider *p, const struct allowance *a)
+void
+flow_closed(struct provider *p, size_t n)
 {
-	size_t n = 0;
-
-	for (int i = 0; shares(p, a) && i < POOL_PHASES; i++)
-		n += p->pool.n[i];
-	return n;
-}
-
-/* Of all providers that share it, also of older generations. */
-static size_t
-conns_at(const struct relay *r, const struct allowance *a)
-{
-	const struct list *l;
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->nproviders; i++)
-		n += conns_of(r->providers[i], a);
-	for (l = r->retired.next; l != &r->retired; l = l->next)
-		n += conns_of(LIST_OF(l, struct provider, node), a);
-	return n;
+	for (size_t i = 0; i < p->flow.n; i++)
+		allowance_closed(p->flow.allowance[i], n);
 }
 
 size_t
@@ -305,26 +304,36 @@ flow_conns_left(const struct provider *p)
 {
 	size_t left = SIZE_MAX;
 
-	for (size_t i = 1; i < p->flow.n; i++) {
-		const struct allowance *a = p->flow.allowance[i];
-		size_t max = allowance_conns(a);
-		size_t open = max > 0 ? conns_at(p->relay, a) : 0;
+	for (size_t i = 0; i < p->flow.n; i++) {
+		size_t one = allowance_conns_left(p->flow.allowance[i]);
 
-		if (max > 0 && (open >= max ? 0 : max - open) < left)
-			left = open >= max ? 0 : max - open;
+		left = one < left ? one : left;
 	}
 	return left;
 }
 
-bool
-flow_is_contended(const struct provider *p, const struct provider *q)
+static bool
+shares(const struct provider *p, const struct allowance *a)
 {
-	for (size_t i = 1; i < p->flow.n; i++) {
-		const struct allowance *a = p->flow.allowance[i];
-		size_t max = allowance_conns(a);
-
-		if (max > 0 && shares(q, a) && conns_at(p->relay, a) >= max)
+	for (size_t i = 0; i < p->flow.n; i++) {
+		if (p->flow.allowance[i] == a)
 			return true;
 	}
 	return false;
+}
+
+uint32_t
+flow_contended(const struct provider *p, const struct provider *q)
+{
+	uint32_t least = 0;
+
+	for (size_t i = 0; i < p->flow.n; i++) {
+		const struct allowance *a = p->flow.allowance[i];
+		uint32_t max = allowance_conns(a);
+
+		if (allowance_conns_left(a) == 0 && shares(q, a) &&
+		    (least == 0 || max < least))
+			least = max;
+	}
+	return least;
 }

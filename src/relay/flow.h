@@ -51,6 +51,8 @@ void flow_look(struct provider *p); /* a new day may have begun */
 /* The next delivery of p that may start now; NULL: none waits, or there is no
  * slot for it. */
 struct delivery *flow_next(struct provider *p);
+/* Would there be one for a message of one recipient? */
+bool flow_has_slot(struct provider *p);
 /* A transaction starts, and ends. */
 void flow_begin(struct delivery *d, struct provider *p);
 void flow_end(struct delivery *d, const struct outcome *o);
@@ -58,9 +60,13 @@ void flow_end(struct delivery *d, const struct outcome *o);
 bool flow_is_spent(const struct provider *p, uint64_t now_ms);
 uint64_t flow_wake_ms(const struct provider *p);
 uint32_t flow_rcpts(const struct provider *p); /* 0: no bound */
-/* How many more sessions its limits allow. */
+/* So many of its sessions are there more, and less. */
+void flow_opened(struct provider *p, size_t n);
+void flow_closed(struct provider *p, size_t n);
+/* How many more its limits allow; SIZE_MAX: they bound none. */
 size_t flow_conns_left(const struct provider *p);
-/* Do they share a limit that allows no more sessions just now? */
-bool flow_is_contended(const struct provider *p, const struct provider *q);
+/* Do they share a limit that allows no more sessions just now?  The fewest that
+ * such a one allows; 0: they do not. */
+uint32_t flow_contended(const struct provider *p, const struct provider *q);
 
 #endif

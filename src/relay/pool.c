@@ -96,6 +96,16 @@ pool_live(const struct pool *pool)
 	       pool->n[POOL_BUSY];
 }
 
+size_t
+pool_open(const struct pool *pool)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < POOL_PHASES; i++)
+		n += pool->n[i];
+	return n;
+}
+
 static void
 put(struct relay_session *s, enum pool_phase phase)
 {
@@ -120,6 +130,7 @@ void
 pool_enter(struct relay_session *s)
 {
 	put(s, POOL_CONNECTING);
+	flow_opened(s->provider, 1);
 	s->relay->nsessions++;
 }
 
@@ -157,6 +168,7 @@ void
 pool_leave(struct relay_session *s)
 {
 	take_out(s);
+	flow_closed(s->provider, 1);
 	s->relay->nsessions--;
 }
 
@@ -165,18 +177,20 @@ static size_t
 open_at(const struct provider *p)
 {
 	const struct list *retired = &p->relay->retired;
-	size_t n = 0;
+	size_t n = pool_open(&p->pool);
 
-	for (int i = 0; i < POOL_PHASES; i++)
-		n += p->pool.n[i];
 	for (struct list *l = retired->next; l != retired; l = l->next) {
 		const struct provider *old = LIST_OF(l, struct provider, node);
 
-		for (int i = 0; provider_is_same(p, old) && i < POOL_PHASES;
-		     i++)
-			n += old->pool.n[i];
+		n += provider_is_same(p, old) ? pool_open(&old->pool) : 0;
 	}
 	return n;
+}
+
+bool
+pool_has_room(struct provider *p)
+{
+	return open_at(p) < provider_conns(p, relay_now_ms(p->relay));
 }
 
 static size_t
@@ -227,6 +241,7 @@ open_more(struct provider *p)
 
 	while (useful > p->pool.n[POOL_CONNECTING] &&
 	       pool_live(&p->pool) < enough(p) && room(p) > 0 &&
+	       turns_may_open(p) &&
 	       provider_is_usable(p, relay_now_ms(p->relay)))
 		relay_session_open(p, false);
 	turns_ask(p);
@@ -236,7 +251,7 @@ open_more(struct provider *p)
  * more asks: else a provider that is back would stay unknown until their time
  * is over, minutes later. */
 static bool
-may_probe(struct provider *p, uint64_t now_ms)
+may_probe(struct provider *p)
 {
 	size_t open = open_at(p);
 
@@ -244,7 +259,7 @@ may_probe(struct provider *p, uint64_t now_ms)
 		return false;
 	if (open > 0 && open == p->pool.nstalled)
 		return true;
-	return open < provider_conns(p, now_ms) && flow_conns_left(p) > 0;
+	return pool_has_room(p) && flow_conns_left(p) > 0;
 }
 
 /* Sessions without a message to wait for them: one to tell whether the provider
@@ -255,7 +270,7 @@ open_spare(struct provider *p)
 	uint64_t now_ms = relay_now_ms(p->relay);
 
 	if (provider_wants_probe(p, now_ms)) {
-		if (may_probe(p, now_ms)) {
+		if (may_probe(p)) {
 			p->probe_ms = now_ms;
 			stat_add(&p->tally->breaker[TALLY_HALF_OPEN], 1);
 			relay_session_open(p, true);

@@ -48,6 +48,9 @@ void pool_distrust(struct pool *pool);            /* begins anew with one */
 void pool_trust(struct pool *pool, uint32_t max); /* a message went well */
 /* Draining and expired ones not counted. */
 size_t pool_live(const struct pool *pool);
+size_t pool_open(const struct pool *pool); /* all of them */
+/* Does the provider itself allow one more? */
+bool pool_has_room(struct provider *p);
 /* Gives what waits at the provider to idle sessions, opens more of them where
  * that is useful: for what waits, as a probe, to have some warm. */
 void pool_serve(struct provider *p);

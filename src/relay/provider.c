@@ -418,10 +418,14 @@ static void
 trip(struct provider *p, enum verdict_class why, uint64_t now_ms)
 {
 	struct breaker_settings s = breaker_of(p, why);
+	uint64_t rest_ms = 0;
 
 	if (p->health.state == BREAKER_OPEN)
 		return;
+	if (p->health.state == BREAKER_HALF_OPEN)
+		rest_ms = turns_rest_ms(p);
 	breaker_trip(&p->health, &s, attempt_ms(p, now_ms), rand_u64());
+	breaker_defer(&p->health, now_ms + rest_ms);
 	opened(p, why);
 }
 

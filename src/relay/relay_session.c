@@ -36,6 +36,7 @@
 #include "relay/relay_log.h"
 #include "relay/review.h"
 #include "relay/stall.h"
+#include "relay/turns.h"
 #include "relay/verdict.h"
 
 #define RESTED_MS 1000 /* idle for so long: the provider may have closed */
@@ -616,6 +617,7 @@ relay_session_open(struct provider *p, bool is_probe)
 	s->opened_us = clock_mono_us();
 	s->unacked = SIZE_MAX;
 	pool_enter(s);
+	turns_served(p);
 	stall_watch(p);
 	if (p->tls_error[0] != '\0') {
 		relay_session_fail(s, OUTCOME_TLS, OUTCOME_LOCAL, p->tls_error);

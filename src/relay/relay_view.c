@@ -30,8 +30,8 @@ relay_view_phase(size_t i)
 }
 
 static const char *const ends[RELAY_VIEW_ENDS] = { "idle", "messages", "age",
-	"recipients", "surplus", "closed", "failed", "stalled", "paused",
-	"reload", "stop", "other" };
+	"recipients", "surplus", "shared", "closed", "failed", "stalled",
+	"paused", "reload", "stop", "other" };
 
 const char *
 relay_view_end_word(size_t i)

@@ -2,10 +2,12 @@
 #include "relay/turns.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "postern/base/list.h"
 #include "postern/relay/relay.h"
 
+#include "relay/breaker.h"
 #include "relay/flow.h"
 #include "relay/pool.h"
 #include "relay/provider.h"
@@ -13,6 +15,12 @@
 #include "relay/relay_session.h"
 
 #define TURN_MS 1000 /* a login should be worth its while */
+#define OTHERS 9     /* parts of ten, of a connection that others want */
+/* A probe that others wait for may take a quarter of the time that its provider
+ * was left alone, which is how one that is slow gets through. */
+#define PROBE_MIN_MS 5000
+#define PROBE_MAX_MS 30000
+#define PROBE_PART 4
 
 void
 turns_join(struct provider *p)
@@ -33,16 +41,30 @@ turns_served(struct provider *p)
 	turns_join(p);
 }
 
-/* With mail, or to be asked whether it is back. */
+/* With mail that it might send now. */
+static bool
+is_kept_out(struct provider *p)
+{
+	return pool_live(&p->pool) == 0 && p->nwaiting > 0 &&
+	       provider_is_usable(p, relay_now_ms(p->relay)) &&
+	       pool_has_room(p) && flow_has_slot(p);
+}
+
+/* So, or to be asked whether it is back. */
 static bool
 starves(struct provider *p)
 {
-	uint64_t now_ms = relay_now_ms(p->relay);
-
 	if (pool_live(&p->pool) > 0)
 		return false;
-	return provider_wants_probe(p, now_ms) ||
-	       (p->nwaiting > 0 && provider_is_usable(p, now_ms));
+	return is_kept_out(p) ||
+	       (provider_wants_probe(p, relay_now_ms(p->relay)) &&
+	           pool_has_room(p));
+}
+
+bool
+turns_may_open(struct provider *p)
+{
+	return flow_conns_left(p) == SIZE_MAX || flow_has_slot(p);
 }
 
 /* One that ends makes room already. */
@@ -65,11 +87,11 @@ turns_is_over(const struct relay_session *s)
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *q = r->providers[i];
 
-		if (q == p || !flow_is_contended(p, q))
+		if (q == p || flow_contended(p, q) == 0)
 			continue;
 		if (is_making_room(q))
 			return false;
-		wanted |= starves(q);
+		wanted = wanted || starves(q);
 	}
 	return wanted;
 }
@@ -85,11 +107,87 @@ spare(const struct provider *q)
 	return LIST_OF(idle->prev, struct relay_session, node);
 }
 
+/* --- probes --- */
+
+static uint64_t
+probe_end_ms(const struct provider *p)
+{
+	uint64_t ms = (p->probe_ms - p->tripped_ms) / PROBE_PART;
+
+	if (ms < PROBE_MIN_MS)
+		ms = PROBE_MIN_MS;
+	return p->probe_ms + (ms < PROBE_MAX_MS ? ms : PROBE_MAX_MS);
+}
+
+/* The one that is under way; NULL: none is. */
+static struct relay_session *
+probe_of(const struct provider *p)
+{
+	const struct list *in = &p->pool.in[POOL_CONNECTING];
+	struct relay_session *s;
+
+	if (p->health.state != BREAKER_HALF_OPEN || list_empty(in))
+		return NULL;
+	s = LIST_OF(in->next, struct relay_session, node);
+	return s->is_probe ? s : NULL;
+}
+
+uint64_t
+turns_wake_ms(const struct provider *p)
+{
+	return probe_of(p) ? probe_end_ms(p) : 0;
+}
+
+/* All those together that are down take a tenth of the connections' time. */
+uint64_t
+turns_rest_ms(struct provider *p)
+{
+	struct relay *r = p->relay;
+	uint64_t took_ms = relay_now_ms(r) - p->probe_ms;
+	uint64_t ndown = 1, max = 0;
+	bool wanted = false;
+
+	for (size_t i = 0; i < r->nproviders; i++) {
+		struct provider *q = r->providers[i];
+		uint32_t conns = q == p ? 0 : flow_contended(p, q);
+
+		if (conns == 0)
+			continue;
+		max = conns;
+		ndown += breaker_allows(&q->health) ? 0 : 1;
+		wanted = wanted || is_kept_out(q);
+	}
+	return wanted ? took_ms * OTHERS * ndown / max : 0;
+}
+
+/* It took too long: others have mail. */
+static void
+give_up_probe(struct provider *q)
+{
+	struct relay_session *s = probe_of(q);
+
+	provider_give_up(q, q->why);
+	relay_session_abort(s, "shared");
+}
+
+/* --- */
+
+/* May its place be asked for? */
+static bool
+is_spare(const struct relay_session *s)
+{
+	struct provider *q = s->provider;
+
+	return q->nwaiting == 0 || !flow_has_slot(q) || turns_is_over(s);
+}
+
 void
 turns_ask(struct provider *p)
 {
 	struct relay *r = p->relay;
+	uint64_t now_ms = relay_now_ms(r);
 	struct relay_session *found = NULL;
+	struct provider *late = NULL;
 
 	if (flow_conns_left(p) > 0 || is_making_room(p) || !starves(p))
 		return;
@@ -97,13 +195,17 @@ turns_ask(struct provider *p)
 		struct provider *q = r->providers[i];
 		struct relay_session *s = spare(q);
 
-		if (q == p || !flow_is_contended(p, q))
+		if (q == p || flow_contended(p, q) == 0)
 			continue;
 		if (is_making_room(q))
 			return;
-		if (s && (q->nwaiting == 0 || turns_is_over(s)))
+		if (s && is_spare(s))
 			found = s;
+		if (probe_of(q) && probe_end_ms(q) <= now_ms)
+			late = q;
 	}
 	if (found)
 		relay_session_quit(found, "shared");
+	else if (late && is_kept_out(p))
+		give_up_probe(late);
 }

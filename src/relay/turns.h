@@ -7,18 +7,27 @@
 #define RELAY_TURNS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct provider;
 struct relay_session;
 
 void turns_join(struct provider *p); /* the last, until it leaves */
 void turns_leave(struct provider *p);
-void turns_served(struct provider *p); /* it starts a transaction */
+void turns_served(struct provider *p); /* a transaction, or a session, starts */
 /* Has the session been its provider's for long enough, while another one has
  * mail, or is to be probed, but has no session, because of a limit that both
  * share? */
 bool turns_is_over(const struct relay_session *s);
-/* Such a one has another's session go that does nothing. */
+/* Such a one has another's session go that does nothing, or a probe that takes
+ * too long. */
 void turns_ask(struct provider *p);
+/* When to ask about p's probe; 0: none is under way. */
+uint64_t turns_wake_ms(const struct provider *p);
+/* A probe has failed: how long the connection that it took is others'; 0: they
+ * did not want it. */
+uint64_t turns_rest_ms(struct provider *p);
+/* Where connections are shared: would a session have something to do? */
+bool turns_may_open(struct provider *p);
 
 #endif

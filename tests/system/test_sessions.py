@@ -236,6 +236,70 @@ def test_one_that_is_back_is_asked_beside_one_that_took_over(sink, postern):
     p.stop()
 
 
+@pytest.mark.clock
+def test_the_dead_do_not_keep_a_limit_from_who_works(sink, rude, postern):
+    """They accept connections and say nothing, each for longer than their breakers
+    are open: a probe after the other, and the one connection is never free."""
+    def mute(s):
+        s.wait_close()
+    good, dead = sink(maildir=None), {n: rude(mute) for n in ("b", "c")}
+    p = postern(harness.provider(good.port, name="a", limits=["all"], max_messages_per_connection=10000),
+                *[harness.provider(d.port, name=n, limits=["all"], timeouts={"banner": "4s"},
+                                   breaker={"failures": 1, "open": "1s", "open_max": "1s"}) for n, d in dead.items()],
+                limits=[{"name": "all", "rate": ["20 msg/s"], "max_connections": 1}],
+                routes=[{"name": n, "match": {"sender": [n + "@example.com"]}, "use": [n]} for n in dead]
+                + [{"name": "default", "use": ["a"]}], start=False)
+    p.start(env=harness.shared_clock(20))
+    for n in dead:
+        send_many(p, 2, n)
+    send_many(p, 350, "a")
+    for n in dead:
+        p.wait_event("provider.trouble", n=2, provider=n)
+    done = len(good.messages())
+    probes = len(p.events("provider.trouble"))
+    good.wait_messages(done + 200)
+    assert len(p.events("provider.trouble")) - probes <= 2, "they had it for most of the time"
+    p.stop()
+
+
+@pytest.mark.clock
+def test_a_provider_without_a_slot_leaves_its_connection_to_others(sink, postern):
+    a, b = sink(maildir=None), sink("--delay", "banner=20", maildir=None)
+    p = postern(harness.provider(a.port, name="a", limits=["both"], rate=["20 msg/s"], max_messages_per_connection=10000),
+                harness.provider(b.port, name="b", limits=["both"], rate=["1 msg/6s"]),
+                limits=[{"name": "both", "max_connections": 1}],
+                routes=[{"name": "b", "match": {"sender": ["b@example.com"]}, "use": ["b"]},
+                        {"name": "default", "use": ["a"]}], start=False)
+    p.start(env=harness.shared_clock(20))
+    send_many(p, 6, "b")
+    send_many(p, 400, "a")
+    b.wait_messages(3)
+    p.stop()
+    n = b.stop()
+    assert n["connections"] <= n["messages"] + 1, n
+
+
+@pytest.mark.clock
+def test_who_waits_for_its_own_sessions_takes_none_of_others(sink, postern):
+    """Its one connection is busy with a message of before the reload."""
+    a, b = sink(maildir=None), sink("--delay", "dot=1000", maildir=None)
+    p = postern(harness.provider(a.port, name="a", limits=["both"], rate=["20 msg/s"], max_messages_per_connection=10000),
+                harness.provider(b.port, name="b", limits=["both"], max_connections=1, idle_timeout="1h"),
+                limits=[{"name": "both", "max_connections": 2}],
+                routes=[{"name": "b", "match": {"sender": ["b@example.com"]}, "use": ["b"]},
+                        {"name": "default", "use": ["a"]}], start=False)
+    p.start(env=harness.shared_clock(4))
+    send_many(p, 1, "b")
+    b.wait_messages(1)  # its reply is a second away
+    p.settings["providers"][1]["disable"] = ["CHUNKING"]
+    p.wait_event("reloaded", since=p.reload())
+    send_many(p, 1, "b")
+    send_many(p, 100, "a")
+    b.wait_messages(2)
+    p.stop()
+    assert a.stop()["connections"] <= 2
+
+
 def test_providers_of_a_limit_take_turns_at_its_rate(sink, postern):
     sinks = [sink(maildir=None) for _ in range(4)]
     routes = [{"name": "r%d" % i, "match": {"sender": ["s%d@example.com" % i]}, "use": ["p%d" % i]} for i in (1, 2, 3)]

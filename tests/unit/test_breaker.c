@@ -110,6 +110,26 @@ it_is_open_from_the_attempts_begin(void **state)
 	assert_true(breaker_wants_probe(&b, 26000));
 }
 
+/* What its probes take of others may make it longer, never shorter. */
+static void
+it_is_deferred_for_others(void **state)
+{
+	struct breaker b;
+
+	(void)state;
+	breaker_init(&b);
+	breaker_defer(&b, 9000);
+	assert_int_equal(b.state, BREAKER_CLOSED);
+	breaker_trip(&b, &set, 1000, middle_5s);
+	breaker_defer(&b, 5999);
+	assert_int_equal(b.until_ms, 6000);
+	breaker_defer(&b, 9000);
+	assert_false(breaker_wants_probe(&b, 8999));
+	assert_true(breaker_wants_probe(&b, 9000));
+	breaker_defer(&b, 12000);
+	assert_true(breaker_wants_probe(&b, 9000));
+}
+
 static void
 it_never_stays_open_longer_than_the_maximum(void **state)
 {
@@ -185,6 +205,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_opens_and_closes),
 		cmocka_unit_test(it_is_open_from_the_attempts_begin),
+		cmocka_unit_test(it_is_deferred_for_others),
 		cmocka_unit_test(it_never_stays_open_longer_than_the_maximum),
 		cmocka_unit_test(more_than_half_of_twenty_open_it),
 		cmocka_unit_test(a_pause_grows_and_is_forgotten),

@@ -86,7 +86,7 @@ void relay_view_ask(
     struct relay *r, struct mailbox *back, relay_view_fn *fn, void *arg);
 /* Why sessions ended, as the log has it: a word of "idle", "age", ...,
  * "failed" for what happened to them, "other". */
-#define RELAY_VIEW_ENDS 12
+#define RELAY_VIEW_ENDS 13
 const char *relay_view_end_word(size_t i);
 /* Any thread, as long as the relay is. */
 struct relay_view_counters {
