@@ -460,6 +460,13 @@ fate(const struct delivery *d, const struct verdict *v, const struct outcome *o)
 	return theirs ? VERDICT_OK : v->class;
 }
 
+static bool
+is_disbelieved(const struct verdict *v, enum verdict_class own)
+{
+	return v->class != own &&
+	       (v->class == VERDICT_STRANGE || v->class == VERDICT_DEFERRED);
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -486,8 +493,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 		v.class = VERDICT_STALE; /* another session can */
 		s->judged = true;
 	}
-	if ((v.class == VERDICT_STRANGE || v.class == VERDICT_DEFERRED) &&
-	    review_is_of_recipients(o))
+	if (is_disbelieved(&v, own) && review_is_of_recipients(o))
 		delivery_believe_none(d);
 	delivery_end(d, o, &v);
 	if (!review_is_of_recipients(o) || v.class != own)

@@ -14,6 +14,7 @@
 
 #include "postern/base/secret.h"
 #include "postern/mail/rate.h"
+#include "postern/relay/relay.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
@@ -196,6 +197,45 @@ a_mended_password_is_tried_at_once(void **state)
 	world_done(&w);
 	secret_free(&password);
 	secret_free(&better);
+}
+
+/* --- who is not believed ---------------------------------------------------
+ */
+
+/* An operator's word about one recipient is not a doubt of the provider's about
+ * the others. */
+static void
+one_that_a_pattern_defers_keeps_no_other(void **state)
+{
+	static const struct relay_reply moon = { .stages = ~0u,
+		.low = 400,
+		.high = 499,
+		.text = "moon",
+		.class = "deferred" };
+	static const struct fake_rule rules[] = {
+		{ .stage = "RCPT",
+		    .has = "<bad@",
+		    .reply = "550 5.1.1 no such user" },
+		{ .stage = "RCPT",
+		    .has = "<later@",
+		    .reply = "450 4.3.0 wrong moon" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.provider[0].replies = &moon;
+	w.provider[0].nreplies = 1;
+	w.settings.retry.min_ms = w.settings.retry.max_ms = 60000;
+	world_start(&w);
+	world_send(
+	    &w, &(struct world_mail){ .rcpts = "bad@x.test later@x.test" });
+	fake_wait_mails(w.fake[0], 1); /* the bounce */
+	world_wait(&w, 1, 0, 0);
+	assert_int_equal(world_count_log(&w, "deferred", "later@"), 1);
+	world_done(&w);
 }
 
 /* --- a session that waits for its first message ----------------------------
@@ -451,6 +491,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(bad_logins_count_across_restarts),
 		cmocka_unit_test(what_mail_is_told_is_no_bad_login),
 		cmocka_unit_test(a_mended_password_is_tried_at_once),
+		cmocka_unit_test(one_that_a_pattern_defers_keeps_no_other),
 		cmocka_unit_test(who_is_busy_with_each_first_message_is_left),
 		cmocka_unit_test(a_start_asks_at_once_what_was_busy_or_gone),
 		cmocka_unit_test(records_that_make_no_sense_are_left_alone),
