@@ -467,6 +467,17 @@ is_disbelieved(const struct verdict *v, enum verdict_class own)
 	       (v->class == VERDICT_STRANGE || v->class == VERDICT_DEFERRED);
 }
 
+/* What recipients are told does not, and a refusal that may be the message's
+ * or the provider's leaves it on trial. */
+static bool
+tells_of_provider(
+    const struct verdict *v, enum verdict_class own, const struct outcome *o)
+{
+	if (v->class == own)
+		return !review_is_of_recipients(o);
+	return v->class != VERDICT_DEFERRED;
+}
+
 static void
 on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 {
@@ -496,7 +507,7 @@ on_done(void *arg, struct smtp_txn *t, const struct outcome *o)
 	if (is_disbelieved(&v, own) && review_is_of_recipients(o))
 		delivery_believe_none(d);
 	delivery_end(d, o, &v);
-	if (!review_is_of_recipients(o) || v.class != own)
+	if (tells_of_provider(&v, own, o))
 		judge(s, d, &v, o);
 	v.class = fate(d, &v, o);
 	s->ended++;

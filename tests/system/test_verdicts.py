@@ -373,13 +373,14 @@ def test_without_another_provider_the_queue_waits(sink, postern):
     e = p.wait_event("provider.down")
     assert int(e["for_ms"]) > 10 * 60000
     assert failed(p) == 9
-    # Asked again it is still the same that refuses everybody.
-    for restart in (False, True):
+    # Asked again it is still the same that refuses everybody, and rests longer each time.
+    for restart, minutes in ((False, 20), (True, 40)):
         if restart:
             p.stop()
             p.start()
         mark = p.reload()
         p.wait_event("provider.alert", since=mark)
+        assert int(p.wait_event("provider.down", since=mark)["for_ms"]) > minutes * 60000
         assert failed(p) == (0 if restart else 9)
     mark = p.log.mark()
     assert subprocess.run([POSTERN, "provider", "resume", "bad", "-c", p.conf], timeout=harness.LONG).returncode == 0
