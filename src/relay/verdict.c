@@ -275,6 +275,10 @@ static const struct verdict_rule doubtful[] = {
 static const struct verdict_rule recipients[] = {
 { AT(RCPT), PERM, "5.1",    NULL, NULL,                   VERDICT_RCPT },
 { AT(RCPT), PERM, "5.2",    NULL, NULL,                   VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.0",    "no such", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.0",    "unknown", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.3",    "no such", NULL,              VERDICT_RCPT },
+{ AT(RCPT), PERM, "5.3",    "unknown", NULL,              VERDICT_RCPT },
 { AT(RCPT), PERM, "",       "mailbox", NULL,              VERDICT_RCPT },
 { AT(RCPT), PERM, "",       "recipient rejected", NULL,   VERDICT_RCPT },
 { AT(RCPT), PERM, "",       "no such", NULL,              VERDICT_RCPT },
