@@ -88,6 +88,7 @@ struct provider {
 	uint64_t conns_at_ms; /* conns_max may grow from here */
 	uint32_t recycle_at;  /* messages when it last ended a session */
 	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
+	uint64_t login_ms;  /* its last session was ready after so long */
 	bool login_is_good; /* it was taken, and not refused since */
 	char last_addr[64]; /* that it was last reached at, "" none */
 	uint64_t delivered; /* messages and definite answers */

@@ -581,6 +581,7 @@ on_ready(void *arg)
 	snprintf(s->provider->last_addr, sizeof s->provider->last_addr, "%s",
 	    s->addr);
 	s->ready_us = clock_mono_us();
+	s->provider->login_ms = (s->ready_us - s->opened_us) / 1000;
 	relay_log_connected(s);
 	become_idle(s);
 	s->domains.max = smtp_client_limits(s->client).domains;

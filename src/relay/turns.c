@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/list.h"
 #include "postern/relay/relay.h"
 
@@ -15,7 +16,8 @@
 #include "relay/relay_session.h"
 
 #define TURN_MS 1000 /* a login should be worth its while */
-#define OTHERS 9     /* parts of ten, of a connection that others want */
+#define TURN_MAX_MS 30000
+#define OTHERS 9 /* parts of ten, of a connection that others want */
 /* A probe that others wait for may take a quarter of the time that its provider
  * was left alone, which is how one that is slow gets through. */
 #define PROBE_MIN_MS 5000
@@ -74,15 +76,31 @@ is_making_room(const struct provider *p)
 	return p->pool.n[POOL_EXPIRED] > 0;
 }
 
+/* So long it could be used. */
+static uint64_t
+had_ms(const struct relay_session *s)
+{
+	return s->ready_us > 0 ? (clock_mono_us() - s->ready_us) / 1000 : 0;
+}
+
+/* As long as it took to get there: so no slow one has more than its share. */
+static uint64_t
+turn_ms(const struct provider *p)
+{
+	uint64_t ms = p->login_ms < TURN_MAX_MS ? p->login_ms : TURN_MAX_MS;
+
+	return ms > TURN_MS ? ms : TURN_MS;
+}
+
 bool
 turns_is_over(const struct relay_session *s)
 {
 	struct provider *p = s->provider;
 	struct relay *r = p->relay;
+	uint64_t had = had_ms(s);
 	bool wanted = false;
 
-	if (relay_now_ms(r) - s->opened_ms < TURN_MS || is_making_room(p) ||
-	    flow_conns_left(p) > 0)
+	if (had < turn_ms(p) || is_making_room(p) || flow_conns_left(p) > 0)
 		return false;
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *q = r->providers[i];
@@ -91,7 +109,7 @@ turns_is_over(const struct relay_session *s)
 			continue;
 		if (is_making_room(q))
 			return false;
-		wanted = wanted || starves(q);
+		wanted = wanted || (had >= turn_ms(q) && starves(q));
 	}
 	return wanted;
 }
@@ -135,7 +153,14 @@ probe_of(const struct provider *p)
 uint64_t
 turns_wake_ms(const struct provider *p)
 {
-	return probe_of(p) ? probe_end_ms(p) : 0;
+	const struct relay_session *s = spare(p);
+
+	if (probe_of(p))
+		return probe_end_ms(p);
+	if (!s || s->started > 0 || had_ms(s) > TURN_MS ||
+	    flow_conns_left(p) > 0)
+		return 0;
+	return relay_now_ms(p->relay) + TURN_MS; /* it must be used by then */
 }
 
 /* All those together that are down take a tenth of the connections' time. */
@@ -178,6 +203,8 @@ is_spare(const struct relay_session *s)
 {
 	struct provider *q = s->provider;
 
+	if (s->started == 0 && had_ms(s) < TURN_MS)
+		return false; /* its mail is under way */
 	return q->nwaiting == 0 || !flow_has_slot(q) || turns_is_over(s);
 }
 

@@ -22,7 +22,8 @@ bool turns_is_over(const struct relay_session *s);
 /* Such a one has another's session go that does nothing, or a probe that takes
  * too long. */
 void turns_ask(struct provider *p);
-/* When to ask about p's probe; 0: none is under way. */
+/* When to ask whether p's probe, or its session that was not used yet, is there
+ * for too long; 0: there is none. */
 uint64_t turns_wake_ms(const struct provider *p);
 /* A probe has failed: how long the connection that it took is others'; 0: they
  * did not want it. */

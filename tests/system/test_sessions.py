@@ -263,6 +263,22 @@ def test_the_dead_do_not_keep_a_limit_from_who_works(sink, rude, postern):
 
 
 @pytest.mark.clock
+def test_a_slow_login_is_worth_its_while(sink, postern):
+    """Its turn begins when it may send, and the others' is as long."""
+    a, b = sink(maildir=None), sink("--delay", "banner=200", maildir=None)
+    p = postern(harness.provider(a.port, name="a", limits=["both"], rate=["10 msg/s"], max_messages_per_connection=10000),
+                harness.provider(b.port, name="b", limits=["both"]), limits=[{"name": "both", "max_connections": 1}],
+                routes=[{"name": "b", "match": {"sender": ["b@example.com"]}, "use": ["b"]},
+                        {"name": "default", "use": ["a"]}], start=False)
+    p.start(env=harness.shared_clock(20))
+    send_many(p, 400, "a")
+    send_many(p, 3, "b")
+    b.wait_messages(3)
+    p.stop()
+    assert b.stop()["connections"] <= 2
+
+
+@pytest.mark.clock
 def test_a_provider_without_a_slot_leaves_its_connection_to_others(sink, postern):
     a, b = sink(maildir=None), sink("--delay", "banner=20", maildir=None)
     p = postern(harness.provider(a.port, name="a", limits=["both"], rate=["20 msg/s"], max_messages_per_connection=10000),
