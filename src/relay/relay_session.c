@@ -769,6 +769,7 @@ relay_session_give_up(struct relay_session *s)
 	} else if (is_ungreeted(s) && dial_has_more(s) &&
 	           p->pool.n[POOL_CONNECTING] == 1) {
 		s->is_probe = true; /* perhaps that one answers */
+		p->probe_ms = relay_now_ms(p->relay);
 		leave_address(s);
 	} else {
 		relay_session_abort(s, "stalled");

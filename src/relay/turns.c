@@ -172,13 +172,15 @@ turns_rest_ms(struct provider *p)
 	uint64_t ndown = 1, max = 0;
 	bool wanted = false;
 
+	if (!probe_of(p))
+		return 0; /* probe_ms is of one long ago */
 	for (size_t i = 0; i < r->nproviders; i++) {
 		struct provider *q = r->providers[i];
 		uint32_t conns = q == p ? 0 : flow_contended(p, q);
 
 		if (conns == 0)
 			continue;
-		max = conns;
+		max = max == 0 || conns < max ? conns : max;
 		ndown += breaker_allows(&q->health) ? 0 : 1;
 		wanted = wanted || is_kept_out(q);
 	}

@@ -126,7 +126,8 @@ ended(const struct pipe *p)
 {
 	bool is_asked = !p->has_ended || p->turn.owed > 0;
 
-	return !is_asked || p->is_unheard || sendmail_turn_is_over(&p->turn)
+	return !is_asked || p->is_unheard || p->turn.is_unsure ||
+	               sendmail_turn_is_over(&p->turn)
 	           ? 0
 	           : give_up("has closed the connection");
 }

@@ -29,14 +29,37 @@ chunk_of(const char *line)
 	return n;
 }
 
+static bool
+is_data(const char *line)
+{
+	return strncasecmp(line, "DATA", 4) == 0 &&
+	       (line[4] == '\0' || isspace((unsigned char)line[4]));
+}
+
+static void
+command_ends(struct sendmail_turn *t, bool is_dot)
+{
+	t->owed++;
+	if (t->until_data == 0) {
+		t->octets = chunk_of(t->line);
+		t->until_data = is_data(t->line) ? t->owed : 0;
+		t->is_behind = t->is_dot_behind = false;
+		t->after_dot = 0;
+		return;
+	}
+	t->is_behind = true;
+	t->after_dot += t->is_dot_behind;
+	t->is_unsure |= t->is_dot_behind && is_data(t->line);
+	t->is_dot_behind |= is_dot;
+}
+
 static void
 line_ends(struct sendmail_turn *t)
 {
 	bool is_dot = strcmp(t->line, ".\r") == 0 || strcmp(t->line, ".") == 0;
 
 	if (!t->is_content) {
-		t->owed++;
-		t->octets = chunk_of(t->line);
+		command_ends(t, is_dot);
 	} else if (is_dot) {
 		t->owed++;
 		t->is_content = false;
@@ -71,6 +94,11 @@ reply_ends(struct sendmail_turn *t)
 	t->is_content = t->code == 354;
 	if (t->owed > 0)
 		t->owed--;
+	if (t->until_data == 0 || --t->until_data > 0 || !t->is_content ||
+	    !t->is_behind)
+		return;
+	t->is_content = !t->is_dot_behind;
+	t->owed = t->is_dot_behind ? 1 + t->after_dot : 0;
 }
 
 void

@@ -16,9 +16,15 @@ struct sendmail_turn {
 	uint64_t octets; /* of a chunk (BDAT) that are still to come */
 	unsigned code;   /* of the last reply; 0 there was none */
 	bool is_content; /* lines up to the dot */
-	char line[64];   /* the caller's, as much as tells what it is */
-	size_t n;        /* its length so far */
-	char reply[4];   /* the daemon's line: "250-" */
+	/* What was said behind a DATA that is not answered is content, or
+	 * commands: its answer tells. */
+	uint64_t until_data; /* so many replies, the last is DATA's; 0: none */
+	uint64_t after_dot;  /* commands behind the dot of that content */
+	bool is_behind, is_dot_behind;
+	bool is_unsure; /* a second DATA behind it: nobody can tell */
+	char line[64];  /* the caller's, as much as tells what it is */
+	size_t n;       /* its length so far */
+	char reply[4];  /* the daemon's line: "250-" */
 	size_t nreply;
 };
 

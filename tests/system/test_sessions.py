@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions with a provider: never more of them at a time than it allows, and
 none that ends blocks the place of the next."""
+import json
+import socket
+import subprocess
 import threading
 
 import pytest
@@ -260,6 +263,36 @@ def test_the_dead_do_not_keep_a_limit_from_who_works(sink, rude, postern):
     good.wait_messages(done + 200)
     assert len(p.events("provider.trouble")) - probes <= 2, "they had it for most of the time"
     p.stop()
+
+
+@pytest.mark.clock
+def test_an_address_given_up_is_no_absence_since_the_boot(sink, postern):
+    """Both addresses of a provider are mute, so that the second is the probe of the
+    first while another waits for the one connection: it rests for a while, not for
+    days."""
+    with socket.create_server(("127.0.0.1", 0)) as four:
+        port = four.getsockname()[1]
+        with socket.create_server(("::1", port), family=socket.AF_INET6):
+            good = sink(maildir=None)
+            p = postern(harness.provider(port, name="a", host="localhost", limits=["both"], breaker={"open": "2s"}),
+                        harness.provider(good.port, name="b", limits=["both"]),
+                        limits=[{"name": "both", "max_connections": 1}],
+                        routes=[{"name": "a", "match": {"sender": ["a@example.com"]}, "use": ["a"]},
+                                {"name": "default", "use": ["b"]}], start=False)
+            p.start(env=harness.shared_clock(10))
+
+            def row():
+                out = subprocess.run([harness.BUILD / "postern", "provider", "list", "--json", "-c", p.conf],
+                                     capture_output=True, text=True, check=True).stdout
+                return json.loads(out.splitlines()[0])
+            send_many(p, 1, "a")
+            send_many(p, 1, "b")
+            harness.wait_until(lambda: row()["state"] == "half-open", what="the next address is tried")
+            send_many(p, 1, "b")
+            good.wait_messages(2)
+            found = row()
+            p.stop()
+    assert found["name"] == "a" and (found.get("for_ms") or 0) < 3600000, found
 
 
 @pytest.mark.clock
