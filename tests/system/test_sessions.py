@@ -249,18 +249,19 @@ def test_the_dead_do_not_keep_a_limit_from_who_works(sink, rude, postern):
     p = postern(harness.provider(good.port, name="a", limits=["all"], max_messages_per_connection=10000),
                 *[harness.provider(d.port, name=n, limits=["all"], timeouts={"banner": "4s"},
                                    breaker={"failures": 1, "open": "1s", "open_max": "1s"}) for n, d in dead.items()],
-                limits=[{"name": "all", "rate": ["20 msg/s"], "max_connections": 1}],
+                limits=[{"name": "all", "rate": ["5 msg/s"], "max_connections": 1}],
                 routes=[{"name": n, "match": {"sender": [n + "@example.com"]}, "use": [n]} for n in dead]
                 + [{"name": "default", "use": ["a"]}], start=False)
     p.start(env=harness.shared_clock(20))
     for n in dead:
         send_many(p, 2, n)
-    send_many(p, 350, "a")
+    send_many(p, 200, "a")
     for n in dead:
         p.wait_event("provider.trouble", n=2, provider=n)
+    send_many(p, 300, "a")  # enough, however long that took
     done = len(good.messages())
     probes = len(p.events("provider.trouble"))
-    good.wait_messages(done + 200)
+    good.wait_messages(done + 100)
     assert len(p.events("provider.trouble")) - probes <= 2, "they had it for most of the time"
     p.stop()
 
