@@ -256,13 +256,10 @@ def test_the_dead_do_not_keep_a_limit_from_who_works(sink, rude, postern):
     for n in dead:
         send_many(p, 2, n)
     send_many(p, 200, "a")
-    for n in dead:
-        p.wait_event("provider.trouble", n=2, provider=n)
-    send_many(p, 300, "a")  # enough, however long that took
-    done = len(good.messages())
-    probes = len(p.events("provider.trouble"))
-    good.wait_messages(done + 100)
-    assert len(p.events("provider.trouble")) - probes <= 2, "they had it for most of the time"
+    good.wait_messages(200)
+    at = [m["us"] for m in good.messages()]
+    took, all_of_it = 4 * len(p.events("provider.trouble")), (at[-1] - at[0]) / 1e6 * 20
+    assert took <= 0.3 * all_of_it + 16, "they had it for most of the time: %d of %d s" % (took, all_of_it)
     p.stop()
 
 
@@ -356,7 +353,9 @@ def test_providers_of_a_limit_take_turns_at_its_rate(sink, postern):
     p = postern(*[harness.provider(s.port, name="p%d" % i, limits=["all"]) for i, s in enumerate(sinks)],
                 limits=[{"name": "all", "rate": ["20 msg/s"]}], routes=routes + [{"name": "default", "use": ["p0"]}])
     for i in range(4):
-        send_many(p, 40, "s%d" % i)
-    sinks[0].wait_messages(20)
-    assert min(len(s.messages()) for s in sinks) >= 5, [len(s.messages()) for s in sinks]
+        send_many(p, 120, "s%d" % i)
+    before = [len(s.messages()) for s in sinks]  # from here on all of them have mail
+    sinks[0].wait_messages(before[0] + 8)
+    got = [len(s.messages()) - n for s, n in zip(sinks, before)]
+    assert min(got) >= 4, got
     p.stop()
