@@ -29,7 +29,7 @@
 #define REASON_MAX 600
 #define WAITS_MS 1000        /* due for longer: nothing can take it now */
 #define RCPTS_MAX 1000       /* of a delivery; the others are counted */
-#define PAGE_HIGH (8u << 10) /* bytes, some 30 rows; such a page is full */
+#define PAGE_HIGH (4u << 10) /* bytes, some 15 rows; such a page is full */
 #define TEXT_MAX (8u << 20)  /* bytes of a delivery's text */
 #define PAGE_MAX (PAGE_HIGH + 2 * TEXT_MAX) /* a row escapes some of it */
 

@@ -15,7 +15,9 @@
 #include "admin/queue_row.h"
 #include "admin/queue_sort.h"
 
-#define PAGE_HIGH (16u << 10) /* bytes, some 40 rows; such a page is full */
+/* Bytes, some ten rows; such a page is full.  Who reads it works on it in one
+ * go, while mail waits for that processor. */
+#define PAGE_HIGH (4u << 10)
 #define PAGE_MAX (PAGE_HIGH + (1u << 20)) /* with the row that made it so */
 
 /* --- queue.list --------------------------------------------------------------

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/walker.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@ struct walker {
 	struct mailbox *back;
 	struct spool *spool;
 	struct spool_reader *reader; /* its thread's, as what follows */
-	bool is_nice;
+	bool is_nice, is_idle;
 	struct duty duty;
 	struct spool_route_name *route;
 	size_t nroutes, cap;
@@ -132,21 +134,54 @@ rest(const struct walker *w)
 	(void)nanosleep(&t, NULL);
 }
 
+/* Without a right to it (RLIMIT_NICE) who is idle has to stay so. */
+static bool
+may_return(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NICE, &r) == 0 && r.rlim_cur >= 20 - NICE;
+}
+
+/* Of this thread alone: mail goes first where they share a processor. */
+static void
+stand_back(struct walker *w)
+{
+	const struct sched_param none = { 0 };
+	bool idle = may_return() && duty_may_idle(&w->duty, clock_mono_us());
+
+	if (!w->is_nice)
+		w->is_nice = nice(NICE) != -1;
+	if (idle != w->is_idle &&
+	    sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0)
+		w->is_idle = idle;
+}
+
+static uint64_t
+worked_us(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static void
 run_look(struct helper_job *job)
 {
 	struct reading *g = (struct reading *)job; /* it lies first */
 	struct walker *w = g->walker;
 	struct duty_look l = { .rests = g->rests };
+	uint64_t worked;
 
-	/* Of this thread alone: mail goes first where they share a core. */
-	if (!w->is_nice)
-		w->is_nice = nice(NICE) != -1;
+	stand_back(w);
 	rest(w);
 	l.begin_us = clock_mono_us();
+	worked = worked_us();
 	learn_routes(w);
 	g->look(g, w->reader);
 	l.end_us = clock_mono_us();
+	l.worked_us = worked_us() - worked;
 	l.commits = spool_commits(w->spool);
 	duty_took(&w->duty, &l);
 }

@@ -18,6 +18,7 @@
 #include "daemon/sandbox.h"
 
 #define FILES_MAX (1u << 20) /* more is of no use and slows others down */
+#define NICE_LIMIT 10        /* RLIMIT_NICE: to a nice(2) of 10, no better */
 
 int
 privileges_find(
@@ -116,11 +117,25 @@ may_bind_low_ports(void)
 }
 #endif
 
+/* A thread that stands back for others may come back from there. */
+static void
+allow_return(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NICE, &r) != 0 || r.rlim_cur >= NICE_LIMIT)
+		return;
+	r.rlim_cur = NICE_LIMIT;
+	r.rlim_max = r.rlim_max > NICE_LIMIT ? r.rlim_max : NICE_LIMIT;
+	(void)setrlimit(RLIMIT_NICE, &r);
+}
+
 int
 privileges_drop(const struct privileges *p, struct err *err)
 {
 	int rc;
 
+	allow_return();
 	if (!p->change)
 		return 0;
 	rc = may_bind_low_ports() ? drop_but_low_ports(p, err)

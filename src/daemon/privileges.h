@@ -26,7 +26,7 @@ MUST_CHECK int privileges_find(
 /* The user's rights for a while: files are opened with them. */
 MUST_CHECK int privileges_assume(const struct privileges *p, struct err *err);
 MUST_CHECK int privileges_resume(const struct privileges *p, struct err *err);
-/* For good. */
+/* For good.  Where they allow it, threads may be idle and come back. */
 MUST_CHECK int privileges_drop(const struct privileges *p, struct err *err);
 /* No set-id program gives rights back, no core holds secrets; as many
  * descriptors as are allowed. */

@@ -19,7 +19,10 @@ look_of(struct duty *d, uint64_t *now_us, uint64_t took_us, unsigned rests,
 	uint64_t next = duty_next_us(d);
 	uint64_t rested = next > *now_us ? next - *now_us : 0;
 	struct duty_look l = {
-		.begin_us = *now_us + rested, .rests = rests, .commits = commits
+		.begin_us = *now_us + rested,
+		.worked_us = took_us,
+		.rests = rests,
+		.commits = commits,
 	};
 
 	*now_us = l.end_us = l.begin_us + took_us;
@@ -138,6 +141,32 @@ a_rest_has_a_bound(void **state)
 	assert_int_equal(look(&d, &now, LOOK_US, 3), DUTY_REST_MAX_US);
 }
 
+/* Others keep all processors busy. */
+static void
+who_starves_is_merely_nice_for_a_while(void **state)
+{
+	struct duty d = { 0 };
+	uint64_t now = LONG_AGO;
+	struct duty_look l = { .begin_us = now, .rests = 1 };
+
+	(void)state;
+	assert_true(duty_may_idle(&d, now));
+	l.worked_us = DUTY_STARVED_US; /* it merely took long */
+	now = l.end_us = l.begin_us + l.worked_us + DUTY_STARVED_US;
+	duty_took(&d, &l);
+	assert_true(duty_may_idle(&d, now));
+	l.worked_us--;
+	duty_took(&d, &l);
+	assert_false(duty_may_idle(&d, now));
+	assert_false(duty_may_idle(&d, now + DUTY_FED_US - 1));
+	/* and for longer, where it still does */
+	l.begin_us = now + DUTY_FED_US - 3 * DUTY_STARVED_US;
+	l.end_us = now + DUTY_FED_US - 1;
+	duty_took(&d, &l);
+	assert_false(duty_may_idle(&d, now + DUTY_FED_US));
+	assert_true(duty_may_idle(&d, l.end_us + DUTY_FED_US));
+}
+
 int
 main(void)
 {
@@ -151,6 +180,7 @@ main(void)
 		cmocka_unit_test(who_comes_late_has_rested),
 		cmocka_unit_test(who_is_told_rows_has_time_to_work_on_them),
 		cmocka_unit_test(a_rest_has_a_bound),
+		cmocka_unit_test(who_starves_is_merely_nice_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
