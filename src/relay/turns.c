@@ -23,6 +23,9 @@
 #define PROBE_MIN_MS 5000
 #define PROBE_MAX_MS 30000
 #define PROBE_PART 4
+/* Who is back is found out within an hour, as long as the dead have no more
+ * than half of the time by that. */
+#define REST_MAX_MS (3600 * 1000ull)
 
 void
 turns_join(struct provider *p)
@@ -163,13 +166,22 @@ turns_wake_ms(const struct provider *p)
 	return relay_now_ms(p->relay) + TURN_MS; /* it must be used by then */
 }
 
-/* All those together that are down take a tenth of the connections' time. */
+uint64_t
+turns_rest_for_ms(const struct turns_rest *t)
+{
+	uint64_t half_ms = t->took_ms * t->ndown / t->nconns;
+	uint64_t max_ms = half_ms > REST_MAX_MS ? half_ms : REST_MAX_MS;
+	uint64_t tenth_ms = t->took_ms * OTHERS * t->ndown / t->nconns;
+
+	return tenth_ms < max_ms ? tenth_ms : max_ms;
+}
+
 uint64_t
 turns_rest_ms(struct provider *p)
 {
 	struct relay *r = p->relay;
-	uint64_t took_ms = relay_now_ms(r) - p->probe_ms;
-	uint64_t ndown = 1, max = 0;
+	struct turns_rest t = { .took_ms = relay_now_ms(r) - p->probe_ms,
+		.ndown = 1 };
 	bool wanted = false;
 
 	if (!probe_of(p))
@@ -180,11 +192,12 @@ turns_rest_ms(struct provider *p)
 
 		if (conns == 0)
 			continue;
-		max = max == 0 || conns < max ? conns : max;
-		ndown += breaker_allows(&q->health) ? 0 : 1;
+		if (t.nconns == 0 || conns < t.nconns)
+			t.nconns = conns;
+		t.ndown += breaker_allows(&q->health) ? 0 : 1;
 		wanted = wanted || is_kept_out(q);
 	}
-	return wanted ? took_ms * OTHERS * ndown / max : 0;
+	return wanted ? turns_rest_for_ms(&t) : 0;
 }
 
 /* It took too long: others have mail. */

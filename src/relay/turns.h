@@ -28,6 +28,14 @@ uint64_t turns_wake_ms(const struct provider *p);
 /* A probe has failed: how long the connection that it took is others'; 0: they
  * did not want it. */
 uint64_t turns_rest_ms(struct provider *p);
+struct turns_rest {
+	uint64_t took_ms; /* the probe */
+	uint64_t ndown;   /* providers that share the connections */
+	uint64_t nconns;  /* at least 1 */
+};
+/* All that are down take a tenth of the connections' time together; up to a
+ * half, where one would rest for more than an hour else.  Pure. */
+uint64_t turns_rest_for_ms(const struct turns_rest *t);
 /* Where connections are shared: would a session have something to do? */
 bool turns_may_open(struct provider *p);
 

@@ -20,6 +20,7 @@
 
 #include "relay/breaker.h"
 #include "relay/stall.h"
+#include "relay/turns.h"
 
 #include "relay_world.h"
 
@@ -482,6 +483,33 @@ a_restored_opening_is_no_longer_than_one_may_be(void **state)
 	assert_false(breaker_ok(&b, 2000));
 }
 
+/* What is dead shares a connection with who has mail: how long it leaves that
+ * alone after a probe. */
+static void
+the_dead_leave_time_and_are_asked_all_the_same(void **state)
+{
+	static const struct {
+		const char *why;
+		struct turns_rest t;
+		uint64_t rest_ms;
+	} rows[] = {
+		{ "one takes a tenth", { 30000, 1, 1 }, 270000 },
+		{ "two take a tenth together", { 30000, 2, 1 }, 540000 },
+		{ "of two connections", { 30000, 2, 2 }, 270000 },
+		{ "just an hour", { 30000, 40, 3 }, 3600000 },
+		{ "and no more than that", { 30000, 41, 3 }, 3600000 },
+		{ "half of the time is an hour", { 30000, 120, 1 }, 3600000 },
+		{ "they never have more", { 30000, 121, 1 }, 3630000 },
+		{ "it took no time", { 0, 3, 1 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (turns_rest_for_ms(&rows[i].t) != rows[i].rest_ms)
+			fail_msg("%s", rows[i].why);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -502,6 +530,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(silence_is_measured_by_what_is_usual),
 		cmocka_unit_test(
 		    a_restored_opening_is_no_longer_than_one_may_be),
+		cmocka_unit_test(
+		    the_dead_leave_time_and_are_asked_all_the_same),
 	};
 
 	if (argc > 1)
