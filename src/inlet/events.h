@@ -25,6 +25,7 @@ enum inlet_event {
 	INLET_LOGIN_ANY,
 	INLET_LOGIN_FAILED,
 	INLET_LOGIN_LIMIT,
+	INLET_LOGIN_OVER,
 	INLET_CHANGE,
 	INLET_DRAIN,
 	INLET_DROP_TAKEN,
@@ -96,6 +97,9 @@ static const struct log_event inlet_events[] = {
 	 * being looked at; the same fields */
 	[INLET_LOGIN_LIMIT] = { "login.limit", LOG_LEVEL_WARN,
 	    POSTFIX_LOGIN_FAILED, .by = "client" },
+	/* ended with 421 at its next message: a reload has taken its user away,
+	 * or given him another secret: listener, client, user, mech */
+	[INLET_LOGIN_OVER] = { "login.over", LOG_LEVEL_INFO },
 	/* new settings that cannot be used in part: text */
 	[INLET_CHANGE] = { "inlet.change", LOG_LEVEL_ERROR },
 	/* no new transactions: sessions, grace_ms */

@@ -457,6 +457,21 @@ session_protocol(const struct inlet_session *s, char out[PROTOCOL_MAX])
 	return out;
 }
 
+/* false: 421, and the session's end. */
+static bool
+may_begin(const struct inlet_session *s, struct smtp_reply *reply)
+{
+	if (s->in->is_draining)
+		smtp_reply_set(reply, 421, "4.3.2", "Shutting down");
+	else if (session_auth_is_over(s))
+		smtp_reply_set(reply, 421, "4.7.0",
+		    "This login does not hold any more, log in again");
+	else
+		return true;
+	reply->close = true;
+	return false;
+}
+
 static int
 on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 {
@@ -479,11 +494,8 @@ on_mail(void *arg, const struct smtp_mail *m, struct smtp_reply *reply)
 	};
 	char whom[CLIENTS_NAME];
 
-	if (s->in->is_draining) {
-		smtp_reply_set(reply, 421, "4.3.2", "Shutting down");
-		reply->close = true;
+	if (!may_begin(s, reply))
 		return SMTP_NOW;
-	}
 	if (s->is_check)
 		return smtp_reply_set(reply, 550, "5.7.1",
 		    "No client's address came: a check may not send mail");

@@ -121,6 +121,35 @@ session_auth_is_missing(const struct inlet_session *s)
 	return s->listener->auth == INLET_AUTH_REQUIRED && s->user == NULL;
 }
 
+/* A certificate is no secret of the file's. */
+static bool
+is_still(const struct inlet_session *s)
+{
+	const struct users *newest = newest_users(s);
+	struct str name = str_of(s->user);
+	const struct user *u = newest != NULL ? users_find(newest, name) : NULL;
+
+	if (u == NULL || strcmp(s->mech, "EXTERNAL") == 0)
+		return u != NULL;
+	return users_is_same_secret(u, users_find(s->users, name));
+}
+
+bool
+session_auth_is_over(const struct inlet_session *s)
+{
+	struct log_line l;
+
+	if (s->mech == NULL || is_still(s)) /* NULL: XCLIENT's, or nobody */
+		return false;
+	log_begin(&l, &inlet_events[INLET_LOGIN_OVER], 0, s->id);
+	log_cstr(&l, "listener", s->listener->name);
+	log_cstr(&l, "client", s->client);
+	log_cstr(&l, "user", s->user);
+	log_cstr(&l, "mech", s->mech);
+	log_end(&l);
+	return true;
+}
+
 /* --- the end of an exchange
  * ---------------------------------------------------
  */

@@ -29,6 +29,9 @@ bool session_auth_is_missing(const struct inlet_session *s);
 /* XCLIENT: that user has logged in with who hands the session on.  He need not
  * be in the users file; where he is, what it says of him counts. */
 void session_auth_be(struct inlet_session *s, struct str user);
+/* A reload has taken the user away, or changed the secret that he has logged in
+ * with: who has that may be a thief.  It is logged. */
+bool session_auth_is_over(const struct inlet_session *s);
 /* Nobody is logged in any more, and nothing is under way. */
 void session_auth_reset(struct inlet_session *s);
 

@@ -500,6 +500,16 @@ users_find(const struct users *u, struct str name)
 	return e != NULL ? &e->u : NULL;
 }
 
+bool
+users_is_same_secret(const struct user *a, const struct user *b)
+{
+	if (a->scram != NULL && b->scram != NULL)
+		return memcmp(a->scram->stored, b->scram->stored,
+		           sizeof a->scram->stored) == 0;
+	return a->hash != NULL && b->hash != NULL &&
+	       strcmp(a->hash, b->hash) == 0;
+}
+
 const struct user *
 users_stand_in(const struct users *u, struct str name)
 {

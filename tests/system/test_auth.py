@@ -216,6 +216,8 @@ def test_a_certificate_is_a_login(sink, postern, users, tmp_path):
     assert offered == ["PLAIN", "LOGIN", "EXTERNAL"]
     assert c.docmd("AUTH", "EXTERNAL " + b64("test"))[0] == 535  # not whom it names
     assert c.docmd("AUTH", "EXTERNAL =") == (235, b"2.7.0 Authenticated")
+    passwd(users, "ann", "neu")  # she does not log in with that one
+    p.wait_event("reloaded", since=p.reload())
     c.sendmail("a@example.com", ["b@example.net"], mails.plain())
     c.quit()
     c, _ = connect(ann)
@@ -269,8 +271,9 @@ def test_a_reload_changes_who_may_log_in(sink, postern, users):
     s = sink()
     p = postern(s.port, users_file=str(users), listeners=listener())
     assert can_log_in(p.port, "ann", "geheim")
-    inside = smtplib.SMTP("127.0.0.1", p.port, timeout=harness.LONG)
+    inside, other = [smtplib.SMTP("127.0.0.1", p.port, timeout=harness.LONG) for _ in range(2)]
     inside.login("ann", "geheim")
+    other.login("test", "123456")
     outside = smtplib.SMTP("127.0.0.1", p.port, timeout=harness.LONG)
     outside.ehlo()
     passwd(users, "ann", "neu")
@@ -281,13 +284,21 @@ def test_a_reload_changes_who_may_log_in(sink, postern, users):
     assert can_log_in(p.port, "ann", "neu") and can_log_in(p.port, "bob", "auch")
     with pytest.raises(smtplib.SMTPAuthenticationError):
         outside.login("ann", "geheim")  # it connected before
-    inside.sendmail("a@example.com", ["b@example.net"], mails.plain())
-    inside.close()
     outside.close()
+    # who is inside with a password that is none any more may be a thief; others go on
+    other.sendmail("a@example.com", ["b@example.net"], mails.plain())
+    assert inside.mail("a@example.com")[0] == 421
+    p.wait_event("login.over", user="ann", mech="PLAIN", client="127.0.0.1")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        inside.noop()
     s.wait_messages(1)
     run(TOOL, "passwd", "--delete", "-c", users, "ann")
+    run(TOOL, "passwd", "--delete", "-c", users, "test")
     p.wait_event("reloaded", since=p.reload())
     assert not can_log_in(p.port, "ann", "neu")
+    assert other.mail("a@example.com")[0] == 421
+    other.close()
+    p.wait_event("login.over", user="test")
     users.write_text("ann:geheim\n")
     e = p.wait_event("reload.failed", since=p.reload())
     assert "users:1: users_file: the secret is neither" in e["text"]

@@ -17,10 +17,15 @@
 #include "postern/spool/spool.h"
 
 #define HASH "$2b$04$KBCwKxOzLha2MUDgW0PjXe/hE/UCO9qF89dOydoHjSwxcHev5LRn."
+#define AGAIN "$2b$04$KBCwKxOzLha2MUDgW0PjXe/hE/UCO9qF89dOydoHjSwxcHev5LRo."
 #define KEYS                                                                   \
 	"$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="                        \
 	"$wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 #define PENCIL "SCRAM-SHA-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==" KEYS
+#define OTHER                                                                  \
+	"SCRAM-SHA-256$4096$W22ZaJ0SNY7soEsUEjb6gQ=="                          \
+	"$wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="                        \
+	"$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
 #define DEARER "SCRAM-SHA-256$9999$W22ZaJ0SNY7soEsUEjb6gQ==" KEYS
 
 /* text: the file; told: "LINE words" of each mistake that is expected. */
@@ -250,6 +255,40 @@ nobody_can_tell_who_is_not_there(void **state)
 }
 
 static void
+another_password_is_another_secret(void **state)
+{
+	static const struct {
+		const char *why, *was, *is;
+		bool same;
+	} rows[] = {
+		{ "nothing has changed", "a:" HASH "\n", "a:" HASH "\n", true },
+		{ "other options", "a:" HASH "\n", "a:" HASH ":lane=x\n",
+		    true },
+		{ "another hash", "a:" HASH "\n", "a:" AGAIN "\n", false },
+		{ "a verifier still", "a:" PENCIL "\n", "a:" PENCIL "\n",
+		    true },
+		{ "another verifier", "a:" PENCIL "\n", "a:" OTHER "\n",
+		    false },
+		{ "a verifier for a hash", "a:" HASH "\n", "a:" PENCIL "\n",
+		    false },
+		{ "a hash for a verifier", "a:" PENCIL "\n", "a:" HASH "\n",
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct users *was = parse(rows[i].was);
+		struct users *is = parse(rows[i].is);
+
+		if (users_is_same_secret(users_find(was, STR("a")),
+		        users_find(is, STR("a"))) != rows[i].same)
+			fail_msg("%s", rows[i].why);
+		users_free(&was);
+		users_free(&is);
+	}
+}
+
+static void
 a_hundred_thousand_users_are_read_and_found(void **state)
 {
 	struct buf text;
@@ -289,6 +328,7 @@ main(void)
 		cmocka_unit_test(the_longest_name_is_255_octets),
 		cmocka_unit_test(scram_needs_a_verifier_of_everybody),
 		cmocka_unit_test(nobody_can_tell_who_is_not_there),
+		cmocka_unit_test(another_password_is_another_secret),
 		cmocka_unit_test(a_hundred_thousand_users_are_read_and_found),
 	};
 

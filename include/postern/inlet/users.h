@@ -53,6 +53,8 @@ void users_each(const struct users *u,
     void (*fn)(void *arg, const struct user *user, unsigned line), void *arg);
 /* NULL: there is none of that name. */
 const struct user *users_find(const struct users *u, struct str name);
+/* Has neither got another password since?  A hash made anew counts as one. */
+bool users_is_same_secret(const struct user *a, const struct user *b);
 /* For a name that is not there: somebody whose secret costs as much to try; for
  * each name always the same.  NULL: there are no users. */
 const struct user *users_stand_in(const struct users *u, struct str name);
