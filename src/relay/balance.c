@@ -37,7 +37,7 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 		return SPOOL_HOLD_SIZE;
 	if ((d->needs & DELIVERY_NEEDS_TLS) && p->set->tls != RELAY_TLS_VERIFY)
 		return SPOOL_HOLD_REQUIRETLS;
-	if (!p->is_known)
+	if (!p->seen.is_known)
 		return SPOOL_HOLD_NONE;
 	if ((d->needs & DELIVERY_NEEDS_TLS) && !(caps & SMTP_CAP_REQUIRETLS))
 		return SPOOL_HOLD_REQUIRETLS;
@@ -59,15 +59,16 @@ lacks(const struct delivery *d, const struct provider *p, uint32_t caps,
 enum spool_hold
 balance_lacks(const struct delivery *d, const struct provider *p)
 {
-	return lacks(d, p, p->caps, p->size_max);
+	return lacks(d, p, p->seen.caps, p->seen.size_max);
 }
 
 /* Its last session could not, but one shortly before could. */
 static bool
 was_able(const struct delivery *d, const struct provider *p)
 {
-	return p->had_until_ms > 0 && !delivery_was_refused(d, p) &&
-	       lacks(d, p, p->had_caps, p->had_size_max) == SPOOL_HOLD_NONE;
+	return p->seen.had_until_ms > 0 && !delivery_was_refused(d, p) &&
+	       lacks(d, p, p->seen.had_caps, p->seen.had_size_max) ==
+	           SPOOL_HOLD_NONE;
 }
 
 static bool

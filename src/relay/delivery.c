@@ -313,7 +313,7 @@ choose_rcpts(struct delivery *d, uint32_t max, struct domains *domains)
 static bool
 says_utf8(const struct delivery *d, const struct provider *p)
 {
-	uint32_t caps = p->caps & ~p->set->disable;
+	uint32_t caps = p->seen.caps & ~p->set->disable;
 
 	if (d->needs & DELIVERY_NEEDS_UTF8)
 		return true;
@@ -325,7 +325,7 @@ says_utf8(const struct delivery *d, const struct provider *p)
 static bool
 says_8bit(const struct delivery *d, const struct provider *p)
 {
-	uint32_t caps = p->caps & ~p->set->disable;
+	uint32_t caps = p->seen.caps & ~p->set->disable;
 
 	if (d->needs & DELIVERY_NEEDS_8BIT)
 		return true;
@@ -336,7 +336,7 @@ says_8bit(const struct delivery *d, const struct provider *p)
 static bool
 says_require_tls(const struct delivery *d, const struct provider *p)
 {
-	uint32_t caps = p->caps & ~p->set->disable;
+	uint32_t caps = p->seen.caps & ~p->set->disable;
 
 	if (d->needs & DELIVERY_NEEDS_TLS)
 		return true;
@@ -436,7 +436,7 @@ delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,
 static bool
 does(const struct provider *p, uint32_t cap)
 {
-	return p && (p->caps & ~p->set->disable & cap) != 0;
+	return p && (p->seen.caps & ~p->set->disable & cap) != 0;
 }
 
 /* Who set a time and traces the message hears of each relay; else of the one

@@ -189,22 +189,9 @@ provider_inherit(struct provider *p, struct provider *old)
 	halt_inherit(p, old);
 	if (!alike_hosts(p->set, old->set))
 		return;
-	p->trouble = old->trouble;
+	p->seen = old->seen;
 	memcpy(p->stall.slow_x8, old->stall.slow_x8, sizeof p->stall.slow_x8);
-	p->is_known = old->is_known;
-	p->caps = old->caps;
-	p->size_max = old->size_max;
-	p->had_caps = old->had_caps;
-	p->had_size_max = old->had_size_max;
-	p->had_until_ms = old->had_until_ms;
-	p->rcpts_max = old->rcpts_max;
-	p->rcpts_until_ms = old->rcpts_until_ms;
-	p->messages_max = old->messages_max;
-	p->messages_until_ms = old->messages_until_ms;
 	tempo_inherit(p, old);
-	p->strange = old->strange;
-	p->txn_us = old->txn_us;
-	p->txn_at_ms = old->txn_at_ms;
 	if (alike_texts(p->set->user, old->set->user) &&
 	    alike_secrets(p->password, old->password)) {
 		inherit_logins(p, old);
@@ -372,9 +359,9 @@ static void
 recycled(struct provider *p, uint32_t messages)
 {
 	if (messages > 0 && messages == p->recycle_at &&
-	    (p->messages_max == 0 || messages < p->messages_max)) {
-		p->messages_max = messages;
-		p->messages_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+	    (p->seen.messages_max == 0 || messages < p->seen.messages_max)) {
+		p->seen.messages_max = messages;
+		p->seen.messages_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
 		remember_put(p, false);
 	}
 	p->recycle_at = messages;
@@ -448,9 +435,10 @@ provider_recall(struct provider *p, const struct provider_learned *l)
 
 	p->conns_max = l->conns;
 	p->conns_at_ms = now_ms + CONNS_GROW_MS;
-	p->rcpts_max = l->rcpts;
-	p->messages_max = l->messages;
-	p->rcpts_until_ms = p->messages_until_ms = now_ms + LEARNED_MS;
+	p->seen.rcpts_max = l->rcpts;
+	p->seen.messages_max = l->messages;
+	p->seen.rcpts_until_ms = p->seen.messages_until_ms =
+	    now_ms + LEARNED_MS;
 }
 
 void
@@ -462,7 +450,7 @@ provider_reopen(struct provider *p, enum verdict_class why, uint64_t left_ms,
 
 	breaker_restore(&p->health, &s, now_ms, left_ms, length_ms);
 	if (why == VERDICT_STRANGE)
-		strange_recall(&p->strange);
+		strange_recall(&p->seen.strange);
 	p->why = why; /* tripped_ms stays 0: no session is from before it */
 	pool_distrust(&p->pool);
 	tell_down(p, now_ms);
@@ -472,7 +460,7 @@ void
 provider_note(
     struct provider *p, const struct verdict *v, const struct outcome *o)
 {
-	struct relay_view_trouble *t = &p->trouble;
+	struct relay_view_trouble *t = &p->seen.trouble;
 
 	t->at_ms = clock_wall_ms();
 	t->stage = outcome_stage_word(o->stage);
@@ -550,33 +538,38 @@ is_larger(uint64_t a, uint64_t b) /* 0: no bound */
 static void
 remember(struct provider *p)
 {
-	p->had_caps = p->caps;
-	p->had_size_max = p->size_max;
-	p->had_until_ms = relay_now_ms(p->relay) + HAD_MS;
+	struct provider_seen *seen = &p->seen;
+
+	seen->had_caps = seen->caps;
+	seen->had_size_max = seen->size_max;
+	seen->had_until_ms = relay_now_ms(p->relay) + HAD_MS;
 }
 
 bool
 provider_forgets(struct provider *p, uint64_t now_ms)
 {
-	if (p->had_until_ms == 0 || now_ms < p->had_until_ms)
+	if (p->seen.had_until_ms == 0 || now_ms < p->seen.had_until_ms)
 		return false;
-	p->had_until_ms = 0;
+	p->seen.had_until_ms = 0;
 	return true;
 }
 
 bool
 provider_learn(struct provider *p, uint32_t caps, uint64_t size_max)
 {
-	bool more = (caps & ~p->caps) != 0 || is_larger(size_max, p->size_max);
-	bool less = (p->caps & ~caps) != 0 || is_larger(p->size_max, size_max);
-	bool news = !p->is_known || more || p->was_down;
+	struct provider_seen *seen = &p->seen;
+	bool more =
+	    (caps & ~seen->caps) != 0 || is_larger(size_max, seen->size_max);
+	bool less =
+	    (seen->caps & ~caps) != 0 || is_larger(seen->size_max, size_max);
+	bool news = !seen->is_known || more || p->was_down;
 
-	if (p->is_known && less)
+	if (seen->is_known && less)
 		remember(p);
 	p->was_down = false;
-	p->is_known = true;
-	p->caps = caps;
-	p->size_max = size_max;
+	seen->is_known = true;
+	seen->caps = caps;
+	seen->size_max = size_max;
 	return news;
 }
 
@@ -585,10 +578,10 @@ provider_took(struct provider *p, uint64_t us)
 {
 	uint64_t mean = provider_txn_us(p);
 
-	p->txn_us = mean ? (7 * mean + us) / 8 : us;
-	if (p->txn_us == 0)
-		p->txn_us = 1;
-	p->txn_at_ms = relay_now_ms(p->relay);
+	p->seen.txn_us = mean ? (7 * mean + us) / 8 : us;
+	if (p->seen.txn_us == 0)
+		p->seen.txn_us = 1;
+	p->seen.txn_at_ms = relay_now_ms(p->relay);
 }
 
 /* A time that was not confirmed for long counts less and less, so that one that
@@ -596,11 +589,12 @@ provider_took(struct provider *p, uint64_t us)
 uint64_t
 provider_txn_us(const struct provider *p)
 {
-	uint64_t old = (relay_now_ms(p->relay) - p->txn_at_ms) / TXN_HALF_MS;
+	const struct provider_seen *seen = &p->seen;
+	uint64_t old = (relay_now_ms(p->relay) - seen->txn_at_ms) / TXN_HALF_MS;
 
-	if (p->txn_us == 0)
+	if (seen->txn_us == 0)
 		return 0;
-	return old < 32 && p->txn_us >> old > 0 ? p->txn_us >> old : 1;
+	return old < 32 && seen->txn_us >> old > 0 ? seen->txn_us >> old : 1;
 }
 
 uint32_t
@@ -628,30 +622,30 @@ lower(uint32_t a, uint32_t b) /* 0: no bound */
 void
 provider_learn_rcpts(struct provider *p, uint32_t max)
 {
-	if (max == 0 || (p->rcpts_max > 0 && max >= p->rcpts_max))
+	if (max == 0 || (p->seen.rcpts_max > 0 && max >= p->seen.rcpts_max))
 		return;
-	p->rcpts_max = max;
-	p->rcpts_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
+	p->seen.rcpts_max = max;
+	p->seen.rcpts_until_ms = relay_now_ms(p->relay) + LEARNED_MS;
 	remember_put(p, false);
 }
 
 uint32_t
 provider_rcpts(struct provider *p)
 {
-	if (relay_now_ms(p->relay) >= p->rcpts_until_ms)
-		p->rcpts_max = 0;
+	if (relay_now_ms(p->relay) >= p->seen.rcpts_until_ms)
+		p->seen.rcpts_max = 0;
 	return lower(lower(p->set->max_recipients, p->said.rcpts),
-	    lower(p->rcpts_max, flow_rcpts(p)));
+	    lower(p->seen.rcpts_max, flow_rcpts(p)));
 }
 
 uint32_t
 provider_messages(struct provider *p)
 {
-	if (relay_now_ms(p->relay) >= p->messages_until_ms)
-		p->messages_max = 0;
+	if (relay_now_ms(p->relay) >= p->seen.messages_until_ms)
+		p->seen.messages_max = 0;
 	return lower(
 	    lower(p->set->max_messages_per_connection, p->said.messages),
-	    p->messages_max);
+	    p->seen.messages_max);
 }
 
 const char *

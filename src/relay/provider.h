@@ -39,6 +39,24 @@ struct token_account;
 	3 /* in so long; then no more: accounts get locked */
 #define PROVIDER_BAD_LOGINS_MS (10 * 60 * 1000)
 
+/* What its host has shown of itself: after a reload it holds for another
+ * provider of that host, too. */
+struct provider_seen {
+	struct relay_view_trouble trouble; /* the last */
+	bool is_known;                     /* capabilities below are its own */
+	uint32_t caps;                     /* enum smtp_capability */
+	uint64_t size_max;                 /* 0: none said */
+	/* What it offered until lately: it may come back (another machine
+	 * behind the same name answered). */
+	uint32_t had_caps;
+	uint64_t had_size_max, had_until_ms;
+	uint32_t rcpts_max, messages_max;           /* 0: nothing */
+	uint64_t rcpts_until_ms, messages_until_ms; /* then forgotten */
+	uint64_t txn_us;    /* mean time of a transaction; 0: unknown */
+	uint64_t txn_at_ms; /* when that was last learned */
+	struct strange strange;
+};
+
 struct provider {
 	uint64_t id; /* drawn anew with other settings */
 	struct relay *relay;
@@ -55,10 +73,9 @@ struct provider {
 	struct token_account *account; /* NULL: no OAuth2 */
 	char tls_error[256];           /* why tls is missing, "" it is not */
 	struct breaker health;
-	enum verdict_class why;            /* of its last opening */
-	struct relay_view_trouble trouble; /* the last */
-	uint64_t tripped_ms;               /* when that was */
-	uint64_t probe_ms;                 /* when the last probe began */
+	enum verdict_class why; /* of its last opening */
+	uint64_t tripped_ms;    /* when that was */
+	uint64_t probe_ms;      /* when the last probe began */
 	struct pause rate, quota;
 	struct halt halt; /* the operator's */
 	struct list turn; /* of relay.turns */
@@ -73,29 +90,19 @@ struct provider {
 	size_t room_max;                    /* of a priority, by its rates */
 	size_t nsending;                    /* deliveries in a transaction */
 	struct shares shares;               /* whose turn it is */
-	uint64_t txn_us;    /* mean time of a transaction; 0: unknown */
-	uint64_t txn_at_ms; /* when that was last learned */
-	bool is_known;      /* capabilities below are its own */
-	uint32_t caps;      /* enum smtp_capability */
-	uint64_t size_max;  /* 0: none said */
-	/* What it offered until lately: it may come back (another machine
-	 * behind the same name answered). */
-	uint32_t had_caps;
-	uint64_t had_size_max, had_until_ms;
-	struct smtp_limits said;                     /* by its last session */
-	uint32_t conns_max, rcpts_max, messages_max; /* learned; 0: nothing */
-	uint64_t rcpts_until_ms, messages_until_ms;  /* then forgotten */
-	uint64_t conns_at_ms; /* conns_max may grow from here */
-	uint32_t recycle_at;  /* messages when it last ended a session */
+	struct provider_seen seen;
+	struct smtp_limits said; /* by its last session */
+	uint32_t conns_max;      /* learned; 0: nothing */
+	uint64_t conns_at_ms;    /* it may grow from here */
+	uint32_t recycle_at;     /* messages when it last ended a session */
 	uint64_t bad_login_ms[PROVIDER_BAD_LOGINS]; /* 0: none */
 	uint64_t login_ms;  /* its last session was ready after so long */
 	bool login_is_good; /* it was taken, and not refused since */
 	char last_addr[64]; /* that it was last reached at, "" none */
 	uint64_t delivered; /* messages and definite answers */
 	uint64_t ok_ms;     /* it last took a message; 0: never */
-	struct strange strange;
-	bool told_down; /* it was logged that it cannot be used */
-	bool was_down;  /* since it last connected */
+	bool told_down;     /* it was logged that it cannot be used */
+	bool was_down;      /* since it last connected */
 };
 
 struct provider *provider_new(struct relay *r, struct relay_generation *gen,

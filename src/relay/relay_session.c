@@ -433,8 +433,8 @@ untie(struct relay_session *s, const struct delivery *d)
 static bool
 is_as_known(const struct relay_session *s)
 {
-	return smtp_client_capabilities(s->client) == s->provider->caps &&
-	       smtp_client_size_max(s->client) == s->provider->size_max;
+	return smtp_client_capabilities(s->client) == s->provider->seen.caps &&
+	       smtp_client_size_max(s->client) == s->provider->seen.size_max;
 }
 
 /* The slowest of the replies just had says how long one may take. */

@@ -109,7 +109,7 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->level = level_word(t->level.state);
 	v->level_why = t->level.why;
 	v->mend = mend(p);
-	v->trouble = p->trouble;
+	v->trouble = p->seen.trouble;
 	for (size_t i = 0; i < RELAY_VIEW_PHASES; i++)
 		v->sessions[i] = p->pool.n[i];
 	for (size_t i = 0; i < SPOOL_PRIORITIES; i++)
@@ -118,8 +118,8 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->delivered = p->delivered;
 	v->per_minute = t->adapt.is_on ? t->adapt.rate * 60 : 0;
 	v->conns_max = p->conns_max;
-	v->rcpts_max = p->rcpts_max;
-	v->messages_max = p->messages_max;
+	v->rcpts_max = p->seen.rcpts_max;
+	v->messages_max = p->seen.messages_max;
 	v->is_usable = provider_is_usable(p, now_ms);
 	v->level_at = t->level.state;
 	v->breaker = breaker_of(&p->health);

@@ -127,8 +127,8 @@ remember_put(const struct provider *p, bool now)
 	put_number(&r, UNTIL, to_wall(p, p->health.until_ms));
 	put_number(&r, LENGTH, p->health.length_ms);
 	put_number(&r, CONNS, p->conns_max);
-	put_number(&r, RCPTS, p->rcpts_max);
-	put_number(&r, MESSAGES, p->messages_max);
+	put_number(&r, RCPTS, p->seen.rcpts_max);
+	put_number(&r, MESSAGES, p->seen.messages_max);
 	for (int i = 0; i < PROVIDER_BAD_LOGINS; i++)
 		put_number(&r, LOGIN + i, to_wall(p, p->bad_login_ms[i]));
 	for (int i = 0; i < STALL_KINDS; i++)

@@ -76,7 +76,7 @@ review_verdict(struct verdict *v, const struct delivery *d,
 	struct str sender = str_of(d->env->sender);
 
 	if (v->class == VERDICT_OK) {
-		strange_clear(&p->strange);
+		strange_clear(&p->seen.strange);
 		p->ok_ms = relay_now_ms(r);
 	} else if (review_is_loss(v, o)) {
 		/* Judged already: it was lost under the message before. */
@@ -85,9 +85,9 @@ review_verdict(struct verdict *v, const struct delivery *d,
 		        relay_now_ms(r), p->ok_ms))
 			v->class = VERDICT_POISON;
 	} else if (is_unknown_refusal(v, o) || is_unknown_rejection(d, o)) {
-		v->class = class_of_refusal(&p->strange, v->class, sender);
+		v->class = class_of_refusal(&p->seen.strange, v->class, sender);
 	} else if (is_unknown_delay(v, d, o)) {
-		if (strange_note_later(&p->strange))
+		if (strange_note_later(&p->seen.strange))
 			v->class = VERDICT_BACKOFF;
 	}
 }
