@@ -21,13 +21,14 @@
 #include "admin/control_call.h"
 #include "admin/control_walk.h"
 #include "admin/filter.h"
+#include "admin/holdup.h"
 
 #define HEADINGS                                                               \
 	"----Queue ID----- --Size-- ---Arrival Time---- "                      \
 	"--Sender/Recipient------\n"
 #define REASON_COLUMNS 76
 #define REASON_MAX 600
-#define WAITS_MS 1000        /* due for longer: nothing can take it now */
+#define WAITS_MS 1000        /* due for longer: it waits its turn */
 #define RCPTS_MAX 1000       /* of a delivery; the others are counted */
 #define PAGE_HIGH (4u << 10) /* bytes, some 15 rows; such a page is full */
 #define TEXT_MAX (8u << 20)  /* bytes of a delivery's text */
@@ -38,7 +39,6 @@ struct mailq {
 	struct buf page, text; /* rows; those of a delivery */
 	uint64_t last;         /* the message before */
 	uint64_t messages, bytes;
-	int64_t now_ms;          /* wall clock, of the page */
 	char reason[REASON_MAX]; /* the last one shown of this message */
 };
 
@@ -88,11 +88,18 @@ put_sender(struct mailq *q, const struct spool_row *row)
 	put(q, "\n");
 }
 
-static void
-reason_of(const struct mailq *q, const struct spool_row *row,
-    const struct spool_row_rcpt *r, char out[REASON_MAX])
+static bool
+is_overdue(const struct filter_subject *s)
 {
-	const char *cause = filter_cause(row);
+	return s->row->state == SPOOL_ROW_QUEUED &&
+	       s->row->key.due_ms < s->now_ms - WAITS_MS;
+}
+
+static void
+reason_of(const struct filter_subject *s, const struct spool_row_rcpt *r,
+    char out[REASON_MAX])
+{
+	const char *cause = filter_cause(s->row);
 
 	out[0] = '\0';
 	if (*cause != '\0')
@@ -102,8 +109,9 @@ reason_of(const struct mailq *q, const struct spool_row *row,
 		    r->enhanced.len > 0 ? " " : "", (int)r->enhanced.len,
 		    r->enhanced.p, r->text.len > 0 ? " " : "", (int)r->text.len,
 		    r->text.p);
-	else if (row->state == SPOOL_ROW_QUEUED &&
-	         row->key.due_ms < q->now_ms - WAITS_MS)
+	else if (s->holdup != NULL)
+		(void)snprintf(out, REASON_MAX, "%s", s->holdup->text);
+	else if (is_overdue(s))
 		(void)snprintf(out, REASON_MAX, "waits for a provider");
 }
 
@@ -137,13 +145,14 @@ put_rcpt(struct mailq *q, struct str address)
 }
 
 static void
-put_rcpts(struct mailq *q, const struct spool_row *row)
+put_rcpts(struct mailq *q, const struct filter_subject *s)
 {
 	static const struct spool_row_rcpt none;
+	const struct spool_row *row = s->row;
 	char reason[REASON_MAX], others[48];
 
 	for (size_t i = 0; i < row->nrcpts && i < RCPTS_MAX; i++) {
-		reason_of(q, row, &row->rcpts[i], reason);
+		reason_of(s, &row->rcpts[i], reason);
 		put_reason(q, reason);
 		put_rcpt(q, row->rcpts[i].address);
 	}
@@ -152,7 +161,7 @@ put_rcpts(struct mailq *q, const struct spool_row *row)
 		    row->nrcpts - RCPTS_MAX);
 		put_rcpt(q, str_of(others));
 	} else if (row->nrcpts == 0) { /* its record cannot be read */
-		reason_of(q, row, &none, reason);
+		reason_of(s, &none, reason);
 		put_reason(q, reason);
 	}
 }
@@ -176,7 +185,6 @@ take_delivery(struct walk *walk, const struct filter_subject *s)
 	struct mailq *q = (struct mailq *)walk;
 	const struct spool_row *row = s->row;
 
-	q->now_ms = s->now_ms;
 	if (q->messages == 0 || row->key.mid != q->last) {
 		put_sender(q, row);
 		q->last = row->key.mid;
@@ -184,7 +192,7 @@ take_delivery(struct walk *walk, const struct filter_subject *s)
 		q->bytes += row->size;
 		q->reason[0] = '\0';
 	}
-	put_rcpts(q, row);
+	put_rcpts(q, s);
 	put_row(q);
 	return q->page.len < PAGE_HIGH;
 }
@@ -229,6 +237,7 @@ control_mailq_run(struct control_call *call)
 	struct mailq *q = mem_new(sizeof *q);
 
 	q->w = (struct control_walk){ .page = tell_page, .free = free_mailq };
+	q->w.tells_holdup = true;
 	q->w.walk.take = take_delivery;
 	q->w.walk.is_told = true;
 	q->w.walk.without_dead = true;

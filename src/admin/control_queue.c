@@ -67,6 +67,7 @@ list(struct control_call *call, enum spool_walk_where where)
 	struct listing *l = mem_new(sizeof *l);
 
 	l->w = (struct control_walk){ .page = tell_rows, .free = free_listing };
+	l->w.tells_holdup = where == SPOOL_WALK_ALL;
 	l->w.walk.take = take_row;
 	l->w.walk.is_told = true;
 	l->w.walk.where = where;
@@ -126,6 +127,7 @@ list_sorted(struct control_call *call, const char *by)
 	x = mem_new(sizeof *x);
 	x->w =
 	    (struct control_walk){ .page = tell_sorted, .free = free_sorted };
+	x->w.tells_holdup = true;
 	x->w.walk.take = take_sorted;
 	x->w.walk.without_dead = true;
 	x->sort = sort;

@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "postern/admin/control.h"
 #include "postern/base/mem.h"
+#include "postern/relay/relay_view.h"
 
 #include "admin/control_call.h"
 #include "admin/filter.h"
+#include "admin/holdup.h"
 
 static void
 forget(struct control_walk *w)
 {
 	filter_free(&w->filter);
+	holdup_free(&w->holdup);
 	w->free(w);
 }
 
@@ -62,9 +66,21 @@ control_walk_go_on(struct control_walk *w)
 		control_call_wait(w->call, next, w);
 }
 
+static void
+on_view(void *arg, const struct relay_view *view)
+{
+	struct control_walk *w = arg;
+
+	w->holdup =
+	    holdup_new(view, control_call_role(w->call) != CONTROL_ROLE_NONE);
+	w->walk.holdup = w->holdup;
+	next(w);
+}
+
 void
 control_walk_start(struct control_walk *w, struct control_call *call)
 {
+	const struct control_hooks *h = control_call_hooks(call);
 	const char *where = control_call_word(call, "where");
 	struct err err;
 
@@ -79,5 +95,8 @@ control_walk_start(struct control_walk *w, struct control_call *call)
 	}
 	w->walk.filter = w->filter;
 	w->walk.page = on_page;
-	next(w);
+	if (w->tells_holdup)
+		relay_view_ask(h->relay, h->mailbox, on_view, w);
+	else
+		next(w);
 }

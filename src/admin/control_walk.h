@@ -12,12 +12,15 @@
 #include "admin/walker.h"
 
 struct control_call;
+struct holdup;
 
 struct control_walk {
 	struct walk walk; /* lies first; take, where and so on are the owner's,
 	                     filter and page are not */
 	struct control_call *call;
 	struct filter *filter; /* owned */
+	bool tells_holdup;     /* the owner's: why each does not leave now */
+	struct holdup *holdup; /* owned */
 	/* A page was looked at: control_walk_go_on() or control_walk_end(), now
 	 * or later.  walk.mark.over: it was the last. */
 	void (*page)(struct control_walk *w);

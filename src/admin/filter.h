@@ -20,6 +20,7 @@
 #include "postern/base/str.h"
 
 struct filter;
+struct holdup_reason;
 struct spool_row;
 
 #define FILTER_TEXT_MAX 4096 /* bytes */
@@ -35,6 +36,9 @@ struct filter_subject {
 	const struct spool_row *row;
 	const char *route; /* its name */
 	int64_t now_ms;    /* wall clock */
+	/* Why it does not leave now; NULL: it could, is not due, or that was
+	 * not asked. */
+	const struct holdup_reason *holdup;
 };
 bool filter_fits(const struct filter *f, const struct filter_subject *s);
 

@@ -6,6 +6,7 @@
 
 #include "admin/control_call.h"
 #include "admin/filter.h"
+#include "admin/holdup.h"
 
 static void
 put_text(json_t *j, const char *key, struct str text)
@@ -59,6 +60,16 @@ put_times(json_t *j, const struct filter_subject *s)
 	}
 }
 
+static void
+put_holdup(json_t *j, const struct holdup_reason *r)
+{
+	if (r == NULL)
+		return;
+	json_object_set_new(j, "waits",
+	    json_pack("{so ss so}", "provider", control_call_text(r->provider),
+	        "state", r->state, "text", control_call_text(r->text)));
+}
+
 /* A notice tells of another message; what is handed is on another route than it
  * came by. */
 static void
@@ -88,6 +99,7 @@ put_rest(json_t *j, const struct filter_subject *s, size_t rcpts_max)
 	put_number(j, "attempts", row->attempts);
 	put_number(j, "size", (int64_t)row->size);
 	put_times(j, s);
+	put_holdup(j, s->holdup);
 	json_object_set_new(j, "sender", control_call_str(row->sender));
 	put_text(j, "client", row->client);
 	put_text(j, "listener", row->listener);

@@ -13,6 +13,7 @@
 
 #include "admin/duty.h"
 #include "admin/filter.h"
+#include "admin/holdup.h"
 
 #define NICE 10
 #define WALKS_MAX 64 /* more than there are callers */
@@ -82,6 +83,18 @@ struct look {
 	int64_t now_ms;
 };
 
+/* Of what might leave now. */
+static const struct holdup_reason *
+holdup_reason(const struct look *l, const struct spool_row *row)
+{
+	const struct holdup_reason *r = NULL;
+
+	if (l->walk->holdup != NULL && row->state == SPOOL_ROW_QUEUED &&
+	    row->key.due_ms <= l->now_ms)
+		r = holdup_of(l->walk->holdup, row->key.route);
+	return r != NULL && strcmp(r->state, "ok") != 0 ? r : NULL;
+}
+
 static bool
 on_row(void *arg, const struct spool_row *row)
 {
@@ -89,7 +102,8 @@ on_row(void *arg, const struct spool_row *row)
 	struct walk *walk = l->walk;
 	struct filter_subject s = { .row = row,
 		.route = walker_route(walk->reading.walker, row->key.route),
-		.now_ms = l->now_ms };
+		.now_ms = l->now_ms,
+		.holdup = holdup_reason(l, row) };
 
 	if (walk->without_dead && row->state == SPOOL_ROW_DEAD)
 		return true;

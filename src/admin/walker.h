@@ -18,6 +18,7 @@
 
 struct filter;
 struct filter_subject;
+struct holdup;
 struct walker;
 
 /* A read of any kind.  The caller's; between walker_read() and back() the
@@ -42,6 +43,8 @@ struct walk {
 	uint64_t mid;      /* this message alone; 0: all */
 	char own[32];      /* what this client has handed in; "": all */
 	const struct filter *filter; /* NULL: everything; borrowed */
+	/* For its subjects; NULL: they have none; borrowed */
+	const struct holdup *holdup;
 	/* The walker's thread, in the transaction, for each that fits: looks,
 	 * copies, and returns.  false: the page is full. */
 	bool (*take)(struct walk *w, const struct filter_subject *s);

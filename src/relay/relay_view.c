@@ -20,6 +20,7 @@
 #include "relay/relay_log.h"
 #include "relay/tally_book.h"
 #include "relay/verdict.h"
+#include "relay/way.h"
 
 static_assert(RELAY_VIEW_PHASES == (int)POOL_PHASES, "each is shown");
 
@@ -128,6 +129,44 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->tally = p->tally;
 }
 
+static size_t
+place_of(const struct relay *r, const struct provider *p)
+{
+	size_t i = 0;
+
+	while (r->providers[i] != p)
+		i++;
+	return i;
+}
+
+static size_t
+first_of(const struct relay_view *v, const struct relay *r, const struct way *y)
+{
+	for (size_t i = 0; i < y->nproviders; i++) {
+		size_t at = place_of(r, y->providers[i]);
+
+		if (v->providers[at].is_usable)
+			return at;
+	}
+	return y->nproviders > 0 ? place_of(r, y->providers[0]) : v->n;
+}
+
+static void
+put_routes(struct relay_view *v, const struct relay *r)
+{
+	const struct relay_settings *set = r->set;
+
+	v->route = set->route;
+	v->nroutes = set->nroutes;
+	v->routes = mem_array(v->nroutes, sizeof *v->routes);
+	for (size_t i = 0; i < v->nroutes; i++) {
+		uint32_t id = set->routes[i].id;
+
+		v->routes[i] = (struct relay_view_route){ id,
+			first_of(v, r, way_of(r->ways, id)) };
+	}
+}
+
 /* --- windows ---------------------------------------------------------------
  */
 
@@ -215,6 +254,7 @@ deliver_answer(struct mailbox_item *item, void *owner)
 		free(a->view.providers[i].host);
 	}
 	free(a->view.providers);
+	free(a->view.routes);
 	free(a->view.windows);
 	tally_book_free(&a->tallies);
 	free(a);
@@ -233,6 +273,7 @@ deliver_ask(struct mailbox_item *item, void *owner)
 	a->view.providers = mem_array(r->nproviders, sizeof *a->view.providers);
 	for (size_t i = 0; i < r->nproviders; i++)
 		look(&a->view.providers[i], r->providers[i], now_ms);
+	put_routes(&a->view, r);
 	allowance_each(r->book, put_window, &a->view);
 	a->view.inhand = r->nheld + r->nsending + r->nsettling;
 	a->tallies = tally_book_ref(r->tally);

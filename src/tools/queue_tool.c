@@ -77,6 +77,7 @@ static void
 print_why(const json_t *row)
 {
 	const json_t *rcpts = json_object_get(row, "rcpts");
+	const json_t *waits = json_object_get(row, "waits");
 	const char *cause = control_row_text(row, "cause");
 	char code[32] = "";
 
@@ -93,7 +94,8 @@ print_why(const json_t *row)
 	if (*cause == '\0' && *code == '\0' &&
 	    strcmp(control_row_text(row, "state"), "queued") == 0 &&
 	    control_row_number(row, "due_in_ms") <= 0)
-		cause = "due";
+		cause =
+		    waits != NULL ? control_row_text(waits, "state") : "due";
 	control_row_column(*cause != '\0' ? cause : code, 9);
 }
 

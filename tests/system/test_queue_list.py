@@ -201,8 +201,8 @@ def test_others_see_their_own_mail_alone(postern):
     home.chmod(0o755)
     path, tool_of_all = home / "s", home / "postern"
     shutil.copy(POSTERN, tool_of_all)  # the build may stand where a stranger may not look
-    p = postern(harness.provider(harness.free_port(), name="a"), control={"socket": str(path)},
-                submission={"socket": str(home / "submission")})
+    p = postern(harness.provider(harness.free_port(), name="a", breaker={"failures": 1, "open": "1h", "open_max": "1h"}),
+                control={"socket": str(path)}, submission={"socket": str(home / "submission")})
 
     def as_nobody(*words):
         r = subprocess.run([tool_of_all, *words, "-s", str(path)], user=65534, group=65534, extra_groups=(),
@@ -210,6 +210,7 @@ def test_others_see_their_own_mail_alone(postern):
         return r.returncode, r.stdout, r.stderr
     try:
         harness.send_raw(p.port, mails.plain())
+        p.wait_event("provider.down")
         assert as_nobody("queue", "list", "--mailq") == (0, "Mail queue is empty\n", "")
         rc, out, err = as_nobody("queue", "list")
         assert (rc, out) == (77, "") and "control.group" in err
@@ -221,6 +222,9 @@ def test_others_see_their_own_mail_alone(postern):
                        env={**os.environ, "POSTERN_SUBMISSION": str(home / "submission")})
         rc, out, err = as_nobody("queue", "list", "--mailq")
         assert rc == 0 and "own@example.net" in out and out.endswith("\n-- 0 Kbytes in 1 Request.\n")
+        # not in the provider's words, which may be about others
+        assert "(delivery temporarily suspended: provider a is not used: net)" in out
+        assert "a is not used: net" not in tool(p, "queue", "list", "--mailq")[1]
         mine = rows(p, "queue", "list", "--where", "client=uid=65534")[0]
         assert mine["sender"] == "me@example.com"
         # and what became of it, by any of its names; nothing of others, whose id was guessed

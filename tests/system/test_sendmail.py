@@ -317,8 +317,9 @@ def test_the_queue(sink, postern):
     s.stop()
     for rcpt in (ANN, 'quo"ted@example.net', "bob@example.net"):
         assert sendmail(p, "--", rcpt.replace('quo"ted', '"quo\\"ted"')).returncode == 0
-    # which it says of what is due for more than a second
-    harness.wait_until(lambda: sendmail(p, name=mailq, env=env).stdout.count(b"(waits for a provider)") == 3, what="the table")
+    p.wait_event("provider.down")
+    said = b"(delivery temporarily suspended: connect to 127.0.0.1:%d: Connection refused)" % s.port
+    harness.wait_until(lambda: sendmail(p, name=mailq, env=env).stdout.count(said) == 3, what="the table")
     for words in ((), ("-v",)):
         r = sendmail(p, *words, name=mailq, env=env)
         assert r.returncode == 0 and r.stdout == sendmail(p, "-bp", env=env).stdout

@@ -46,10 +46,10 @@ def test_one_page_tells_how_it_is(sink, postern, tmp_path):
     row = json.loads(status(p, "--json")[1])
     assert row["queue"]["queued"] == 1 and row["alerts"][0]["about"] == "provider b"
     lines = subprocess.run([POSTERN, "queue", "list", "-c", p.conf], capture_output=True, text=True).stdout.splitlines()
-    assert lines[0].split()[4] == "WHY" and lines[1].split()[3] == "due"  # no provider was tried, none can be
+    assert lines[0].split()[4] == "WHY" and lines[1].split()[3] == "open"  # no provider was tried, none can be
     mailq = [POSTERN, "queue", "list", "--mailq", "-c", p.conf]
-    harness.wait_until(lambda: "(waits for a provider)" in subprocess.run(mailq, capture_output=True, text=True).stdout,
-                       what="the reason in mailq's table")
+    assert "(delivery temporarily suspended: host 127.0.0.1:%d said: 535 5.7.8 " % b.port in \
+        subprocess.run(mailq, capture_output=True, text=True).stdout
     show = subprocess.run([POSTERN, "provider", "show", "b", "-c", p.conf], capture_output=True, text=True).stdout
     assert "mend        " in show and "user and password" in show
     watch = harness.Program([POSTERN, "status", "--watch", "--json", "-c", p.conf])
@@ -65,4 +65,7 @@ def test_without_a_provider(postern):
     p = postern()
     rc, out, _ = status(p)
     assert rc == 0 and "  postern: no provider is configured: mail waits\n    write providers" in out
+    harness.send_raw(p.port, mails.plain())
+    r = subprocess.run([POSTERN, "queue", "list", "--mailq", "-c", p.conf], capture_output=True, text=True)
+    assert "(no provider is configured for its route)" in r.stdout
     p.stop()

@@ -30,6 +30,9 @@ on_view(void *arg, const struct relay_view *view)
 	assert_int_equal(view->n, 1);
 	assert_string_equal(
 	    view->providers[0].tally->name, view->providers[0].name);
+	assert_int_equal(view->nroutes, 1);
+	assert_int_equal(view->routes[0].id, view->route);
+	assert_int_equal(view->routes[0].at, 0);
 	assert_int_equal(stat_get(&view->nobody->results[TALLY_DELIVERED]), 0);
 	loop_stop(a->loop);
 }

@@ -66,9 +66,18 @@ struct relay_view_window {
 	uint64_t period_ms, used, max;
 };
 
+struct relay_view_route {
+	uint32_t id;
+	size_t at; /* the first of its providers that may be used, or else the
+	              first; the view's n: it has none */
+};
+
 struct relay_view {
 	size_t n;
 	struct relay_view_provider *providers; /* in the settings' order */
+	size_t nroutes;
+	struct relay_view_route *routes;
+	uint32_t route; /* which mail goes whose own is there no more */
 	size_t nwindows;
 	struct relay_view_window *windows;
 	uint64_t inhand;            /* deliveries in memory */
