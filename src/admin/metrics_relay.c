@@ -242,8 +242,6 @@ count_of(enum metric m, const struct tally *t)
 		return stat_get(&t->opened);
 	case METRIC_REUSED:
 		return stat_get(&t->reused);
-	case METRIC_FAILOVERS:
-		return stat_get(&t->failovers);
 	case METRIC_LEVEL_CHANGES:
 		for (size_t i = 0; i < TALLY_LEVELS; i++)
 			n += stat_get(&t->level[i]);
@@ -312,7 +310,6 @@ put_tallies(struct metrics_out *o)
 		{ METRIC_REUSED, put_count },
 		{ METRIC_LEVEL_CHANGES, put_count },
 		{ METRIC_BREAKER_CHANGES, put_breaker_changes },
-		{ METRIC_FAILOVERS, put_count },
 		{ METRIC_UNSURE, put_count },
 		{ METRIC_DELIVERY, put_delivery },
 		{ METRIC_STAGE, put_stages },
@@ -324,6 +321,38 @@ put_tallies(struct metrics_out *o)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		each_tally(o, rows[i].m, rows[i].fn, rest);
 	free(rest);
+}
+
+/* --- failovers ---------------------------------------------------------------
+ */
+
+static void
+put_failover(struct metrics_out *o, const struct tally_failover *f)
+{
+	char labels[METRICS_LABELS];
+
+	(void)snprintf(labels, sizeof labels,
+	    "from=\"%s\",to=\"%s\",reason=\"%s\"",
+	    f->from ? f->from->name : "other", f->to ? f->to->name : "other",
+	    tally_reason_word(f->reason));
+	metrics_out_put(o, METRIC_FAILOVERS, labels, (double)stat_get(&f->n));
+}
+
+static void
+put_failovers(struct metrics_out *o)
+{
+	bool beyond = false;
+
+	metrics_out_head(o, METRIC_FAILOVERS);
+	for (size_t i = 0; i < o->view->nfailovers; i++) {
+		const struct tally_failover *f = &o->view->failovers[i];
+
+		if (stat_get(&f->n) == 0)
+			continue;
+		put_failover(o, f);
+		beyond |= f->from == NULL;
+	}
+	o->beyond += beyond;
 }
 
 /* --- of all together ---------------------------------------------------------
@@ -380,6 +409,7 @@ metrics_relay_put(struct metrics_out *o)
 	put_providers(o);
 	put_quotas(o);
 	put_tallies(o);
+	put_failovers(o);
 	put_ends(o, c);
 	put_waits(o, c);
 	put_dns(o, c->dns);

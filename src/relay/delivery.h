@@ -74,8 +74,7 @@ struct delivery_rcpt {
 	enum delivery_rcpt_state state;
 	bool settled; /* written down already, before the others */
 	bool quiet;   /* dead, but nobody is told */
-	bool relayed; /* done; the sender wants to hear of it, and nobody
-	                 further on will say so */
+	bool relayed; /* done; to be said, and nobody further on will */
 	struct delivery_reply reply;
 };
 
@@ -111,6 +110,8 @@ struct delivery {
 	uint32_t nquick;        /* quick waits so far */
 	enum verdict_class why; /* last that was in the way; OK: nothing */
 	uint64_t why_provider, why_delivered; /* id; its count at the first */
+	const struct tally *turn; /* whose it was, and is not; NULL: the same */
+	size_t turn_reason;
 	bool later;            /* somebody said 4xx about the message */
 	bool cost_session;     /* one was lost with it in hand */
 	bool was_stale;        /* the last one was, that it was given to */
@@ -166,8 +167,7 @@ void delivery_set_phase(struct delivery *d, enum delivery_phase phase);
 bool delivery_open(struct delivery *d, struct envelope *env);
 /* Is there room for one of its recipients at least? */
 bool delivery_fits(const struct delivery *d, const struct domains *domains);
-/* Builds the transaction for up to max recipients (0: no bound), whose domains
- * are taken. */
+/* Builds the transaction for up to max recipients (0: all); takes domains. */
 struct smtp_txn *delivery_begin(struct delivery *d, struct provider *p,
     uint32_t max, struct domains *domains);
 void delivery_rcpt(struct delivery *d, uint32_t index, const struct outcome *o,

@@ -25,6 +25,7 @@
 #include "relay/delivery.h"
 #include "relay/doubt.h"
 #include "relay/dress.h"
+#include "relay/failover.h"
 #include "relay/identity.h"
 #include "relay/overdue.h"
 #include "relay/park.h"
@@ -286,6 +287,7 @@ offer(struct delivery *d)
 
 	if (!p)
 		return false;
+	failover_chosen(d, p);
 	delivery_aim(d, p);
 	if (!sign_start(d, p))
 		wait_last(p, d);
@@ -409,7 +411,7 @@ next(struct delivery *d, struct provider *p, enum verdict_class class)
 		again_at(p, d);
 		return;
 	}
-	stat_add(&p->tally->failovers, 1);
+	failover_left(d, p, class);
 	delivery_mark_tried(d, p);
 	dispatch_place(d);
 }
@@ -422,6 +424,7 @@ other(struct delivery *d, struct provider *p, enum verdict_class class)
 	if (class == VERDICT_IDENTITY)
 		identity_refused(
 		    r->identity, p->id, d->env->sender, relay_now_ms(r));
+	failover_left(d, p, class);
 	delivery_mark_refused(d, p);
 	dispatch_place(d);
 }
@@ -453,6 +456,7 @@ go_on(struct delivery *d, struct provider *p, enum verdict_class class)
 		return;
 	case VERDICT_TO_LATER:
 		d->later = true;
+		failover_left(d, p, class);
 		delivery_mark_tried(d, p);
 		dispatch_place(d);
 		return;
@@ -489,6 +493,7 @@ took(struct delivery *d, struct provider *p, bool delivered)
 	provider_took(p, us);
 	if (!delivered)
 		return;
+	failover_took(d, p);
 	stat_observe(&p->tally->delivery_ms, all > 0 ? (uint64_t)all : 0);
 	stat_observe(&p->tally->wait_ms, wait > 0 ? (uint64_t)wait : 0);
 	stat_observe(&d->relay->counters.wait_ms[d->key.priority],
@@ -536,10 +541,12 @@ refit(struct provider *p)
 	while ((node = list_pop(&all)) != NULL) {
 		struct delivery *d = LIST_OF(node, struct delivery, node);
 
-		if (balance_lacks(d, p) == SPOOL_HOLD_NONE)
+		if (balance_lacks(d, p) == SPOOL_HOLD_NONE) {
 			wait_last(p, d);
-		else
-			dispatch_place(d);
+			continue;
+		}
+		failover_evicted(d, p);
+		dispatch_place(d);
 	}
 }
 
@@ -561,8 +568,12 @@ dispatch_evict(struct provider *p)
 	struct list *node;
 
 	waiting_take_all(p, &all);
-	while ((node = list_pop(&all)) != NULL)
-		dispatch_place(LIST_OF(node, struct delivery, node));
+	while ((node = list_pop(&all)) != NULL) {
+		struct delivery *d = LIST_OF(node, struct delivery, node);
+
+		failover_evicted(d, p);
+		dispatch_place(d);
+	}
 }
 
 void
@@ -584,6 +595,7 @@ dispatch_not_connected(
 		struct delivery *d = LIST_OF(node, struct delivery, node);
 
 		note_trouble(d, p, v->class);
+		failover_left(d, p, v->class);
 		delivery_reply_set(&d->reply, o->code, o->enhanced, o->text);
 		delivery_mark_tried(d, p);
 		dispatch_place(d);

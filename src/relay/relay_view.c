@@ -280,6 +280,7 @@ deliver_ask(struct mailbox_item *item, void *owner)
 	a->view.nobody = tally_book_of(r->tally, NULL);
 	a->view.others = tally_book_others(r->tally);
 	a->view.tallies = tally_book_all(r->tally, &a->view.ntallies);
+	a->view.failovers = tally_book_failovers(r->tally, &a->view.nfailovers);
 	a->item.deliver = deliver_answer;
 	mailbox_put(a->back, &a->item);
 }

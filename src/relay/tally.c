@@ -103,6 +103,22 @@ tally_group_word(enum tally_group g)
 	return words[g];
 }
 
+enum tally_group
+tally_group_of(size_t class)
+{
+	return groups[class];
+}
+
+const char *
+tally_reason_word(size_t reason)
+{
+	if (reason == TALLY_REASON_PAUSED)
+		return "paused";
+	if (reason == TALLY_REASON_FULL)
+		return "full";
+	return tally_group_word((enum tally_group)reason);
+}
+
 uint64_t
 tally_attempts(const struct tally *t, enum tally_group g)
 {
@@ -153,7 +169,6 @@ tally_merge(struct tally *to, const struct tally *from)
 	add(&to->reused, &from->reused, 1);
 	add(to->breaker, from->breaker, TALLY_BREAKERS);
 	add(to->level, from->level, TALLY_LEVELS);
-	add(&to->failovers, &from->failovers, 1);
 	add(&to->unsure, &from->unsure, 1);
 	merge(to->stage_us, from->stage_us, TALLY_STAGES);
 	merge(&to->delivery_ms, &from->delivery_ms, 1);

@@ -14,6 +14,8 @@ struct tally_book {
 	size_t n;
 	struct tally *all[TALLY_MAX]; /* the first: nobody's */
 	struct tally *others;         /* NULL: there was room */
+	size_t nfailovers;
+	struct tally_failover failovers[TALLY_REASONS + TALLY_FAILOVERS];
 };
 
 static struct tally *
@@ -32,6 +34,8 @@ tally_book_new(void)
 
 	atomic_init(&b->refs, 1);
 	b->all[b->n++] = tally_new("none");
+	for (; b->nfailovers < TALLY_REASONS; b->nfailovers++)
+		b->failovers[b->nfailovers].reason = b->nfailovers;
 	return b;
 }
 
@@ -88,6 +92,43 @@ tally_book_all(const struct tally_book *b, size_t *n)
 {
 	*n = b->n - 1;
 	return (const struct tally *const *)&b->all[1];
+}
+
+/* --- failovers -------------------------------------------------------------
+ */
+
+static struct tally_failover *
+failover_of(struct tally_book *b, const struct tally *from,
+    const struct tally *to, size_t reason)
+{
+	struct tally_failover *f;
+
+	for (size_t i = TALLY_REASONS; i < b->nfailovers; i++) {
+		f = &b->failovers[i];
+		if (f->from == from && f->to == to && f->reason == reason)
+			return f;
+	}
+	if (b->nfailovers == TALLY_REASONS + TALLY_FAILOVERS)
+		return &b->failovers[reason];
+	f = &b->failovers[b->nfailovers++];
+	f->from = from;
+	f->to = to;
+	f->reason = reason;
+	return f;
+}
+
+void
+tally_book_failover(struct tally_book *b, const struct tally *from,
+    const struct tally *to, size_t reason)
+{
+	stat_add(&failover_of(b, from, to, reason)->n, 1);
+}
+
+const struct tally_failover *
+tally_book_failovers(const struct tally_book *b, size_t *n)
+{
+	*n = b->nfailovers;
+	return b->failovers;
 }
 
 /* --- times -----------------------------------------------------------------

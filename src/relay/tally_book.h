@@ -21,6 +21,12 @@ const struct tally *tally_book_others(const struct tally_book *b); /* or NULL */
 /* Each of a name so far, by its place; what has been there stays. */
 const struct tally *const *tally_book_all(
     const struct tally_book *b, size_t *n);
+/* One more; and all of them, the further combinations by reason first: what has
+ * been there stays. */
+void tally_book_failover(struct tally_book *b, const struct tally *from,
+    const struct tally *to, size_t reason);
+const struct tally_failover *tally_book_failovers(
+    const struct tally_book *b, size_t *n);
 
 /* How long the steps of a session take. */
 struct tally_watch {

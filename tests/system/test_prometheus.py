@@ -43,6 +43,7 @@ def text(sink, postern):
 def test_the_text_is_as_it_should_be(promtool, text):
     r = promtool("check", "metrics", input=text)
     assert (r.returncode, r.stdout, r.stderr) == (0, b"", b"")
+    assert b'\npostern_failovers_total{from="down",to="up",reason="net"} 1\n' in text
 
 
 def test_rules_alert_when_they_should(promtool):

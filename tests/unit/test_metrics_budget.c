@@ -45,6 +45,7 @@ static struct tally *tallies, nobody = { .name = "none" };
 static const struct tally *by_place[PROVIDERS];
 static struct relay_view_provider providers[PROVIDERS];
 static struct relay_view_window windows[WINDOWS];
+static struct tally_failover failovers[TALLY_REASONS + TALLY_FAILOVERS];
 static struct stats_source source;
 
 /* --- everything happens ------------------------------------------------------
@@ -67,7 +68,6 @@ fill_tally(struct tally *t)
 	fill(t->level, TALLY_LEVELS);
 	fill(&t->opened, 1);
 	fill(&t->reused, 1);
-	fill(&t->failovers, 1);
 	fill(&t->unsure, 1);
 	for (int i = 0; i < TALLY_STAGES; i++)
 		stat_observe(&t->stage_us[i], 1234567);
@@ -101,6 +101,22 @@ fill_relay(void)
 		stat_observe(&c->wait_ms[i], 1234567);
 	fill(c->tls.whole, TLS_COUNT_VERSIONS);
 	fill(c->tls.resumed, TLS_COUNT_VERSIONS);
+}
+
+/* As many as have a counter of their own, and further ones for each reason. */
+static void
+fill_failovers(void)
+{
+	for (size_t i = 0; i < TALLY_REASONS + TALLY_FAILOVERS; i++) {
+		struct tally_failover *f = &failovers[i];
+
+		f->reason = i % TALLY_REASONS;
+		fill(&f->n, 1);
+		if (i < TALLY_REASONS)
+			continue;
+		f->from = &tallies[i % PROVIDERS];
+		f->to = &tallies[i / TALLY_REASONS];
+	}
 }
 
 static const char *
@@ -148,6 +164,7 @@ set_up(void **state)
 		p->per_second = 1.0 / 3;
 		fill_tally(&tallies[i]);
 	}
+	fill_failovers();
 	for (size_t i = 0; i < WINDOWS; i++) {
 		(void)snprintf(windows[i].owner, sizeof windows[i].owner,
 		    "provider/%s", names[i / RATES_EACH % PROVIDERS]);
@@ -278,6 +295,8 @@ sixty_four_providers_with_everything_fit(void **state)
 		.tallies = by_place,
 		.nwindows = METRICS_PROVIDERS * RATES_EACH,
 		.windows = windows,
+		.nfailovers = TALLY_REASONS + TALLY_FAILOVERS,
+		.failovers = failovers,
 		.nobody = &nobody };
 	struct scrape *s = scrape(&view);
 
@@ -301,9 +320,11 @@ sixty_four_providers_with_everything_fit(void **state)
 	             "stage=\"tls\"}") == METRICS_PROVIDERS - METRICS_STAGED);
 	assert_int_equal(count(s, "postern_messages_received_total{"),
 	    METRICS_LISTENERS + 1);
-	/* but for the listeners */
+	assert_int_equal(count(s, "postern_failovers_total{"),
+	    TALLY_REASONS + TALLY_FAILOVERS);
+	/* but for the listeners, and what has no place among the failovers */
 	assert_true(value(s, "postern_metrics_overflow_total") ==
-	            LISTENERS - METRICS_LISTENERS);
+	            LISTENERS - METRICS_LISTENERS + 1);
 	scrape_free(s);
 	stat_set(&source.overflow, 0);
 }
@@ -335,7 +356,7 @@ more_providers_are_other_and_are_counted(void **state)
 	assert_int_equal(
 	    count(s, "postern_provider_usable{"), METRICS_PROVIDERS);
 	assert_int_equal(count(s, "postern_quota_used{"), METRICS_WINDOWS);
-	assert_true(value(s, "postern_failovers_total{provider=\"other\"}") ==
+	assert_true(value(s, "postern_unsure_total{provider=\"other\"}") ==
 	            (PROVIDERS - METRICS_PROVIDERS + 1) * 1000003.0);
 	assert_int_equal(count_days(s), WINDOWS / RATES_EACH);
 	assert_true(value(s, "postern_metrics_overflow_total") == beyond);
@@ -377,7 +398,7 @@ no_counter_falls_where_providers_go(void **state)
 		n++;
 	}
 	assert_in_range(n, 20, METRICS_SERIES);
-	assert_int_equal(count(after, "postern_failovers_total{"),
+	assert_int_equal(count(after, "postern_unsure_total{"),
 	    METRICS_PROVIDERS - gone + 1);
 	assert_int_equal(
 	    count(after, "postern_provider_usable{"), METRICS_PROVIDERS);

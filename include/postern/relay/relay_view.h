@@ -85,6 +85,8 @@ struct relay_view {
 	const struct tally *others; /* beyond TALLY_MAX; NULL: none */
 	size_t ntallies;            /* of names since the start, also of ones */
 	const struct tally *const *tallies; /* that are gone; by place */
+	size_t nfailovers;
+	const struct tally_failover *failovers;
 };
 
 typedef void relay_view_fn(void *arg, const struct relay_view *view);

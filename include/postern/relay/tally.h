@@ -63,6 +63,14 @@ enum tally_group {
 	TALLY_GROUPS
 };
 
+/* Why mail went elsewhere than to whose turn it was: a group, or one of these.
+ */
+enum tally_reason {
+	TALLY_REASON_PAUSED = TALLY_GROUPS, /* by an operator */
+	TALLY_REASON_FULL,                  /* the route spills over */
+	TALLY_REASONS
+};
+
 struct tally {
 	char name[TALLY_NAME];
 	size_t place; /* so many names came before it; TALLY_MAX: shared */
@@ -74,11 +82,19 @@ struct tally {
 	                                     * that had had another */
 	struct stat_counter breaker[TALLY_BREAKERS]; /* changes to it */
 	struct stat_counter level[TALLY_LEVELS];     /* likewise */
-	struct stat_counter failovers; /* messages that left for another */
-	struct stat_counter unsure;    /* may have been delivered twice */
+	struct stat_counter unsure; /* may have been delivered twice */
 	struct stat_histogram stage_us[TALLY_STAGES];
 	struct stat_histogram delivery_ms; /* from 250 to the provider's */
 	struct stat_histogram wait_ms;     /* from 250 to MAIL */
+};
+
+/* Deliveries that another provider took.  So many combinations have a counter
+ * of their own, in the order of their first time, as long as the relay is. */
+#define TALLY_FAILOVERS 96
+struct tally_failover {
+	const struct tally *from, *to; /* NULL both: of further combinations */
+	size_t reason;
+	struct stat_counter n;
 };
 
 const char *tally_result_word(enum tally_result r);
@@ -87,6 +103,8 @@ const char *tally_breaker_word(enum tally_breaker b);
 const char *tally_class_word(size_t class); /* NULL: there is none */
 const char *tally_level_word(size_t level);
 const char *tally_group_word(enum tally_group g);
+enum tally_group tally_group_of(size_t class);
+const char *tally_reason_word(size_t reason);
 uint64_t tally_attempts(const struct tally *t, enum tally_group g);
 /* Of fewer groups still: what says "not now" (conns, rate, quota) counts as
  * backoff, and what is no session's fault as other. */
