@@ -21,6 +21,31 @@ on_list(void *arg, const struct relay_view *view)
 	control_call_done(arg);
 }
 
+static bool
+keeps(const struct relay_view_provider *p, const struct relay_view_window *w)
+{
+	for (size_t i = 0; i < p->nowners; i++) {
+		if (strcmp(p->owners[i], w->owner) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* With the windows of its rates and of what it shares. */
+static json_t *
+page(const struct relay_view_provider *p, const struct relay_view *view)
+{
+	json_t *row = provider_row(p), *all = json_array();
+
+	for (size_t i = 0; i < view->nwindows; i++) {
+		if (keeps(p, &view->windows[i]))
+			json_array_append_new(
+			    all, provider_row_window(&view->windows[i]));
+	}
+	json_object_set_new(row, "windows", all);
+	return row;
+}
+
 static void
 on_show(void *arg, const struct relay_view *view)
 {
@@ -29,7 +54,7 @@ on_show(void *arg, const struct relay_view *view)
 	for (size_t i = 0; i < view->n; i++) {
 		if (strcmp(view->providers[i].name, name) != 0)
 			continue;
-		control_call_row(arg, provider_row(&view->providers[i]));
+		control_call_row(arg, page(&view->providers[i], view));
 		control_call_done(arg);
 		return;
 	}

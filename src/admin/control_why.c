@@ -164,17 +164,29 @@ take(struct walk *walk, const struct filter_subject *s)
 static void ask_next(struct why *y);
 
 static void
+put_pick(json_t *row, const struct relay_choice_candidate *c)
+{
+	char text[192];
+
+	if (c->slot_ms == 0)
+		(void)snprintf(text, sizeof text,
+		    "it is due: it waits its turn at %s, or is being sent",
+		    c->name);
+	else
+		(void)snprintf(text, sizeof text,
+		    "it is due: it waits its turn at %s, whose rate lets the "
+		    "next go in %" PRIu64 " s",
+		    c->name, (c->slot_ms + 999) / 1000);
+	put(row, text, NULL);
+}
+
+static void
 put_choice(json_t *row, const struct relay_choice *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		char text[160];
-
 		if (!c->candidates[i].is_pick)
 			continue;
-		(void)snprintf(text, sizeof text,
-		    "it is due: it waits its turn at %s, or is being sent",
-		    c->candidates[i].name);
-		put(row, text, NULL);
+		put_pick(row, &c->candidates[i]);
 		return;
 	}
 	if (!c->is_known)

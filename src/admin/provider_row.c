@@ -7,6 +7,13 @@
 #include "admin/control_call.h"
 #include "admin/filter.h"
 
+/* Not there: no rate is in the way of what waits. */
+static json_t *
+slot_ms(const struct relay_view_provider *p)
+{
+	return p->slot_ms > 0 ? json_integer((json_int_t)p->slot_ms) : NULL;
+}
+
 static json_t *
 sessions(const struct relay_view_provider *p)
 {
@@ -80,18 +87,25 @@ provider_row_latency(const struct stat_histogram *h)
 }
 
 json_t *
+provider_row_window(const struct relay_view_window *w)
+{
+	return json_pack("{ss ss sI sI}", "owner", w->owner, "window",
+	    w->window, "used", (json_int_t)w->used, "max", (json_int_t)w->max);
+}
+
+json_t *
 provider_row(const struct relay_view_provider *p)
 {
 	return json_pack(
-	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so so* so* ss* "
-	    "so*}",
+	    "{so so si ss ss* so* so* ss ss* so so sI sI sf so* so so* so* "
+	    "ss* so*}",
 	    "name", control_call_text(p->name), "host",
 	    control_call_text(p->host), "port", (int)p->port, "state", p->state,
 	    "why", p->why, "for_ms", for_ms(p), "paused", paused(p), "level",
 	    p->level, "level_why", p->level_why, "sessions", sessions(p),
 	    "waiting", waiting(p), "sending", (json_int_t)p->sending,
 	    "delivered", (json_int_t)p->delivered, "per_minute", p->per_minute,
-	    "learned", learned(p), "delivery_ms",
+	    "slot_ms", slot_ms(p), "learned", learned(p), "delivery_ms",
 	    provider_row_latency(&p->tally->delivery_ms), "wait_ms",
 	    provider_row_latency(&p->tally->wait_ms), "mend", p->mend,
 	    "trouble", trouble(&p->trouble));

@@ -262,14 +262,9 @@ windows(const struct relay_view *view)
 {
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < view->nwindows; i++) {
-		const struct relay_view_window *w = &view->windows[i];
-
+	for (size_t i = 0; i < view->nwindows; i++)
 		json_array_append_new(
-		    all, json_pack("{ss ss sI sI}", "owner", w->owner, "window",
-		             w->window, "used", (json_int_t)w->used, "max",
-		             (json_int_t)w->max));
-	}
+		    all, provider_row_window(&view->windows[i]));
 	return all;
 }
 

@@ -442,6 +442,12 @@ relay_time(const struct allowance *a, uint64_t at_ms)
 	return at_ms == 0 ? 0 : (uint64_t)((int64_t)at_ms - a->book->ahead_ms);
 }
 
+const char *
+allowance_owner(const struct allowance *a)
+{
+	return a->name;
+}
+
 uint64_t
 allowance_full_until(struct allowance *a, uint32_t nrcpts)
 {

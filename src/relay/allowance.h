@@ -53,6 +53,7 @@ struct allowance_window {
 };
 void allowance_each(struct allowance_book *b,
     void (*fn)(void *arg, const struct allowance_window *w), void *arg);
+const char *allowance_owner(const struct allowance *a); /* as there */
 struct throttle_slot *allowance_take(struct allowance *a, uint32_t nrcpts);
 uint32_t allowance_rcpts(const struct allowance *a); /* 0: no bound */
 uint32_t allowance_conns(const struct allowance *a); /* 0: no bound */

@@ -50,11 +50,14 @@ look(struct relay_choice_candidate *c, const struct delivery *d,
     struct provider *p)
 {
 	uint64_t now_ms = relay_now_ms(p->relay);
+	uint64_t slot_ms = flow_wake_ms(p);
 	enum spool_hold lacks = balance_lacks(d, p);
 
 	c->name = mem_str(p->set->name);
 	c->state = provider_state(p, now_ms);
 	c->for_ms = provider_wait_ms(p, now_ms);
+	if (slot_ms > now_ms)
+		c->slot_ms = slot_ms - now_ms;
 	if (!breaker_allows(&p->health))
 		c->why = verdict_row(p->why)->name;
 	if (lacks != SPOOL_HOLD_NONE)

@@ -92,6 +92,19 @@ mend(const struct provider *p)
 }
 
 static void
+look_at_flow(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
+{
+	const struct flow *f = &p->flow;
+	uint64_t at_ms = flow_wake_ms(p);
+
+	v->slot_ms = p->nwaiting > 0 && at_ms > now_ms ? at_ms - now_ms : 0;
+	v->owners = mem_array(f->n, sizeof *v->owners);
+	for (; v->nowners < f->n; v->nowners++)
+		v->owners[v->nowners] =
+		    mem_str(allowance_owner(f->allowance[v->nowners]));
+}
+
+static void
 look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 {
 	const struct tempo *t = &p->tempo;
@@ -127,6 +140,7 @@ look(struct relay_view_provider *v, struct provider *p, uint64_t now_ms)
 	v->sessions_max = provider_conns(p, now_ms);
 	v->per_second = pace_of(p);
 	v->tally = p->tally;
+	look_at_flow(v, p, now_ms);
 }
 
 static size_t
@@ -241,6 +255,16 @@ put_window(void *arg, const struct allowance_window *w)
 /* --- the way there and back --------------------------------------------------
  */
 
+static void
+forget(struct relay_view_provider *v)
+{
+	for (size_t i = 0; i < v->nowners; i++)
+		free(v->owners[i]);
+	free(v->owners);
+	free(v->name);
+	free(v->host);
+}
+
 /* The asker's thread. */
 static void
 deliver_answer(struct mailbox_item *item, void *owner)
@@ -249,10 +273,8 @@ deliver_answer(struct mailbox_item *item, void *owner)
 
 	(void)owner;
 	a->fn(a->arg, &a->view);
-	for (size_t i = 0; i < a->view.n; i++) {
-		free(a->view.providers[i].name);
-		free(a->view.providers[i].host);
-	}
+	for (size_t i = 0; i < a->view.n; i++)
+		forget(&a->view.providers[i]);
 	free(a->view.providers);
 	free(a->view.routes);
 	free(a->view.windows);

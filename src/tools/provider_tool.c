@@ -75,6 +75,23 @@ print_pause(const json_t *of)
 	    control_row_number(of, "uid"), text);
 }
 
+/* How full each window is, and when there is room again. */
+static void
+print_windows(const json_t *row)
+{
+	int64_t slot_ms = control_row_number(row, "slot_ms");
+	const json_t *w;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "windows"), i, w)(void)
+	    printf("%-11s %s %s: %" PRId64 " of %" PRId64 " used\n", "limit",
+	        control_row_text(w, "owner"), control_row_text(w, "window"),
+	        control_row_number(w, "used"), control_row_number(w, "max"));
+	if (slot_ms > 0)
+		(void)printf("%-11s in %" PRId64 " s, by its rate\n",
+		    "next slot", (slot_ms + 999) / 1000);
+}
+
 static void
 print_mend(const char *text)
 {
@@ -105,6 +122,7 @@ print_page(void *arg, const json_t *row)
 	    control_row_text(row, "level_why"));
 	if (pace > 0)
 		(void)printf("%-11s %.1f a minute\n", "pace", pace);
+	print_windows(row);
 	print_object("sessions", json_object_get(row, "sessions"));
 	print_object("waiting", json_object_get(row, "waiting"));
 	(void)printf("%-11s %" PRId64 "\n%-11s %" PRId64 "\n", "sending",

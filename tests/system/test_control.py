@@ -76,6 +76,35 @@ def test_providers_as_they_are(sink, postern):
     assert rc == 69 and "control.sock" in err
 
 
+def test_a_rate_that_holds_mail_up_is_told_of(sink, postern):
+    """How full the windows are, its own and those that it shares, and when the
+    next message may go."""
+    p = postern(harness.provider(sink().port, name="a", rate=["20 msg/min", "9 rcpt/day"], limits=["tenant"]),
+                harness.provider(harness.free_port(), name="b", rate=["7 msg/min"]),
+                limits=[{"name": "tenant", "rate": ["900 rcpt/h"]}, {"name": "other", "rate": ["5 msg/h"]}],
+                routes=[{"name": "default", "use": ["a"]}])
+    ids = [harness.send_raw(p.port, mails.plain()).split()[-1] for _ in range(7)]
+
+    def shown():
+        row = json.loads(tool(p, "provider", "show", "a", "--json")[1])
+        return row if row.get("slot_ms") and row["sending"] == 0 else None
+    row = harness.wait_until(shown, what="mail that waits for a slot")
+    went = row["delivered"]
+    assert (row["state"], sum(row["waiting"].values())) == ("ok", 7 - went) and 0 < went < 7
+    assert row["windows"] == [
+        {"owner": "provider/a", "window": "20 msg/1m", "used": went, "max": 20},
+        {"owner": "provider/a", "window": "9 rcpt/1d", "used": went, "max": 9},
+        {"owner": "limit/tenant", "window": "900 rcpt/1h", "used": went, "max": 900}]
+    assert 0 < row["slot_ms"] <= 60000
+    rc, out, err = tool(p, "provider", "show", "a")
+    assert "\nlimit       limit/tenant 900 rcpt/1h: %d of 900 used\n" % went in out
+    assert re.search(r"^next slot   in \d+ s, by its rate$", out, re.M)
+    assert re.search(r"it waits its turn at a, whose rate lets the next go in \d+ s$", tool(p, "why", ids[-1])[1], re.M)
+    out = tool(p, "provider", "show", "b")[1]
+    assert "\nlimit       provider/b 7 msg/1m: 0 of 7 used\n" in out and "next slot" not in out
+    p.stop()
+
+
 def test_a_provider_that_is_down_says_why(postern):
     p = postern(harness.provider(harness.free_port(), name="a", breaker={"failures": 1, "open": "1h", "open_max": "1h"}))
     harness.send_raw(p.port, mails.plain())

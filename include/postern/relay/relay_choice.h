@@ -25,6 +25,7 @@ struct relay_choice_candidate {
 	const char *why;   /* it is closed, a word; or NULL */
 	const char *lacks; /* for this message: "size", "identity"; or NULL */
 	uint64_t for_ms;   /* as in a view */
+	uint64_t slot_ms;  /* until its rates let the next one go; 0: now */
 	bool is_pick;
 };
 

@@ -56,6 +56,10 @@ struct relay_view_provider {
 	enum tally_breaker breaker;
 	uint32_t sessions_max; /* so many may be open now */
 	double per_second;     /* messages; by settings or pace; 0: no bound */
+	uint64_t slot_ms;      /* until a rate lets what waits go; 0: none is in
+	                        * its way */
+	size_t nowners;
+	char **owners; /* of the windows that it has to keep; the view's */
 	const struct tally *tally; /* ends with the view */
 };
 
