@@ -30,5 +30,8 @@ duty_next_us(const struct duty *d)
 bool
 duty_may_idle(const struct duty *d, uint64_t now_us)
 {
-	return d->starved_us == 0 || now_us - d->starved_us >= DUTY_FED_US;
+	bool is_fed =
+	    d->starved_us == 0 || now_us - d->starved_us >= DUTY_FED_US;
+
+	return d->seen_us != 0 && is_fed;
 }

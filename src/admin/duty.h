@@ -36,16 +36,17 @@ struct duty {                /* begin with all zero */
 };
 
 struct duty_look {
-	uint64_t begin_us, end_us;
-	uint64_t worked_us; /* of that time, on a processor */
-	uint64_t commits;   /* how many the spool has seen by its end */
-	unsigned rests;     /* DUTY_RESTS or DUTY_RESTS_TOLD */
+	uint64_t begin_us, end_us; /* of being idle for it, too */
+	uint64_t worked_us;        /* of that time, on a processor */
+	uint64_t commits;          /* how many the spool has seen by its end */
+	unsigned rests;            /* DUTY_RESTS or DUTY_RESTS_TOLD */
 };
 /* A look is over. */
 void duty_took(struct duty *d, const struct duty_look *l);
 /* The next look is not before then. */
 uint64_t duty_next_us(const struct duty *d);
-/* Who does it may be idle, in the sense of sched(7). */
+/* Who does it may be idle, in the sense of sched(7).  Not at the first look,
+ * which takes a lock of the store's. */
 bool duty_may_idle(const struct duty *d, uint64_t now_us);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
@@ -148,24 +147,34 @@ rest(const struct walker *w)
 	(void)nanosleep(&t, NULL);
 }
 
-/* Without a right to it (RLIMIT_NICE) who is idle has to stay so. */
+/* Of this thread alone: mail goes first where they share a processor. */
+static void
+be_nice(struct walker *w)
+{
+	int now = getpriority(PRIO_PROCESS, 0);
+
+	if (!w->is_nice)
+		w->is_nice = setpriority(PRIO_PROCESS, 0, now + NICE) == 0;
+}
+
+/* Who is idle comes back by RLIMIT_NICE alone, or has to stay so. */
 static bool
 may_return(void)
 {
 	struct rlimit r;
+	int now = getpriority(PRIO_PROCESS, 0);
 
-	return getrlimit(RLIMIT_NICE, &r) == 0 && r.rlim_cur >= 20 - NICE;
+	return prlimit(0, RLIMIT_NICE, NULL, &r) == 0 &&
+	       r.rlim_cur >= (rlim_t)(20 - now);
 }
 
-/* Of this thread alone: mail goes first where they share a processor. */
+/* For a look alone: who is idle when it has the lock of a queue or a mailbox is
+ * off its processor while others wait for that lock. */
 static void
-stand_back(struct walker *w)
+stand_back(struct walker *w, bool idle)
 {
 	const struct sched_param none = { 0 };
-	bool idle = may_return() && duty_may_idle(&w->duty, clock_mono_us());
 
-	if (!w->is_nice)
-		w->is_nice = nice(NICE) != -1;
 	if (idle != w->is_idle &&
 	    sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0)
 		w->is_idle = idle;
@@ -188,12 +197,14 @@ run_look(struct helper_job *job)
 	struct duty_look l = { .rests = g->rests };
 	uint64_t worked;
 
-	stand_back(w);
+	be_nice(w);
 	rest(w);
 	l.begin_us = clock_mono_us();
 	worked = worked_us();
+	stand_back(w, duty_may_idle(&w->duty, l.begin_us) && may_return());
 	learn_routes(w);
 	g->look(g, w->reader);
+	stand_back(w, false);
 	l.end_us = clock_mono_us();
 	l.worked_us = worked_us() - worked;
 	l.commits = spool_commits(w->spool);

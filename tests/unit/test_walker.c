@@ -3,6 +3,8 @@
  * The walk through a real spool: pages, filters, what changes meanwhile; and
  * counting by fields.
  */
+#include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -27,6 +30,7 @@
 
 #define MIDS_MAX 4096
 #define ROUNDS_MAX 1000
+#define FED_S 60 /* until then some look had a processor */
 
 static _Atomic unsigned rests; /* of the walker's thread */
 
@@ -40,10 +44,60 @@ nanosleep(const struct timespec *t, struct timespec *left)
 	return 0;
 }
 
+/* In the place of the kernel's: what it knows of the walker's thread, and who
+ * may be what by sched(7), without capabilities. */
+static struct {
+	_Atomic int nice, policy;
+	_Atomic rlim_t nice_limit;
+} thread;
+
+int
+getpriority(__priority_which_t which, id_t who)
+{
+	(void)which;
+	(void)who;
+	return thread.nice;
+}
+
+int
+setpriority(__priority_which_t which, id_t who, int nice)
+{
+	(void)which;
+	(void)who;
+	thread.nice = nice;
+	return 0;
+}
+
+int
+prlimit(pid_t pid, enum __rlimit_resource which, const struct rlimit *new,
+    struct rlimit *old)
+{
+	(void)pid;
+	(void)which;
+	(void)new;
+	*old = (struct rlimit){ thread.nice_limit, thread.nice_limit };
+	return 0;
+}
+
+int
+sched_setscheduler(pid_t pid, int policy, const struct sched_param *p)
+{
+	(void)pid;
+	(void)p;
+	if (policy != SCHED_IDLE &&
+	    thread.nice_limit < (rlim_t)(20 - thread.nice)) {
+		errno = EPERM;
+		return -1;
+	}
+	thread.policy = policy;
+	return 0;
+}
+
 struct rig {
 	struct kit kit;
 	struct walker *walker;
-	uint32_t news; /* id of a route */
+	uint32_t news;      /* id of a route */
+	unsigned idle_rows; /* taken by an idle thread */
 	/* of a walk */
 	size_t page_max; /* take() is content with so many */
 	size_t n, in_page, pages, largest;
@@ -64,6 +118,9 @@ setup(void **state)
 	struct rig *r = mem_new(sizeof *r);
 	struct err err;
 
+	thread.nice = 0;
+	thread.policy = SCHED_OTHER;
+	thread.nice_limit = 10;
 	kit_init(&r->kit);
 	kit_open(&r->kit);
 	assert_int_equal(spool_route(r->kit.sp, "news", &r->news, &err), 0);
@@ -104,6 +161,8 @@ take(struct walk *walk, const struct filter_subject *s)
 	(void)snprintf(r->route, sizeof r->route, "%s", s->route);
 	if (r->groups != NULL)
 		queue_groups_add(r->groups, s);
+	if (thread.policy == SCHED_IDLE)
+		r->idle_rows++;
 	return ++r->in_page < r->page_max;
 }
 
@@ -260,6 +319,67 @@ it_rests_between_pages_while_mail_moves(void **state)
 		walk_all(&w);
 	}
 	assert_true(atomic_load(&rests) > 0);
+}
+
+/* Who took the last page was idle; and nobody is when it has come. */
+static bool
+was_idle(struct rig *r, struct test_walk *w)
+{
+	r->idle_rows = 0;
+	*w = walk_new(r);
+	page(w);
+	assert_int_equal(thread.policy, SCHED_OTHER);
+	assert_true(r->idle_rows == 0 || r->idle_rows == r->n);
+	return r->idle_rows > 0;
+}
+
+static void
+it_is_idle_for_a_look_where_it_may_come_back(void **state)
+{
+	struct rig *r = *state;
+	struct test_walk w;
+	time_t end = time(NULL) + FED_S;
+	bool idle = false;
+
+	send_some(r, 3, &(struct kit_message){ .bytes = 10, .nrcpts = 1 });
+	assert_false(was_idle(r, &w)); /* it takes a lock of the store's */
+	assert_int_equal(thread.nice, 10);
+	/* a look may starve here, too */
+	while (!idle && time(NULL) < end)
+		idle = was_idle(r, &w);
+	assert_true(idle);
+	assert_int_equal(thread.nice, 10);
+}
+
+static const struct {
+	const char *why;
+	int nice;
+	rlim_t limit;
+	int then;
+} stuck[] = {
+	{ "nobody has raised the limit", 0, 0, 10 },
+	{ "it is one short", 0, 9, 10 },
+	{ "the daemon is preferred, and so is a nice thread", -5, 10, 5 },
+	{ "a nice(2) of -1 is no error", -11, 20, -1 },
+};
+
+static void
+it_is_merely_nice_where_it_could_not_come_back(void **state)
+{
+	struct rig *r = *state;
+	struct test_walk w;
+
+	send_some(r, 3, &(struct kit_message){ .bytes = 10, .nrcpts = 1 });
+	for (size_t i = 0; i < sizeof stuck / sizeof stuck[0]; i++) {
+		walker_free(&r->walker);
+		thread.nice = stuck[i].nice;
+		thread.nice_limit = stuck[i].limit;
+		r->walker = walker_new(r->kit.sp, r->kit.mb);
+		for (int n = 0; n < 5; n++) {
+			if (was_idle(r, &w) || thread.nice != stuck[i].then)
+				fail_msg("%s: %d", stuck[i].why, thread.nice);
+		}
+	}
 }
 
 static void
@@ -492,6 +612,8 @@ main(void)
 		TEST(a_filter_is_asked_with_the_name_of_the_route),
 		TEST(what_comes_and_goes_meanwhile_disturbs_nobody),
 		TEST(it_rests_between_pages_while_mail_moves),
+		TEST(it_is_idle_for_a_look_where_it_may_come_back),
+		TEST(it_is_merely_nice_where_it_could_not_come_back),
 		TEST(deliveries_of_a_message_may_lie_on_two_pages),
 		TEST(dead_letters_can_be_left_out),
 		TEST(a_walk_under_way_ends_with_the_walker),
