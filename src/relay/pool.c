@@ -251,15 +251,27 @@ open_more(struct provider *p)
  * more asks: else a provider that is back would stay unknown until their time
  * is over, minutes later. */
 static bool
-may_probe(struct provider *p)
+all_are_stalled(const struct provider *p)
 {
 	size_t open = open_at(p);
 
-	if (p->pool.n[POOL_CONNECTING] > 0)
-		return false;
-	if (open > 0 && open == p->pool.nstalled)
-		return true;
-	return pool_has_room(p) && flow_conns_left(p) > 0;
+	return open > 0 && open == p->pool.nstalled;
+}
+
+bool
+pool_wants_probe(struct provider *p)
+{
+	return provider_wants_probe(p, relay_now_ms(p->relay)) &&
+	       p->pool.n[POOL_CONNECTING] == 0 &&
+	       (all_are_stalled(p) || pool_has_room(p));
+}
+
+static void
+open_probe(struct provider *p)
+{
+	p->probe_ms = relay_now_ms(p->relay);
+	stat_add(&p->tally->breaker[TALLY_HALF_OPEN], 1);
+	relay_session_open(p, true);
 }
 
 /* Sessions without a message to wait for them: one to tell whether the provider
@@ -267,20 +279,15 @@ may_probe(struct provider *p)
 static void
 open_spare(struct provider *p)
 {
-	uint64_t now_ms = relay_now_ms(p->relay);
-
-	if (provider_wants_probe(p, now_ms)) {
-		if (may_probe(p)) {
-			p->probe_ms = now_ms;
-			stat_add(&p->tally->breaker[TALLY_HALF_OPEN], 1);
-			relay_session_open(p, true);
-		} else {
+	if (pool_wants_probe(p)) {
+		if (all_are_stalled(p) || flow_conns_left(p) > 0)
+			open_probe(p);
+		else
 			turns_ask(p);
-		}
 		return;
 	}
 	while (pool_live(&p->pool) < p->set->warm && room(p) > 0 &&
-	       provider_is_usable(p, now_ms))
+	       provider_is_usable(p, relay_now_ms(p->relay)))
 		relay_session_open(p, false);
 }
 

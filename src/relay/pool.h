@@ -51,6 +51,9 @@ size_t pool_live(const struct pool *pool);
 size_t pool_open(const struct pool *pool); /* all of them */
 /* Does the provider itself allow one more? */
 bool pool_has_room(struct provider *p);
+/* Is a session to ask now whether it is back, and does it allow one itself?  A
+ * connection that it shares with others may be missing (turns.h). */
+bool pool_wants_probe(struct provider *p);
 /* Gives what waits at the provider to idle sessions, opens more of them where
  * that is useful: for what waits, as a probe, to have some warm. */
 void pool_serve(struct provider *p);

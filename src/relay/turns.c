@@ -59,11 +59,8 @@ is_kept_out(struct provider *p)
 static bool
 starves(struct provider *p)
 {
-	if (pool_live(&p->pool) > 0)
-		return false;
-	return is_kept_out(p) ||
-	       (provider_wants_probe(p, relay_now_ms(p->relay)) &&
-	           pool_has_room(p));
+	return pool_live(&p->pool) == 0 &&
+	       (is_kept_out(p) || pool_wants_probe(p));
 }
 
 bool
