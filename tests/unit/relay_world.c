@@ -310,6 +310,13 @@ world_send(struct world *w, const struct world_mail *m)
 	return e.mid;
 }
 
+void
+world_send_many(struct world *w, size_t n, const struct world_mail *m)
+{
+	for (size_t i = 0; i < n; i++)
+		world_send(w, m);
+}
+
 /* --- looking ---------------------------------------------------------------
  */
 

@@ -61,6 +61,7 @@ struct world_mail {
 	const struct relay_route *route; /* NULL: the default */
 };
 uint64_t world_send(struct world *w, const struct world_mail *m);
+void world_send_many(struct world *w, size_t n, const struct world_mail *m);
 /* Waits (10 s) until the spool has done so many operations. */
 void world_wait_operations(struct world *w, uint64_t n);
 /* Waits (10 s) until so many deliveries are queued, held, dead. */

@@ -96,8 +96,7 @@ many_messages_share_few_sessions(void **state)
 	world_init(&w);
 	world_provider(&w, NULL)->max_connections = 3;
 	world_start(&w);
-	for (int i = 0; i < 200; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 200, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 200);
 	world_wait(&w, 0, 0, 0);
 	assert_in_range(fake_conns(w.fake[0]), 1, 5); /* 100 on each */
@@ -114,8 +113,7 @@ a_session_carries_no_more_than_its_share(void **state)
 	world_provider(&w, NULL)->max_connections = 1;
 	w.provider[0].max_messages_per_connection = 5;
 	world_start(&w);
-	for (int i = 0; i < 23; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 23, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 23);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(fake_conns(w.fake[0]), 5);
@@ -133,8 +131,7 @@ without_pipelining_it_works_as_well(void **state)
 	world_init(&w);
 	world_provider_with(&w, &s);
 	world_start(&w);
-	for (int i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ .rcpts = "a@x b@x c@x" });
+	world_send_many(&w, 20, &(struct world_mail){ .rcpts = "a@x b@x c@x" });
 	fake_wait_mails(w.fake[0], 20);
 	world_wait(&w, 0, 0, 0);
 	world_done(&w);
@@ -391,8 +388,7 @@ after_a_restart_what_was_queued_leaves(void **state)
 	world_provider(&w, NULL);
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
-	for (int i = 0; i < 50; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 50, &(struct world_mail){ 0 });
 	world_wait(&w, 50, 0, 0);
 	world_stop(&w);
 	fake_refuse(w.fake[0], false);

@@ -213,8 +213,7 @@ an_end_in_the_middle_leaves_nothing(void **state)
 	(void)state;
 	begin(&w, NULL);
 	world_start(&w);
-	for (size_t i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ .bytes = 300000 });
+	world_send_many(&w, 20, &(struct world_mail){ .bytes = 300000 });
 	world_done(&w);
 }
 

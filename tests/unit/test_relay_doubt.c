@@ -337,8 +337,7 @@ no_more_notices_than_were_allowed(void **state)
 	begin(&w, refuses);
 	w.settings.bounce_rate = &rate;
 	world_start(&w);
-	for (int i = 0; i < 5; i++)
-		world_send(&w, &(struct world_mail){ .rcpts = "no@x" });
+	world_send_many(&w, 5, &(struct world_mail){ .rcpts = "no@x" });
 	world_wait(&w, 0, 0, 5);
 	fake_wait_mails(w.fake[0], 2);
 	assert_int_equal(fake_mails(w.fake[0]), 2);

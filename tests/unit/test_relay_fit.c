@@ -156,11 +156,9 @@ waiting_for_one_stops_not_the_other(void **state)
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 1); /* it is known what it takes */
-	for (int i = 0; i < 50; i++)
-		world_send(&w, &misfits[3].mail);
+	world_send_many(&w, 50, &misfits[3].mail);
 	fake_wait_conns(w.fake[1], 1);
-	for (int i = 0; i < 50; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 50, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 51);
 	assert_int_equal(world_count_log(&w, "provider.trouble", "two"), 0);
 	world_done(&w);
@@ -298,8 +296,7 @@ a_session_carries_as_much_as_is_said(void **state)
 	world_init(&w);
 	world_provider_with(&w, &s)->max_connections = 1;
 	world_start(&w);
-	for (int i = 0; i < 7; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 7, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 7);
 	world_wait(&w, 0, 0, 0);
 	for (size_t i = 0; i < 7; i++) {

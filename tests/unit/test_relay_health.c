@@ -84,16 +84,14 @@ what_was_learned_survives_a_restart(void **state)
 	world_init(&w);
 	world_provider(&w, rules)->max_connections = 1;
 	world_start(&w);
-	for (int i = 0; i < 12; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 12, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 12);
 	world_wait(&w, 0, 0, 0);
 	world_stop(&w);
 	had = world_count_log(&w, "provider.trouble", "recycle");
 	assert_int_equal(had, 2);
 	world_start(&w);
-	for (int i = 0; i < 12; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 12, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 24);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(
@@ -420,16 +418,14 @@ one_message_is_on_trial(void **state)
 	w.provider[0].breaker_failures = 2;
 	w.provider[0].breaker_open_max_ms = 300;
 	world_start(&w);
-	for (int i = 0; i < 10; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 10, &(struct world_mail){ 0 });
 	world_wait_log(&w, "provider.down", "one");
 	fake_wait_mails(w.fake[1], 10);
 	for (size_t i = 1; i < 4; i++) {
 		size_t had = world_count_log(&w, "provider.trouble", "msg=");
 
 		world_wait_logs(&w, "provider.up", "one", i);
-		for (int k = 0; k < 5; k++)
-			world_send(&w, &(struct world_mail){ 0 });
+		world_send_many(&w, 5, &(struct world_mail){ 0 });
 		world_wait_logs(&w, "provider.down", "one", i + 1);
 		fake_wait_mails(w.fake[1], 10 + 5 * i);
 		assert_int_equal(

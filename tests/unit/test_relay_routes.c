@@ -31,13 +31,6 @@ place_of(struct fake *f, const char *sender)
 }
 
 static void
-send_all(struct world *w, size_t n, const struct world_mail *m)
-{
-	for (size_t i = 0; i < n; i++)
-		world_send(w, m);
-}
-
-static void
 on_old(void *arg)
 {
 	atomic_store((_Atomic bool *)arg, true);
@@ -56,8 +49,8 @@ each_route_has_its_own_providers(void **state)
 	world_provider(&w, NULL);
 	news = world_route(&w, "news", 1, second);
 	world_start(&w);
-	send_all(&w, 20, &(struct world_mail){ .route = news });
-	send_all(&w, 10, &(struct world_mail){ 0 });
+	world_send_many(&w, 20, &(struct world_mail){ .route = news });
+	world_send_many(&w, 10, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[1], 20);
 	fake_wait_mails(w.fake[0], 10);
 	world_wait(&w, 0, 0, 0);
@@ -79,9 +72,9 @@ a_route_that_cannot_send_does_not_stop_the_others(void **state)
 	news = world_route(&w, "news", 1, second);
 	fake_refuse(w.fake[1], true);
 	world_start(&w);
-	send_all(&w, 300, &(struct world_mail){ .route = news });
+	world_send_many(&w, 300, &(struct world_mail){ .route = news });
 	world_wait_log(&w, "provider.trouble", "two");
-	send_all(&w, 300, &(struct world_mail){ 0 });
+	world_send_many(&w, 300, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 300);
 	world_wait(&w, 300, 0, 0);
 	fake_refuse(w.fake[1], false);
@@ -109,14 +102,14 @@ mail_of_a_vanished_route_goes_the_defaults_way(void **state)
 	news = world_route(&w, "news", 1, second);
 	fake_refuse(w.fake[1], true);
 	world_start(&w);
-	send_all(&w, 50, &(struct world_mail){ .route = news });
+	world_send_many(&w, 50, &(struct world_mail){ .route = news });
 	world_wait_log(&w, "provider.trouble", "two");
 	next = w.settings;
 	next.nroutes = 1;
 	relay_change(w.relay, &next, on_old, &old_gone);
 	fake_wait_mails(w.fake[0], 50);
 	world_wait(&w, 0, 0, 0);
-	send_all(&w, 5, &(struct world_mail){ .route = news });
+	world_send_many(&w, 5, &(struct world_mail){ .route = news });
 	fake_wait_mails(w.fake[0], 55); /* what is accepted late, too */
 	world_wait(&w, 0, 0, 0);
 	world_done(&w);
@@ -142,7 +135,7 @@ a_group_shares_by_weight_and_the_next_entry_waits(void **state)
 	w.route[0].use = use;
 	w.route[0].nuse = 2;
 	world_start(&w);
-	send_all(&w, 400, &(struct world_mail){ 0 });
+	world_send_many(&w, 400, &(struct world_mail){ 0 });
 	world_wait_operations(&w, 400);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(fake_mails(w.fake[0]), 300);
@@ -152,7 +145,7 @@ a_group_shares_by_weight_and_the_next_entry_waits(void **state)
 	fake_drop(w.fake[0]);
 	fake_refuse(w.fake[1], true);
 	fake_drop(w.fake[1]);
-	send_all(&w, 10, &(struct world_mail){ 0 });
+	world_send_many(&w, 10, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[2], 10);
 	world_wait(&w, 0, 0, 0);
 	world_done(&w);
@@ -174,7 +167,7 @@ mail_spills_over_only_where_the_route_says_so(void **state)
 		world_start(&w);
 		world_send(&w, &(struct world_mail){ 0 });
 		fake_wait(w.fake[0], "DOT", 1);
-		send_all(&w, 100, &(struct world_mail){ 0 });
+		world_send_many(&w, 100, &(struct world_mail){ 0 });
 		if (spill) {
 			fake_wait_mails(w.fake[1], 80);
 		} else {
@@ -232,11 +225,11 @@ priorities_get_their_shares_and_none_starves(void **state)
 	(void)state;
 	one_session(&w);
 	begin_busy(&w);
-	send_all(&w, 150,
+	world_send_many(&w, 150,
 	    &(struct world_mail){ .sender = "l@x", .priority = SPOOL_LOW });
-	send_all(&w, 150,
+	world_send_many(&w, 150,
 	    &(struct world_mail){ .sender = "n@x", .priority = SPOOL_NORMAL });
-	send_all(&w, 150,
+	world_send_many(&w, 150,
 	    &(struct world_mail){ .sender = "h@x", .priority = SPOOL_HIGH });
 	go(&w, 450);
 	assert_in_range(count(w.fake[0], 130, "h@x"), 77, 83);
@@ -254,9 +247,9 @@ the_shares_are_the_routes_own(void **state)
 	one_session(&w);
 	w.route[0].shares[SPOOL_HIGH] = w.route[0].shares[SPOOL_LOW] = 1;
 	begin_busy(&w);
-	send_all(&w, 150,
+	world_send_many(&w, 150,
 	    &(struct world_mail){ .sender = "l@x", .priority = SPOOL_LOW });
-	send_all(&w, 150,
+	world_send_many(&w, 150,
 	    &(struct world_mail){ .sender = "h@x", .priority = SPOOL_HIGH });
 	go(&w, 300);
 	assert_in_range(count(w.fake[0], 100, "h@x"), 47, 53);
@@ -272,7 +265,7 @@ a_high_one_does_not_wait_for_the_low_ones(void **state)
 	(void)state;
 	one_session(&w);
 	begin_busy(&w);
-	send_all(&w, 500,
+	world_send_many(&w, 500,
 	    &(struct world_mail){ .sender = "l@x", .priority = SPOOL_LOW });
 	world_send(&w,
 	    &(struct world_mail){ .sender = "h@x", .priority = SPOOL_HIGH });
@@ -289,7 +282,8 @@ a_lane_does_not_wait_for_another(void **state)
 	(void)state;
 	one_session(&w);
 	begin_busy(&w);
-	send_all(&w, 500, &(struct world_mail){ .sender = "a@x", .lane = 7 });
+	world_send_many(
+	    &w, 500, &(struct world_mail){ .sender = "a@x", .lane = 7 });
 	world_send(&w, &(struct world_mail){ .sender = "b@x", .lane = 9 });
 	go(&w, 501);
 	assert_in_range(place_of(w.fake[0], "b@x"), 0, 16);
@@ -307,9 +301,9 @@ routes_take_turns_at_a_provider(void **state)
 	one_session(&w);
 	news = world_route(&w, "news", 1, first);
 	begin_busy(&w);
-	send_all(
+	world_send_many(
 	    &w, 200, &(struct world_mail){ .sender = "n@x", .route = news });
-	send_all(&w, 50, &(struct world_mail){ .sender = "d@x" });
+	world_send_many(&w, 50, &(struct world_mail){ .sender = "d@x" });
 	go(&w, 250);
 	assert_in_range(count(w.fake[0], 100, "d@x"), 40, 50);
 	world_done(&w);
@@ -330,7 +324,7 @@ rounds_that_nobody_could_be_asked_in_count_where_tries_are_bounded(void **state)
 	w.settings.retry.attempts = 3;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
-	send_all(&w, 100, &(struct world_mail){ 0 });
+	world_send_many(&w, 100, &(struct world_mail){ 0 });
 	world_wait_operations(&w, 100);
 	world_wait(&w, 0, 0, 100);
 	assert_string_equal(world_dead(&w).cause, "attempts");

@@ -114,8 +114,7 @@ an_outage_writes_nothing_and_asks_little(void **state)
 	world_provider(&w, NULL);
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
-	for (int i = 0; i < 100; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 100, &(struct world_mail){ 0 });
 	world_wait(&w, 100, 0, 0);
 	world_wait_operations(&w, 100);
 	before = world_stats(&w);
@@ -129,8 +128,7 @@ an_outage_writes_nothing_and_asks_little(void **state)
 	world_wait_log(&w, "provider.up", "half-open");
 	fake_wait_mails(w.fake[0], 100);
 	world_wait(&w, 0, 0, 0);
-	for (size_t i = 0; i < 100; i++) /* nobody overtakes on one session */
-		assert_int_equal(world_count_log(&w, "bounced", ""), 0);
+	assert_int_equal(world_count_log(&w, "bounced", ""), 0);
 	world_done(&w);
 }
 
@@ -182,8 +180,7 @@ a_session_that_is_ended_after_some_messages_is_learned(void **state)
 	world_init(&w);
 	world_provider(&w, rules)->max_connections = 1;
 	world_start(&w);
-	for (int i = 0; i < 30; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 30, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 30);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(world_count_log(&w, "provider.trouble", "recycle"), 2);
@@ -204,8 +201,7 @@ a_silent_close_between_messages_is_the_same(void **state)
 	world_init(&w);
 	world_provider(&w, rules)->max_connections = 1;
 	world_start(&w);
-	for (int i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 20, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 20);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(fake_mails(w.fake[0]), 20);
@@ -233,8 +229,7 @@ too_many_sessions_become_fewer(void **state)
 	world_provider(&w, rules)->max_connections = 4;
 	w.provider[0].max_messages_per_connection = 1000;
 	world_start(&w);
-	for (int i = 0; i < 300; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 300, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 300);
 	world_wait(&w, 0, 0, 0);
 	assert_in_range(fake_conns(w.fake[0]), 1, 6);
@@ -266,8 +261,7 @@ a_closed_account_holds_its_mail(void **state)
 		world_init(&w);
 		world_provider(&w, rules);
 		world_start(&w);
-		for (int k = 0; k < 10; k++)
-			world_send(&w, &(struct world_mail){ 0 });
+		world_send_many(&w, 10, &(struct world_mail){ 0 });
 		world_wait_log(&w, "provider.down", "one");
 		world_wait(&w, 10, 0, 0);
 		before = world_stats(&w);
@@ -304,8 +298,7 @@ a_refused_login_never_bounces(void **state)
 	p->password = password;
 	p->allow_clear_auth = true;
 	world_start(&w);
-	for (int i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 20, &(struct world_mail){ 0 });
 	world_wait_log(&w, "provider.alert", "class=auth");
 	world_wait_log(&w, "provider.down", "one");
 	world_wait(&w, 20, 0, 0);
@@ -391,8 +384,7 @@ the_next_one_takes_it_at_once(void **state)
 		if (!failovers[i].stage)
 			fake_refuse(w.fake[0], true);
 		world_start(&w);
-		for (int k = 0; k < 30; k++)
-			world_send(&w, &(struct world_mail){ 0 });
+		world_send_many(&w, 30, &(struct world_mail){ 0 });
 		fake_wait_mails(w.fake[1], 30);
 		world_wait(&w, 0, 0, 0);
 		if (fake_mails(w.fake[0]) > 0 || fake_mails(w.fake[1]) != 30)
@@ -412,8 +404,7 @@ the_first_gets_its_mail_again_when_it_is_back(void **state)
 	world_provider(&w, NULL);
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
-	for (int i = 0; i < 40; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 40, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[1], 40);
 	world_wait_log(&w, "provider.down", "one");
 	fake_refuse(w.fake[0], false);
@@ -544,8 +535,7 @@ many_bad_senders_stop_not_the_good(void **state)
 	world_provider(&w, rules);
 	w.settings.retry.min_ms = w.settings.retry.max_ms = 60000;
 	world_start(&w);
-	for (int i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ .sender = "bad@x" });
+	world_send_many(&w, 20, &(struct world_mail){ .sender = "bad@x" });
 	world_send(&w, &(struct world_mail){ 0 });
 	fake_wait_mails(w.fake[0], 1);
 	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
@@ -748,8 +738,7 @@ new_settings_take_hold_of_queued_mail(void **state)
 	w.settings.nproviders = w.route[0].nuse = 1;
 	fake_refuse(w.fake[0], true);
 	world_start(&w);
-	for (int i = 0; i < 20; i++)
-		world_send(&w, &(struct world_mail){ 0 });
+	world_send_many(&w, 20, &(struct world_mail){ 0 });
 	world_wait_log(&w, "provider.trouble", "one");
 	next = w.settings;
 	p = w.provider[1];
