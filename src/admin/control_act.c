@@ -16,13 +16,14 @@
 #include "admin/act_words.h"
 #include "admin/control_bulk.h"
 #include "admin/control_call.h"
+#include "admin/filter.h"
 
 #define IDS_MAX 4096 /* about what fits a request */
 
 struct acts { /* one message after the other */
 	struct control_call *call;
-	enum relay_act_verb verb;
-	const char **ids; /* owned; the words are the request's */
+	struct relay_act what; /* of each; mid is another one's each time */
+	const char **ids;      /* owned; the words are the request's */
 	size_t n, at;
 	size_t nbusy, nfailed, nleft; /* deliveries, or messages not found */
 };
@@ -34,8 +35,9 @@ static void
 put_row(struct acts *t, const char *id, const struct relay_acted *a)
 {
 	json_t *row = json_pack("{ss si ss ss ss*}", "id", id, "n", (int)a->n,
-	    "act", relay_act_word(t->verb), "result",
-	    act_words_result(a->result), "text", act_words_text(t->verb, a));
+	    "act", relay_act_word(t->what.verb), "result",
+	    act_words_result(a->result), "text",
+	    act_words_text(t->what.verb, a));
 
 	control_call_row(t->call, row);
 }
@@ -52,9 +54,10 @@ static void
 put_missing(struct acts *t, const char *id)
 {
 	t->nleft++;
-	control_call_row(t->call,
-	    json_pack("{ss ss ss ss}", "id", id, "act", relay_act_word(t->verb),
-	        "result", "missing", "text", "there is no such message"));
+	control_call_row(
+	    t->call, json_pack("{ss ss ss ss}", "id", id, "act",
+	                 relay_act_word(t->what.verb), "result", "missing",
+	                 "text", "there is no such message"));
 }
 
 static void
@@ -116,9 +119,6 @@ static void
 next(struct acts *t)
 {
 	const struct control_hooks *h = control_call_hooks(t->call);
-	struct relay_act what = {
-		.verb = t->verb, .n = -1, .uid = control_call_uid(t->call)
-	};
 
 	if (t->at == t->n) {
 		end_all(t);
@@ -128,9 +128,9 @@ next(struct acts *t)
 		end(t, EX_TEMPFAIL, "the daemon is being stopped");
 		return;
 	}
-	if (id_parse(str_of(t->ids[t->at]), &what.mid) != 0)
+	if (id_parse(str_of(t->ids[t->at]), &t->what.mid) != 0)
 		assert(false); /* they were looked at */
-	relay_act_ask(h->relay, &what, h->mailbox, on_acted, t);
+	relay_act_ask(h->relay, &t->what, h->mailbox, on_acted, t);
 }
 
 /* --- a request --------------------------------------------------------------
@@ -157,7 +157,8 @@ what_is_wrong(const struct acts *t, int n)
 			                  "1m8k9e0bj0000",
 			    t->ids[i]);
 	}
-	if (is_deleting(t->verb) && n > 1 && !control_call_is(t->call, "yes"))
+	if (is_deleting(t->what.verb) && n > 1 &&
+	    !control_call_is(t->call, "yes"))
 		return mem_printf("%d messages would be deleted, and nobody is "
 		                  "told; add --yes",
 		    n);
@@ -179,9 +180,37 @@ reroute(struct acts *t)
 	free(t);
 }
 
+/* false: the call has failed. */
+static bool
+take_priority(struct control_call *call, struct relay_act *what)
+{
+	const char *word = control_call_word(call, "priority");
+
+	if (word == NULL)
+		return true;
+	if (what->verb != RELAY_ACT_RELEASE && what->verb != RELAY_ACT_RESEND) {
+		control_call_fail(call, EX_USAGE,
+		    "a priority is given with release and resend alone");
+		return false;
+	}
+	for (uint8_t i = 0; i < SPOOL_PRIORITIES; i++) {
+		if (strcmp(filter_priority(i), word) != 0)
+			continue;
+		what->has_priority = true;
+		what->priority = i;
+		return true;
+	}
+	control_call_fail(call, EX_USAGE,
+	    "there is no such priority; write high, normal or low");
+	return false;
+}
+
 static void
 begin(struct control_call *call, enum relay_act_verb verb)
 {
+	struct relay_act what = {
+		.verb = verb, .n = -1, .uid = control_call_uid(call)
+	};
 	const char *where = control_call_word(call, "where");
 	struct acts *t;
 	char *wrong;
@@ -195,13 +224,15 @@ begin(struct control_call *call, enum relay_act_verb verb)
 		    "write --where 'age>0s'");
 		return;
 	}
+	if (!take_priority(call, &what))
+		return;
 	if (where != NULL) {
-		control_bulk_start(call, verb);
+		control_bulk_start(call, &what);
 		return;
 	}
 	t = mem_new(sizeof *t);
 	t->call = call;
-	t->verb = verb;
+	t->what = what;
 	t->ids = mem_array(IDS_MAX, sizeof *t->ids);
 	n = control_call_words(call, "ids", t->ids, IDS_MAX);
 	t->n = n > 0 ? (size_t)n : 0;

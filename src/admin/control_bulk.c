@@ -38,6 +38,8 @@ struct bulk {
 	bool is_dead;  /* ... and it is dead */
 	uint64_t missing;
 	enum relay_act_verb verb;
+	bool has_priority; /* they get another one */
+	uint8_t priority;
 	bool is_meant;    /* else they are counted */
 	int64_t began_ms; /* what died later is not looked at again */
 	struct target step[STEP];
@@ -238,7 +240,9 @@ act(struct bulk *b)
 		struct relay_act what = { .verb = b->verb,
 			.mid = b->step[i].mid,
 			.n = b->step[i].n,
-			.uid = control_call_uid(b->w.call) };
+			.uid = control_call_uid(b->w.call),
+			.has_priority = b->has_priority,
+			.priority = b->priority };
 
 		relay_act_ask(h->relay, &what, h->mailbox, on_acted, b);
 	}
@@ -355,9 +359,13 @@ new_bulk(struct control_call *call, enum relay_act_verb verb)
 }
 
 void
-control_bulk_start(struct control_call *call, enum relay_act_verb verb)
+control_bulk_start(struct control_call *call, const struct relay_act *what)
 {
-	control_walk_start(&new_bulk(call, verb)->w, call);
+	struct bulk *b = new_bulk(call, what->verb);
+
+	b->has_priority = what->has_priority;
+	b->priority = what->priority;
+	control_walk_start(&b->w, call);
 }
 
 void

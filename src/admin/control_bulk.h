@@ -15,7 +15,8 @@
 
 struct control_call;
 
-void control_bulk_start(struct control_call *call, enum relay_act_verb verb);
+void control_bulk_start(
+    struct control_call *call, const struct relay_act *what);
 /* These messages get the ways that the rules give now. */
 void control_bulk_reroute(
     struct control_call *call, const uint64_t *mids, size_t n);

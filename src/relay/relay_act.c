@@ -335,6 +335,8 @@ submit(struct job *j, const struct seen *s, size_t at)
 	m->to = place_for(verb, s);
 	if (verb == RELAY_ACT_REROUTE)
 		put_ways(m, j, &m->to);
+	if (j->what.has_priority)
+		m->to.priority = j->what.priority;
 	m->revive = verb == RELAY_ACT_RESEND;
 	m->remove = verb == RELAY_ACT_DELETE || verb == RELAY_ACT_DISCARD;
 	m->by_operator = true;

@@ -108,8 +108,8 @@ put_ids(json_t *request, char **words)
 static json_t *
 request_of(const struct act_tool *t, const struct act *act, char **ids)
 {
-	json_t *request = json_pack("{ss ss* sb}", "request", act->request,
-	    "where", t->where, "yes", (int)t->yes);
+	json_t *request = json_pack("{ss ss* ss* sb}", "request", act->request,
+	    "where", t->where, "priority", t->priority, "yes", (int)t->yes);
 
 	if (request != NULL && t->where == NULL && put_ids(request, ids) != 0) {
 		json_decref(request);

@@ -14,7 +14,8 @@ struct act_tool {
 	struct control_ask ask;
 	const char *noun; /* "queue", "dead" */
 	bool is_json, yes;
-	const char *where; /* NULL: ids are given */
+	const char *where;    /* NULL: ids are given */
+	const char *priority; /* NULL: was not given */
 };
 
 /* words: the verb, then ids where there is no filter, NULL at the end.  -1:

@@ -14,11 +14,12 @@
 #include "tools/control_row.h"
 #include "tools/queue_export.h"
 
-enum { OPT_JSON = 256, OPT_YES, OPT_WHERE, OPT_LIMIT };
+enum { OPT_JSON = 256, OPT_YES, OPT_WHERE, OPT_LIMIT, OPT_PRIORITY };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
+	{ "priority", required_argument, NULL, OPT_PRIORITY },
 	{ "where", required_argument, NULL, OPT_WHERE },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
@@ -142,6 +143,9 @@ take(struct act_tool *a, uint64_t *limit, int c)
 	case OPT_WHERE:
 		a->where = optarg;
 		return 0;
+	case OPT_PRIORITY:
+		a->priority = optarg;
+		return 0;
 	case OPT_LIMIT:
 		return control_ask_number(optarg, INT64_MAX, limit) ? 0 : -1;
 	default:
@@ -161,10 +165,11 @@ dead_tool_run(int argc, char **argv)
 		if (take(&a, &limit, c) != 0)
 			return usage();
 	}
-	if (argc - optind == 1 && strcmp(argv[optind], "list") == 0 && !a.yes)
+	if (argc - optind == 1 && strcmp(argv[optind], "list") == 0 && !a.yes &&
+	    a.priority == NULL)
 		return list(&a, limit);
 	if (argc - optind == 2 && strcmp(argv[optind], "export") == 0 &&
-	    !a.yes && limit == 0)
+	    !a.yes && limit == 0 && a.priority == NULL)
 		return export_to(&a, argv[optind + 1]);
 	if (limit == 0)
 		code = act_tool_run(&a, argv + optind);

@@ -11,8 +11,9 @@
 	"       postern dead export [-c file] [-s socket] [--json] [--where "  \
 	"filter]\n"                                                            \
 	"           directory\n"                                               \
-	"       postern dead resend | delete [-c file] [-s socket] [--yes] "   \
-	"[--json]\n"                                                           \
+	"       postern dead resend [-c file] [-s socket] [--yes] [--json]\n"  \
+	"           [--priority word] id ... | --where filter\n"               \
+	"       postern dead delete [-c file] [-s socket] [--yes] [--json]\n"  \
 	"           id ... | --where filter\n"
 
 int dead_tool_run(int argc, char **argv);

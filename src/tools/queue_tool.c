@@ -24,7 +24,8 @@ enum {
 	OPT_GROUP_BY,
 	OPT_MAILQ,
 	OPT_YES,
-	OPT_SORT
+	OPT_SORT,
+	OPT_PRIORITY
 };
 
 static const struct option options[] = {
@@ -33,6 +34,7 @@ static const struct option options[] = {
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "group-by", required_argument, NULL, OPT_GROUP_BY },
 	{ "mailq", no_argument, NULL, OPT_MAILQ },
+	{ "priority", required_argument, NULL, OPT_PRIORITY },
 	{ "sort", required_argument, NULL, OPT_SORT },
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ NULL, 0, NULL, 0 },
@@ -41,8 +43,9 @@ static const struct option options[] = {
 struct question {
 	struct control_ask ask;
 	bool is_json, is_mailq, yes;
-	const char *where, *group_by, *sort; /* NULL: was not given */
-	uint64_t limit;                      /* 0: was not given */
+	const char *where, *group_by, *sort,
+	    *priority;  /* NULL: was not given */
+	uint64_t limit; /* 0: was not given */
 };
 
 static int
@@ -277,6 +280,9 @@ take(struct question *q, int c)
 	case OPT_WHERE:
 		q->where = optarg;
 		return 0;
+	case OPT_PRIORITY:
+		q->priority = optarg;
+		return 0;
 	case OPT_SORT:
 		q->sort = optarg;
 		return 0;
@@ -298,7 +304,8 @@ act(const struct question *q, char **words)
 		.noun = "queue",
 		.is_json = q->is_json,
 		.yes = q->yes,
-		.where = q->where };
+		.where = q->where,
+		.priority = q->priority };
 	int code = -1;
 
 	if (q->group_by == NULL && q->limit == 0 && q->sort == NULL)
@@ -316,6 +323,8 @@ queue_tool_run(int argc, char **argv)
 		if (take(&q, c) != 0)
 			return usage();
 	}
+	if (q.priority != NULL)
+		return act(&q, argv + optind);
 	if (argc - optind == 1 && strcmp(argv[optind], "list") == 0)
 		return list(&q);
 	if (argc - optind == 1 && strcmp(argv[optind], "count") == 0)

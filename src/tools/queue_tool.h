@@ -12,8 +12,9 @@
 	"           [--where filter] [--group-by field[,field ...]]\n"         \
 	"       postern queue export [-c file] [-s socket] [--json]\n"         \
 	"           [--where filter] directory\n"                              \
-	"       postern queue hold | release | retry | reroute | delete [-c "  \
-	"file]\n"                                                              \
+	"       postern queue release [-c file] [-s socket] [--yes]\n"         \
+	"           [--json] [--priority word] id ... | --where filter\n"      \
+	"       postern queue hold | retry | reroute | delete [-c file]\n"     \
 	"           [-s socket] [--yes] [--json] id ... | --where filter\n"
 
 int queue_tool_run(int argc, char **argv);

@@ -117,6 +117,38 @@ def wait_dead(p, n):
     harness.wait_until(lambda: tool(p, "dead", "list", "--json")[1].count("\n") == n, what="%d dead letters" % n)
 
 
+def test_what_comes_back_may_have_another_priority(sink, postern):
+    """So that a great number of it does not stand before what comes meanwhile."""
+    s = sink(script="rules = ( { stage = \"rcpt\"; times = 3; action = \"550:5.1.1:no such user\"; } );")
+    p = postern(s.port, bounce={"to": "none"})
+    ids = [send(p, "r%d@example.net" % i) for i in range(3)]
+    wait_dead(p, 3)
+    assert tool(p, "provider", "pause", "p0")[0] == 0
+    assert tool(p, "dead", "resend", "--priority", "low", ids[0])[0] == 0
+    assert tool(p, "dead", "resend", "--priority", "high", "--where", "id=" + ids[1], "--yes")[0] == 0
+    assert tool(p, "dead", "resend", ids[2])[0] == 0
+
+    def priorities():
+        return [json.loads(x)["priority"] for x in tool(p, "queue", "list", "--json")[1].splitlines()]
+    assert priorities() == ["low", "high", "normal"]
+    for words, text in ((("dead", "resend", "--priority", "lo", ids[0]), "write high, normal or low"),
+                        (("dead", "delete", "--priority", "low", ids[0]), "release and resend alone"),
+                        (("queue", "hold", "--priority", "low", ids[0]), "release and resend alone"),
+                        (("dead", "list", "--priority", "low"), "usage"),
+                        (("queue", "list", "--priority", "low"), "usage")):
+        rc, out, err = tool(p, *words)
+        assert (rc, out) == (64, "") and text in err, (words, err)
+    assert tool(p, "queue", "hold", *ids)[0] == 0
+    assert tool(p, "queue", "release", "--priority", "low", "--where", "state=held", "--yes")[0] == 0
+    assert priorities() == ["low"] * 3
+    p.kill9()
+    p.start()
+    assert priorities() == ["low"] * 3
+    assert tool(p, "provider", "resume", "p0")[0] == 0
+    s.wait_messages(3)
+    p.stop()
+
+
 def test_all_that_a_filter_finds(sink, postern, load):
     s = sink(script=RULES)
     p = postern(s.port, bounce={"to": "none"},

@@ -8,6 +8,7 @@
 #ifndef RELAY_RELAY_ACT_H
 #define RELAY_RELAY_ACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,8 @@ struct relay_act {
 	uint64_t mid;
 	int n; /* a delivery of it; -1: all */
 	uint32_t uid;
+	bool has_priority; /* with RELEASE and RESEND: another one */
+	uint8_t priority;
 	/* With REROUTE, of one delivery; copied. */
 	const struct spool_delivery *ways; /* route, priority, lane */
 	uint16_t nways;
