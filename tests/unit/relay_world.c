@@ -133,6 +133,20 @@ world_provider(struct world *w, const struct fake_rule *rules)
 	return world_provider_with(w, &s);
 }
 
+struct relay_provider *
+world_provider_login(
+    struct world *w, const struct fake_rule *rules, struct secret *password)
+{
+	static const char *const ehlo[] = { "PIPELINING", "AUTH PLAIN", NULL };
+	struct fake_settings s = { .ehlo = ehlo, .rules = rules };
+	struct relay_provider *p = world_provider_with(w, &s);
+
+	p->user = "user";
+	p->password = password;
+	p->allow_clear_auth = true;
+	return p;
+}
+
 void
 world_open(struct world *w)
 {
@@ -167,6 +181,19 @@ world_start(struct world *w)
 {
 	world_open(w);
 	relay_start(w->relay);
+}
+
+static void
+on_old(void *arg)
+{
+	*(_Atomic bool *)arg = true;
+}
+
+void
+world_change(
+    struct world *w, const struct relay_settings *next, _Atomic bool *gone)
+{
+	relay_change(w->relay, next, gone ? on_old : NULL, gone);
 }
 
 static void

@@ -15,6 +15,8 @@
 
 #include "fake_provider.h"
 
+struct secret;
+
 #define WORLD_PROVIDERS 4
 #define WORLD_ROUTES 4
 
@@ -36,11 +38,18 @@ struct relay_provider *world_provider(
     struct world *w, const struct fake_rule *rules);
 struct relay_provider *world_provider_with(
     struct world *w, const struct fake_settings *s);
+/* One that takes a login, and is given this password in clear. */
+struct relay_provider *world_provider_login(
+    struct world *w, const struct fake_rule *rules, struct secret *password);
 /* Another route, which uses so many of these. */
 struct relay_route *world_route(
     struct world *w, const char *name, size_t nuse, const char **use);
 void world_start(struct world *w);
 void world_open(struct world *w); /* as that, but the relay is not started */
+/* A reload.  next must stay; *gone, where it is not NULL, becomes true when
+ * what was before is let go. */
+void world_change(
+    struct world *w, const struct relay_settings *next, _Atomic bool *gone);
 void world_stop(struct world *w); /* the relay and the spool; files stay */
 void world_done(struct world *w);
 

@@ -24,7 +24,6 @@
 
 #include "relay_world.h"
 
-static const char *const with_auth[] = { "PIPELINING", "AUTH PLAIN", NULL };
 static const struct fake_rule wrong[] = {
 	{ .stage = "AUTH", .reply = "535 5.7.8 wrong" }, { .stage = NULL }
 };
@@ -56,7 +55,7 @@ a_suspension_survives_a_restart_and_no_reload(void **state)
 	assert_int_equal(fake_conns(w.fake[0]), 1);
 	fake_rules(w.fake[0], NULL);
 	next = w.settings;
-	relay_change(w.relay, &next, NULL, NULL);
+	world_change(&w, &next, NULL);
 	fake_wait_mails(w.fake[0], 2);
 	world_wait(&w, 0, 0, 0);
 	world_stop(&w); /* and that it is well is known, too */
@@ -102,28 +101,24 @@ what_was_learned_survives_a_restart(void **state)
 static void
 bad_logins_count_across_restarts(void **state)
 {
-	struct fake_settings s = { .ehlo = with_auth, .rules = wrong };
 	struct secret *password = secret_new("secret", 6);
 	struct relay_settings next[5];
 	struct world w;
 
 	(void)state;
 	world_init(&w);
-	world_provider_with(&w, &s);
-	w.provider[0].user = "user";
-	w.provider[0].password = password;
-	w.provider[0].allow_clear_auth = true;
+	world_provider_login(&w, wrong, password);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	world_wait_logs(&w, "provider.alert", "class=auth", 1);
 	next[0] = w.settings;
-	relay_change(w.relay, &next[0], NULL, NULL);
+	world_change(&w, &next[0], NULL);
 	world_wait_logs(&w, "provider.alert", "class=auth", 2);
 	world_stop(&w);
 	world_start(&w);
 	for (int i = 1; i < 4; i++) {
 		next[i] = w.settings;
-		relay_change(w.relay, &next[i], NULL, NULL);
+		world_change(&w, &next[i], NULL);
 		world_wait_logs(&w, "provider.alert", "class=auth", 3);
 	}
 	world_send(&w, &(struct world_mail){ 0 });
@@ -142,28 +137,24 @@ what_mail_is_told_is_no_bad_login(void **state)
 		{ .stage = "MAIL", .reply = "530 5.7.0 Login first" },
 		{ .stage = NULL }
 	};
-	struct fake_settings s = { .ehlo = with_auth, .rules = wants };
 	struct secret *password = secret_new("secret", 6);
 	struct relay_settings next[4];
 	struct world w;
 
 	(void)state;
 	world_init(&w);
-	world_provider_with(&w, &s);
-	w.provider[0].user = "user";
-	w.provider[0].password = password;
-	w.provider[0].allow_clear_auth = true;
+	world_provider_login(&w, wants, password);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	world_wait_logs(&w, "provider.alert", "class=auth", 1);
 	for (size_t i = 1; i < 4; i++) {
 		next[i] = w.settings;
-		relay_change(w.relay, &next[i], NULL, NULL);
+		world_change(&w, &next[i], NULL);
 		world_wait_logs(&w, "provider.alert", "class=auth", i + 1);
 	}
 	fake_rules(w.fake[0], NULL);
 	next[0] = w.settings;
-	relay_change(w.relay, &next[0], NULL, NULL);
+	world_change(&w, &next[0], NULL);
 	fake_wait_mails(w.fake[0], 1);
 	world_wait(&w, 0, 0, 0);
 	world_done(&w);
@@ -173,17 +164,13 @@ what_mail_is_told_is_no_bad_login(void **state)
 static void
 a_mended_password_is_tried_at_once(void **state)
 {
-	struct fake_settings s = { .ehlo = with_auth, .rules = wrong };
 	struct secret *password = secret_new("secret", 6);
 	struct secret *better = secret_new("better", 6);
 	struct world w;
 
 	(void)state;
 	world_init(&w);
-	world_provider_with(&w, &s);
-	w.provider[0].user = "user";
-	w.provider[0].password = password;
-	w.provider[0].allow_clear_auth = true;
+	world_provider_login(&w, wrong, password);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	world_wait_log(&w, "provider.down", "class=auth");

@@ -15,12 +15,6 @@
 #include "relay_world.h"
 
 static void
-on_old(void *arg)
-{
-	*(_Atomic bool *)arg = true;
-}
-
-static void
 wait_gone(struct world *w, _Atomic bool *gone, size_t nmails)
 {
 	while (!*gone) { /* each mail is a turn of the relay */
@@ -60,7 +54,7 @@ a_session_outlives_the_settings_that_opened_it(void **state)
 	next = w.settings;
 	next.providers = p;
 	next.routes = &route;
-	relay_change(w.relay, &next, on_old, &old_gone);
+	world_change(&w, &next, &old_gone);
 	wait_gone(&w, &old_gone, 1);
 	world_wait(&w, 0, 0, 0);
 	assert_int_equal(fake_conns(w.fake[0]), 1);
@@ -99,7 +93,7 @@ a_transaction_ends_by_the_settings_that_it_began_with(void **state)
 	next.providers = &p;
 	next.routes = &route;
 	next.bounce_from = "second@example.com";
-	relay_change(w.relay, &next, on_old, &old_gone);
+	world_change(&w, &next, &old_gone);
 	fake_wait_mails(w.fake[0], 1); /* the try after that */
 	world_wait(&w, 0, 0, 0);
 	assert_non_null(
@@ -112,9 +106,6 @@ a_transaction_ends_by_the_settings_that_it_began_with(void **state)
 static void
 another_password_is_another_session(void **state)
 {
-	static const char *const with_auth[] = { "PIPELINING", "AUTH PLAIN",
-		NULL };
-	struct fake_settings s = { .ehlo = with_auth };
 	struct secret *first = secret_new("first", 5);
 	struct secret *same = secret_new("first", 5);
 	struct secret *second = secret_new("second", 6);
@@ -124,10 +115,7 @@ another_password_is_another_session(void **state)
 
 	(void)state;
 	world_init(&w);
-	world_provider_with(&w, &s);
-	w.provider[0].user = "user";
-	w.provider[0].password = first;
-	w.provider[0].allow_clear_auth = true;
+	world_provider_login(&w, NULL, first);
 	world_start(&w);
 	for (size_t i = 0; i < 3; i++) {
 		world_send(&w, &(struct world_mail){ 0 });
@@ -140,7 +128,7 @@ another_password_is_another_session(void **state)
 		p[i].password = i == 0 ? same : second;
 		next[i] = w.settings;
 		next[i].providers = &p[i];
-		relay_change(w.relay, &next[i], NULL, NULL);
+		world_change(&w, &next[i], NULL);
 	}
 	world_wait_log(&w, "provider.closed", "reason=reload");
 	assert_int_equal(fake_conns(w.fake[0]), 2);
@@ -178,7 +166,7 @@ a_reload_is_one_attempt_where_a_provider_is_down(void **state)
 			p[i].max_age_ms += i;
 		next[i] = w.settings;
 		next[i].providers = &p[i];
-		relay_change(w.relay, &next[i], NULL, NULL);
+		world_change(&w, &next[i], NULL);
 		world_wait_logs(
 		    &w, "provider.trouble", "class=backoff", n + i + 1);
 	}

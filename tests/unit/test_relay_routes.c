@@ -5,7 +5,6 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,12 +27,6 @@ place_of(struct fake *f, const char *sender)
 			return (int)i;
 	}
 	return -1;
-}
-
-static void
-on_old(void *arg)
-{
-	atomic_store((_Atomic bool *)arg, true);
 }
 
 static void
@@ -106,7 +99,7 @@ mail_of_a_vanished_route_goes_the_defaults_way(void **state)
 	world_wait_log(&w, "provider.trouble", "two");
 	next = w.settings;
 	next.nroutes = 1;
-	relay_change(w.relay, &next, on_old, &old_gone);
+	world_change(&w, &next, &old_gone);
 	fake_wait_mails(w.fake[0], 50);
 	world_wait(&w, 0, 0, 0);
 	world_send_many(&w, 5, &(struct world_mail){ .route = news });

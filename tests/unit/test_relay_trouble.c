@@ -277,8 +277,6 @@ a_closed_account_holds_its_mail(void **state)
 /* --- logins ----------------------------------------------------------------
  */
 
-static const char *const with_auth[] = { "PIPELINING", "AUTH PLAIN", NULL };
-
 static void
 a_refused_login_never_bounces(void **state)
 {
@@ -286,17 +284,12 @@ a_refused_login_never_bounces(void **state)
 		{ .stage = "AUTH", .reply = "535 5.7.8 wrong" },
 		{ .stage = NULL }
 	};
-	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
 	struct secret *password = secret_new("secret", 6);
-	struct relay_provider *p;
 	struct world w;
 
 	(void)state;
 	world_init(&w);
-	p = world_provider_with(&w, &s);
-	p->user = "user";
-	p->password = password;
-	p->allow_clear_auth = true;
+	world_provider_login(&w, rules, password);
 	world_start(&w);
 	world_send_many(&w, 20, &(struct world_mail){ 0 });
 	world_wait_log(&w, "provider.alert", "class=auth");
@@ -596,12 +589,6 @@ attempts_end_in_a_dead_letter_without_a_bounce(void **state)
 /* --- settings --------------------------------------------------------------
  */
 
-static void
-on_old(void *arg)
-{
-	*(_Atomic bool *)arg = true;
-}
-
 /* A reload lets a closed provider try again; it does not let the account be
  * locked, also where it cuts off a login: the provider has counted that. */
 static void
@@ -610,7 +597,6 @@ reload_at_each_login(const char *reply, bool cuts)
 	static const char *const names[2] = { "even.test", "odd.test" };
 	const struct fake_rule rules[] = { { .stage = "AUTH", .reply = reply },
 		{ NULL } };
-	struct fake_settings s = { .ehlo = with_auth, .rules = rules };
 	struct secret *password = secret_new("secret", 6);
 	struct secret *better = secret_new("better", 6);
 	struct relay_settings next[6];
@@ -619,10 +605,7 @@ reload_at_each_login(const char *reply, bool cuts)
 	struct world w;
 
 	world_init(&w);
-	world_provider_with(&w, &s);
-	w.provider[0].user = "user";
-	w.provider[0].password = password;
-	w.provider[0].allow_clear_auth = true;
+	world_provider_login(&w, rules, password);
 	world_start(&w);
 	world_send(&w, &(struct world_mail){ 0 });
 	for (size_t i = 0; i < 5; i++) {
@@ -635,7 +618,7 @@ reload_at_each_login(const char *reply, bool cuts)
 		next[i] = w.settings;
 		if (cuts) /* what EHLO says: sessions of before end */
 			next[i].hostname = names[i % 2];
-		relay_change(w.relay, &next[i], on_old, &old_gone);
+		world_change(&w, &next[i], &old_gone);
 	}
 	assert_int_equal(fake_count(w.fake[0], "AUTH"), 3);
 	fake_rules(w.fake[0], NULL);
@@ -643,7 +626,7 @@ reload_at_each_login(const char *reply, bool cuts)
 	mended.password = better;
 	next[5] = w.settings;
 	next[5].providers = &mended;
-	relay_change(w.relay, &next[5], on_old, &old_gone);
+	world_change(&w, &next[5], &old_gone);
 	fake_wait_mails(w.fake[0], 1); /* another password is another matter */
 	assert_int_equal(fake_count(w.fake[0], "AUTH"), 4);
 	world_wait(&w, 0, 0, 0);
@@ -746,7 +729,7 @@ new_settings_take_hold_of_queued_mail(void **state)
 	route = w.route[0];
 	route.use = &w.use[1];
 	next.routes = &route;
-	relay_change(w.relay, &next, on_old, &old_gone);
+	world_change(&w, &next, &old_gone);
 	fake_wait_mails(w.fake[1], 20);
 	world_wait(&w, 0, 0, 0);
 	world_stop(&w);
@@ -807,8 +790,7 @@ in_a_storm_all_arrives(void **state)
 		if (i % 100 != 50)
 			continue;
 		next[i / 100] = w.settings;
-		relay_change(
-		    w.relay, &next[i / 100], on_old, &old_gone[i / 100]);
+		world_change(&w, &next[i / 100], &old_gone[i / 100]);
 	}
 	world_wait_operations(&w, n);
 	world_wait(&w, 0, 0, 0);
