@@ -2,10 +2,12 @@
 #include "spool_kit.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -116,6 +118,46 @@ kit_reopen(struct kit *k)
 {
 	kit_close(k);
 	kit_open(k);
+}
+
+void
+kit_live_and_die(
+    struct kit *k, void (*live)(struct kit *k, uint64_t arg), uint64_t arg)
+{
+	pid_t pid = fork();
+	struct kit other;
+	int status;
+
+	if (pid == 0) {
+		kit_init(&other);
+		(void)rmdir(other.dir); /* it lives in the parent's */
+		other.settings.directory = k->dir;
+		kit_open(&other);
+		live(&other, arg);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+void
+kit_crash_with(struct kit *k, const uint64_t *mids, size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct spool *sp;
+
+		if (spool_open(&sp, &k->settings, NULL))
+			_exit(1);
+		for (size_t i = 0; i < n; i++)
+			spool_flight_add(sp, mids[i]);
+		spool_flight_add(sp, 12345); /* gone, or never there */
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 int

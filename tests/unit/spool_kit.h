@@ -39,6 +39,11 @@ void kit_done(struct kit *k);  /* removes it */
 void kit_open(struct kit *k);  /* opens, starts */
 void kit_close(struct kit *k); /* stops, closes */
 void kit_reopen(struct kit *k);
+/* Of a closed one: a whole life, in a process that is killed at its end; ... */
+void kit_live_and_die(
+    struct kit *k, void (*live)(struct kit *k, uint64_t arg), uint64_t arg);
+/* ... and one that ends without a stop while these are in flight. */
+void kit_crash_with(struct kit *k, const uint64_t *mids, size_t n);
 void kit_wait(struct kit *k);  /* for all answers */
 void kit_audit(struct kit *k); /* fails the test with what is wrong */
 

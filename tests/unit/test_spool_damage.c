@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -287,26 +286,6 @@ what_was_half_received_goes_whatever_is_said_of_it(void **state)
 	assert_int_equal(a.chunks, 3);
 }
 
-/* In flight at each of these ends. */
-static void
-end_uncleanly(struct kit *k, const uint64_t *mids, size_t n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		struct spool *sp;
-
-		if (spool_open(&sp, &k->settings, NULL))
-			_exit(1);
-		for (size_t i = 0; i < n; i++)
-			spool_flight_add(sp, mids[i]);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
 static void
 what_a_stop_left_and_cannot_be_read_stops_no_start(void **state)
 {
@@ -319,13 +298,13 @@ what_a_stop_left_and_cannot_be_read_stops_no_start(void **state)
 	memcpy(key.b, "stop", key.n = 4);
 	spoil(k, STORE_CFG, &key, &rubbish);
 	kit_close(k);
-	end_uncleanly(k, mid, 3);
-	end_uncleanly(k, mid, 3);
+	kit_crash_with(k, mid, 3);
+	kit_crash_with(k, mid, 3);
 	kit_open(k); /* a clean stop: forgiven */
 	kit_close(k);
-	end_uncleanly(k, mid, 3);
-	end_uncleanly(k, mid, 3);
-	end_uncleanly(k, mid, 3);
+	kit_crash_with(k, mid, 3);
+	kit_crash_with(k, mid, 3);
+	kit_crash_with(k, mid, 3);
 	keys_mid(&key, mid[0]);
 	spoil_closed(k, STORE_MSG, &key, &rubbish);
 	keys_dlv(&key, mid[1], 1);

@@ -6,12 +6,10 @@
  */
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,22 +134,8 @@ stats(struct kit *k)
 static void
 crash(struct kit *k, void (*live)(struct kit *k, uint64_t mid), uint64_t mid)
 {
-	pid_t pid;
-	struct kit other;
-	int status;
-
 	kit_close(k);
-	pid = fork();
-	if (pid == 0) {
-		kit_init(&other);
-		(void)rmdir(other.dir);
-		other.settings.directory = k->dir;
-		kit_open(&other);
-		live(&other, mid);
-		kill(getpid(), SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	kit_live_and_die(k, live, mid);
 	kit_open(k);
 	kit_audit(k);
 }

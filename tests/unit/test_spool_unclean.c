@@ -5,14 +5,12 @@
  */
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,32 +42,13 @@ teardown(void **state)
 
 /* --- ids --- */
 
-/* A whole life in a process that is killed at its end. */
 static void
-live_and_die(struct kit *k, void (*live)(struct kit *k))
-{
-	pid_t pid = fork();
-	struct kit other;
-	int status;
-
-	if (pid == 0) {
-		kit_init(&other);
-		(void)rmdir(other.dir); /* it lives in the parent's */
-		other.settings.directory = k->dir;
-		kit_open(&other);
-		live(&other);
-		kill(getpid(), SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
-static void
-send_and_deliver(struct kit *k)
+send_and_deliver(struct kit *k, uint64_t unused)
 {
 	struct kit_message m = { .bytes = 10, .nrcpts = 1 };
 	uint64_t mid;
 
+	(void)unused;
 	for (int i = 0; i < 10; i++)
 		if (kit_accept(k, &m, &mid) != SPOOL_DONE ||
 		    kit_deliver(k, mid, 0) != SPOOL_DONE)
@@ -77,10 +56,11 @@ send_and_deliver(struct kit *k)
 }
 
 static void
-abort_a_big_one(struct kit *k)
+abort_a_big_one(struct kit *k, uint64_t unused)
 {
 	uint64_t mid = spool_mid(k->sp);
 
+	(void)unused;
 	for (int i = 0; i < 100; i++)
 		mid = spool_mid(k->sp);
 	kit_stage(k, mid, 4 << 20, SPOOL_STAGE_MAX);
@@ -102,37 +82,16 @@ ids_of_what_is_gone_are_not_drawn_again(void **state)
 	kit_reopen(k);
 	assert_int_equal(kit_deliver(k, m.mid, 0), SPOOL_DONE);
 	kit_close(k);
-	live_and_die(k, send_and_deliver);
+	kit_live_and_die(k, send_and_deliver, 0);
 	kit_open(k);
 	assert_true(spool_mid(k->sp) > m.mid + 10);
 	kit_close(k);
-	live_and_die(k, abort_a_big_one);
+	kit_live_and_die(k, abort_a_big_one, 0);
 	kit_open(k);
 	assert_true(spool_mid(k->sp) > m.mid + 100);
 }
 
 /* --- poison --- */
-
-/* A life that ends without a stop while these are in flight. */
-static void
-crash_with(struct kit *k, const uint64_t *mids, size_t n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		struct spool *sp;
-
-		if (spool_open(&sp, &k->settings, NULL))
-			_exit(1);
-		for (size_t i = 0; i < n; i++)
-			spool_flight_add(sp, mids[i]);
-		spool_flight_add(sp, 12345); /* gone, or never there */
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
 
 static uint64_t
 poisoned(struct kit *k)
@@ -155,9 +114,9 @@ three_unclean_stops_in_a_row_are_poison(void **state)
 	assert_int_equal(kit_accept(k, &m, &mids[0]), SPOOL_DONE);
 	assert_int_equal(kit_accept(k, &m, &mids[1]), SPOOL_DONE);
 	kit_close(k);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 1); /* the second is not in flight: forgiven */
+	kit_crash_with(k, mids, 2);
+	kit_crash_with(k, mids, 2);
+	kit_crash_with(k, mids, 1); /* the second is not in flight: forgiven */
 	kit_open(k);
 	assert_int_equal(poisoned(k), 1);
 	assert_int_equal(
@@ -166,11 +125,11 @@ three_unclean_stops_in_a_row_are_poison(void **state)
 	assert_int_equal(keys[1].n, 1);
 	kit_audit(k);
 	kit_close(k);
-	crash_with(k, mids, 2);
-	crash_with(k, mids, 2);
+	kit_crash_with(k, mids, 2);
+	kit_crash_with(k, mids, 2);
 	kit_open(k); /* a clean stop breaks the row */
 	kit_close(k);
-	crash_with(k, mids, 2);
+	kit_crash_with(k, mids, 2);
 	kit_open(k);
 	assert_int_equal(poisoned(k), 0);
 	kit_audit(k);
@@ -201,7 +160,7 @@ a_start_that_fails_forgets_nothing(void **state)
 	assert_int_equal(kit_accept(k, &m, &mid), SPOOL_DONE);
 	kit_close(k);
 	for (int i = 0; i < 3; i++)
-		crash_with(k, &mid, 1);
+		kit_crash_with(k, &mid, 1);
 	fault_at(FAULT_SYNC, 0, EIO, false);
 	assert_int_equal(spool_open(&k->sp, &k->settings, &err), -1);
 	fault_heal();
