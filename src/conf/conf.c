@@ -553,6 +553,37 @@ conf_needs_restart(const struct settings *old, const struct settings *new,
 	}
 }
 
+static void
+keep(struct settings *s, const struct settings *old, const struct conf_key *k)
+{
+	const char *from = (const char *)old + k->at, *text;
+	char *to = (char *)s + k->at;
+	size_t n = conf_field_width(k);
+
+	if (n > 0) {
+		memcpy(to, from, n);
+		return;
+	}
+	memcpy(&text, from, sizeof text);
+	if (text != NULL)
+		text = conf_arena_str(&generation_of(s)->arena, text);
+	memcpy(to, &text, sizeof text);
+}
+
+void
+conf_keep_until_restart(const struct settings *old, struct settings *new,
+    void (*fn)(void *arg, const char *key), void *arg)
+{
+	for (size_t i = 0; i < conf_table_n; i++) {
+		const struct conf_key *k = &conf_table[i];
+
+		if (!k->restart || conf_field_equal(k, old, new))
+			continue;
+		fn(arg, k->path);
+		keep(new, old, k);
+	}
+}
+
 int
 conf_size(const char *text, uint64_t *bytes, struct err *err)
 {

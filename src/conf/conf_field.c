@@ -735,9 +735,8 @@ equal_text(const void *a, const void *b)
 	return str_eq(str_of(x), str_of(y)) && (x == NULL) == (y == NULL);
 }
 
-/* How wide a field that holds no pointer is; 0: it holds one. */
-static size_t
-width(const struct conf_key *k)
+size_t
+conf_field_width(const struct conf_key *k)
 {
 	switch (k->type) {
 	case CONF_WORD:
@@ -774,7 +773,7 @@ bool
 conf_field_equal(const struct conf_key *k, const void *a, const void *b)
 {
 	const char *x = (const char *)a + k->at, *y = (const char *)b + k->at;
-	size_t n = width(k);
+	size_t n = conf_field_width(k);
 
 	if (k->type == CONF_GROUP || k->type == CONF_LIST)
 		return true;

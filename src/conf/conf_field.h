@@ -7,6 +7,7 @@
 #define CONF_CONF_FIELD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <libconfig.h>
 
@@ -25,6 +26,8 @@ MUST_CHECK int conf_field_set_text(const struct conf_key *k, void *base,
 /* The default, if the key has one. */
 void conf_field_default(
     const struct conf_key *k, void *base, struct conf_arena *a);
+/* How wide a field that holds no pointer is; 0: it holds one. */
+size_t conf_field_width(const struct conf_key *k);
 bool conf_field_equal(const struct conf_key *k, const void *a, const void *b);
 
 #endif

@@ -41,11 +41,24 @@ failed(const struct ear *ear, const char *text)
 }
 
 static void
+tell_restart(void *arg, const char *key)
+{
+	const struct ear *ear = arg;
+	char *text;
+
+	if (ear->tell == NULL)
+		return;
+	text = mem_printf("%s: needs a restart", key);
+	ear->tell(ear->arg, text);
+	free(text);
+}
+
+static void
 needs_restart(void *arg, const char *key)
 {
 	struct log_line l;
 
-	(void)arg;
+	tell_restart(arg, key);
 	log_begin(&l, &daemon_events[DAEMON_RESTART_NEEDED], 0, 0);
 	log_cstr(&l, "key", key);
 	log_end(&l);
@@ -85,18 +98,19 @@ prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 /* From here on nothing fails.  The inlets hear of the new listeners before the
  * first connection with a new number can reach them. */
 static void
-use(struct daemon *d, struct settings *s)
+use(struct daemon *d, struct settings *s, struct ear *ear)
 {
-	struct maildrop_settings drop = daemon_maildrop(s);
+	struct maildrop_settings drop;
 	struct settings *old = d->settings;
 
-	conf_needs_restart(old, s, needs_restart, NULL);
+	conf_keep_until_restart(old, s, needs_restart, ear);
 	acceptor_retire(&d->acceptors);
 	spool_change(d->spool, &s->spool);
 	for (size_t i = 0; i < d->ninlets; i++)
 		inlet_change(d->inlet[i], &conf_ref(s)->inlet, on_old, old);
 	relay_change(d->relay, &conf_ref(s)->relay, on_old, old);
 	acceptor_use(&d->acceptors);
+	drop = daemon_maildrop(s);
 	maildrop_change(d->maildrop, &drop);
 	d->settings = s;
 	d->figures.hash = s->hash;
@@ -140,7 +154,7 @@ tell_report(const struct conf_report *r, const struct ear *ear)
 int
 reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 {
-	const struct ear ear = { tell, arg };
+	struct ear ear = { tell, arg };
 	struct settings *s = NULL;
 	struct conf_report r;
 
@@ -151,7 +165,7 @@ reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 	if (s != NULL && prepare(d, s, &ear) != 0)
 		conf_free(&s);
 	if (s != NULL) {
-		use(d, s);
+		use(d, s, &ear);
 		tell_reloaded(s);
 	}
 	keep_result(&d->figures, s == NULL, r.nmistakes > 0 ? r.nmistakes : 1);
@@ -159,16 +173,6 @@ reload_all(struct daemon *d, control_tell_fn *tell, void *arg)
 	conf_report_done(&r);
 	notify_ready();
 	return s != NULL ? 0 : -1;
-}
-
-static void
-tell_restart(void *arg, const char *key)
-{
-	const struct ear *ear = arg;
-	char *text = mem_printf("%s: needs a restart", key);
-
-	ear->tell(ear->arg, text);
-	free(text);
 }
 
 int

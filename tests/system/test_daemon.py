@@ -289,9 +289,13 @@ def test_listeners_come_and_go(sink, postern):
     p.stop()
 
 
-def check(p):
-    return subprocess.run([harness.BUILD / "postern", "check", "-c", p.conf], capture_output=True, text=True,
+def postern_tool(p, verb):
+    return subprocess.run([harness.BUILD / "postern", verb, "-c", p.conf], capture_output=True, text=True,
                           timeout=harness.LONG)
+
+
+def check(p):
+    return postern_tool(p, "check")
 
 
 def test_an_address_that_is_taken_changes_nothing(sink, postern):
@@ -336,6 +340,16 @@ def test_keys_that_need_a_restart_are_named(sink, postern, tmp_path):
     p.wait_event("reload.restart", since=mark, key="inlet_threads")
     p.wait_event("reload.restart", since=mark, key="spool.directory")
     p.wait_event("reloaded", since=mark)
+    # whoever asks is told, and each time again, until the restart or the old value
+    told = "inlet_threads: needs a restart\nspool.directory: needs a restart\n"
+    for verb in ("reload", "check", "reload"):
+        r = postern_tool(p, verb)
+        assert r.returncode == 0 and r.stderr.endswith(told), r.stderr
+    p.settings["inlet_threads"] = 1
+    p.settings["spool"]["directory"] = str(p.spool)
+    p.write_conf()
+    r = postern_tool(p, "reload")
+    assert (r.returncode, r.stderr) == (0, "")
     p.stop()
 
 

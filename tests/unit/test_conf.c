@@ -1279,6 +1279,14 @@ keys_that_need_a_restart_are_named(void **state)
 	text[0] = '\0';
 	conf_needs_restart(a, a, note_key, text);
 	assert_string_equal(text, "");
+	/* as long as there was none the old values hold */
+	conf_keep_until_restart(a, b, note_key, text);
+	assert_string_equal(text, "group inlet_threads spool.directory ");
+	assert_int_equal(b->inlet_threads, 1);
+	assert_string_equal(b->spool.directory, a->spool.directory);
+	text[0] = '\0';
+	conf_needs_restart(a, b, note_key, text);
+	assert_string_equal(text, "");
 	conf_free(&a);
 	conf_free(&b);
 }

@@ -76,6 +76,10 @@ void conf_set_route(struct settings *s, size_t i, uint32_t id);
 /* fn(arg, key) for each key that differs and needs a restart. */
 void conf_needs_restart(const struct settings *old, const struct settings *new,
     void (*fn)(void *arg, const char *key), void *arg);
+/* The same, and new gets the old value of each: what is in force until then.
+ * Before the generation is shared. */
+void conf_keep_until_restart(const struct settings *old, struct settings *new,
+    void (*fn)(void *arg, const char *key), void *arg);
 
 /* A size as the file has it.  -1: "what is wrong; what to write". */
 MUST_CHECK int conf_size(const char *text, uint64_t *bytes, struct err *err);
