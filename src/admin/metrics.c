@@ -9,12 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "postern/base/buf.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
 #include "postern/inlet/doors.h"
 #include "postern/inlet/inlet.h"
+#include "postern/io/helper.h"
 #include "postern/relay/relay_view.h"
 #include "postern/spool/spool.h"
 
@@ -257,6 +259,8 @@ put_spool(struct metrics_out *o)
 	metrics_out_one(o, METRIC_DISK_FREE, (double)st.disk_free);
 	metrics_out_one(o, METRIC_SPOOL_FULL, st.full);
 	metrics_out_one(o, METRIC_READERS, (double)st.readers);
+	metrics_out_one(o, METRIC_READER_OLDEST,
+	    (double)spool_reader_ms(o->src->spool) / 1000);
 	metrics_out_one(o, METRIC_MEMORY, (double)st.memory);
 	metrics_out_head(o, METRIC_COMMIT);
 	metrics_out_histogram(o, METRIC_COMMIT, "",
@@ -294,6 +298,46 @@ put_turns(struct metrics_out *o)
 	metrics_out_histogram(
 	    o, METRIC_TURNS, "thread=\"relay\"", relay, &turn_bounds);
 	free(inlets);
+}
+
+/* Each inlet has pools of the same names. */
+struct pools {
+	size_t n;
+	struct {
+		char name[16];
+		uint64_t waiting;
+	} of[16]; /* twice as many as there are names */
+};
+
+static void
+add_pool(void *arg, const char *name, uint64_t waiting)
+{
+	struct pools *p = arg;
+	size_t i = 0;
+
+	while (i < p->n && strcmp(p->of[i].name, name) != 0)
+		i++;
+	if (i == sizeof p->of / sizeof p->of[0])
+		return;
+	if (i == p->n)
+		(void)snprintf(
+		    p->of[p->n++].name, sizeof p->of[i].name, "%s", name);
+	p->of[i].waiting += waiting;
+}
+
+static void
+put_pools(struct metrics_out *o)
+{
+	struct pools p = { 0 };
+
+	helper_each(add_pool, &p);
+	metrics_out_head(o, METRIC_WORKERS);
+	for (size_t i = 0; i < p.n; i++) {
+		const char *label[] = { "pool", p.of[i].name };
+
+		metrics_out_word(
+		    o, METRIC_WORKERS, label, (double)p.of[i].waiting);
+	}
 }
 
 static void
@@ -346,6 +390,7 @@ metrics_text(struct stats_source *s, const struct relay_view *view,
 	metrics_out_head(&o, METRIC_SILENT);
 	pulse_each(s, put_silence, &o);
 	put_turns(&o);
+	put_pools(&o);
 	metrics_relay_put(&o);
 	put_process(&o);
 	stat_add(&s->overflow, o.beyond);

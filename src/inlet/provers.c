@@ -196,7 +196,7 @@ pump_one(struct provers *p, enum which of)
 	while (from->nwaiting > 0 && has_room(p, of)) {
 		struct list *node = list_pop(&from->waiting);
 
-		from->nwaiting--;
+		helper_before(from->threads, --from->nwaiting);
 		start(LIST_OF(node, struct question, node));
 	}
 }
@@ -292,7 +292,7 @@ submit(struct provers *p, struct question *q)
 		to->threads =
 		    helper_new(names[q->queue], p->nthreads, p->nthreads);
 	list_push(&to->waiting, &q->node);
-	to->nwaiting++;
+	helper_before(to->threads, ++to->nwaiting);
 	pump(p);
 }
 

@@ -7,12 +7,21 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "postern/base/list.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
+#include "postern/base/stat.h"
 #include "postern/base/thread.h"
 
+/* All that there are, for who asks. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list all = { &all, &all };
+
 struct helper {
-	pthread_mutex_t lock; /* guards what follows */
+	struct list node;            /* of all */
+	struct stat_counter backlog; /* = waiting, for any thread */
+	struct stat_counter before;  /* in front of it */
+	pthread_mutex_t lock;        /* guards what follows */
 	pthread_cond_t work;
 	struct mailbox_item *first, **last; /* jobs that wait */
 	size_t waiting, max;
@@ -35,7 +44,7 @@ take(struct helper *h)
 		h->first = item->next;
 		if (h->first == NULL)
 			h->last = &h->first;
-		h->waiting--;
+		stat_set(&h->backlog, --h->waiting);
 	}
 	pthread_mutex_unlock(&h->lock);
 	return (struct helper_job *)item; /* item lies first */
@@ -73,7 +82,28 @@ helper_new(const char *name, unsigned threads, size_t queue_max)
 
 		assert(rc == 0); /* at start: as good as out of memory */
 	}
+	pthread_mutex_lock(&all_lock);
+	list_push(&all, &h->node);
+	pthread_mutex_unlock(&all_lock);
 	return h;
+}
+
+void
+helper_before(struct helper *h, size_t n)
+{
+	stat_set(&h->before, n);
+}
+
+void
+helper_each(helper_each_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&all_lock);
+	for (struct list *n = all.next; n != &all; n = n->next) {
+		struct helper *h = LIST_OF(n, struct helper, node);
+
+		fn(arg, h->name, stat_get(&h->backlog) + stat_get(&h->before));
+	}
+	pthread_mutex_unlock(&all_lock);
 }
 
 int
@@ -86,7 +116,7 @@ helper_submit(struct helper *h, struct helper_job *job)
 	if (h->waiting < h->max && !h->ending) {
 		*h->last = &job->item;
 		h->last = &job->item.next;
-		h->waiting++;
+		stat_set(&h->backlog, ++h->waiting);
 		rc = 0;
 		pthread_cond_signal(&h->work);
 	}
@@ -102,6 +132,9 @@ helper_free(struct helper **hp)
 	if (h == NULL)
 		return;
 	*hp = NULL;
+	pthread_mutex_lock(&all_lock);
+	list_remove(&h->node);
+	pthread_mutex_unlock(&all_lock);
 	pthread_mutex_lock(&h->lock);
 	h->ending = true;
 	pthread_cond_broadcast(&h->work);

@@ -18,6 +18,7 @@
 
 #include "spool/counts.h"
 #include "spool/journal.h"
+#include "spool/reader.h"
 #include "spool/space.h"
 
 struct flight;
@@ -40,6 +41,7 @@ struct spool {
 	struct journal journal; /* writer */
 	bool gc_left;           /* writer: content waits for the gc tick */
 	struct space space;
+	struct reader_all readers;
 	struct flight *flight; /* relay thread */
 	struct writer *writer;
 	struct mailbox *ready_to; /* before spool_start() */

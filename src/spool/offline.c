@@ -42,6 +42,7 @@ offline_view(struct spool **sp, const char *directory, struct err *err)
 	struct spool *x = mem_new(sizeof *x);
 
 	x->lock_fd = -1; /* the caller's */
+	reader_all_init(&x->readers);
 	x->directory = mem_str(directory);
 	if (store_view(&x->store, directory, err) || check(x, err)) {
 		spool_close(&x);

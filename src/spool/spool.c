@@ -230,6 +230,7 @@ spool_open(struct spool **sp, const struct spool_settings *s, struct err *err)
 	struct spool *x = mem_new(sizeof *x);
 
 	x->lock_fd = -1;
+	reader_all_init(&x->readers);
 	x->directory = mem_str(s->directory);
 	spool_change(x, s);
 	if (open_all(x, s, err)) {
@@ -255,6 +256,7 @@ spool_close(struct spool **sp)
 	store_close(&x->store);
 	counts_done(&x->counts);
 	journal_done(&x->journal);
+	reader_all_done(&x->readers);
 	if (x->lock_fd >= 0)
 		close(x->lock_fd);
 	free(x->directory);
@@ -414,6 +416,12 @@ spool_stats(struct spool *sp, struct spool_stats *st)
 	counts_each(&sp->counts, COUNTS_DOUBT, st->doubt_of);
 	writer_pace(
 	    sp->writer, &st->commit_us_recent, &st->commit_us_under_way);
+}
+
+uint64_t
+spool_reader_ms(struct spool *sp)
+{
+	return reader_oldest_ms(&sp->readers);
 }
 
 const struct stat_histogram *

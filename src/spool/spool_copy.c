@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sys/statvfs.h>
 
+#include "postern/base/clock.h"
 #include "postern/spool/spool.h"
 
 #include "spool/engine.h"
@@ -34,9 +35,16 @@ check_room(struct spool *sp, int fd, struct err *err)
 int
 spool_copy(struct spool *sp, int fd, struct err *err)
 {
+	struct reader_watch watch = { 0 };
+	int rc;
+
 	if (check_room(sp, fd, err))
 		return -1;
-	return store_copy(sp->store, fd, err);
+	stat_set(&watch.since_ms, clock_mono_ms());
+	reader_watch(&sp->readers, &watch);
+	rc = store_copy(sp->store, fd, err);
+	reader_unwatch(&sp->readers, &watch);
+	return rc;
 }
 
 int

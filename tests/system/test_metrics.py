@@ -73,6 +73,8 @@ def test_what_became_of_mail_is_counted(sink, postern):
     assert sum(v for k, v in m.items() if k.startswith("postern_build_info{")) == 1
     assert m["postern_spool_commit_seconds_count"] >= 2
     assert m["process_open_fds"] > 10
+    assert m['postern_worker_queue{pool="read"}'] == m['postern_worker_queue{pool="listing"}'] == 0
+    assert 0 <= m["postern_spool_oldest_reader_seconds"] < 60
 
 
 def test_a_breaker_opens_and_closes(sink, postern):

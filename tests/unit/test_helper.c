@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -95,6 +96,30 @@ jobs_run_on_helpers_and_come_back(void **state)
 	close_world(&w);
 }
 
+struct pool {
+	const char *name;
+	int64_t waiting;
+};
+
+static void
+note(void *arg, const char *name, uint64_t waiting)
+{
+	struct pool *p = arg;
+
+	if (strcmp(p->name, name) == 0)
+		p->waiting = (int64_t)waiting;
+}
+
+/* As any thread is told; -1: there is no such pool. */
+static int64_t
+waiting(const char *name)
+{
+	struct pool p = { name, -1 };
+
+	helper_each(note, &p);
+	return p.waiting;
+}
+
 static void
 a_full_queue_refuses(void **state)
 {
@@ -118,10 +143,15 @@ a_full_queue_refuses(void **state)
 	}
 	prepare(&refused, &w);
 	assert_int_equal(helper_submit(h, &refused.job), -1);
+	assert_int_equal(waiting("test"), 2);
+	helper_before(h, 5);
+	assert_int_equal(waiting("test"), 7);
+	assert_int_equal(waiting("other"), -1);
 	sem_post(&gate);
 	helper_free(&h); /* runs what is queued */
 	assert_int_equal(refused.result, 0);
 	assert_int_equal(queued[1].result, 42);
+	assert_int_equal(waiting("test"), -1);
 	assert_int_equal(w.left, 3);
 	close_world(&w); /* delivers */
 	assert_int_equal(w.left, 0);

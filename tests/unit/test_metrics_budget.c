@@ -19,6 +19,7 @@
 #include "postern/inlet/doors.h"
 #include "postern/inlet/inlet.h"
 #include "postern/io/dns.h"
+#include "postern/io/helper.h"
 #include "postern/io/loop.h"
 #include "postern/relay/relay_view.h"
 
@@ -46,6 +47,11 @@ static const struct tally *by_place[PROVIDERS];
 static struct relay_view_provider providers[PROVIDERS];
 static struct relay_view_window windows[WINDOWS];
 static struct tally_failover failovers[TALLY_REASONS + TALLY_FAILOVERS];
+/* Besides the relay's own "read". */
+static const char *const pools[] = { "listing", "backup", "sign", "hash",
+	"hash-idle" };
+#define POOLS (sizeof pools / sizeof pools[0])
+static struct helper *helpers[POOLS];
 static struct stats_source source;
 
 /* --- everything happens ------------------------------------------------------
@@ -152,6 +158,8 @@ set_up(void **state)
 	assert_int_equal(loop_new(&loop, &err), 0);
 	set_up_inlets();
 	fill_relay();
+	for (size_t i = 0; i < POOLS; i++)
+		helpers[i] = helper_new(pools[i], 1, 1);
 	fill_tally(&nobody);
 	tallies = mem_array(PROVIDERS, sizeof *tallies);
 	for (size_t i = 0; i < PROVIDERS; i++) {
@@ -189,6 +197,8 @@ tear_down(void **state)
 	(void)state;
 	for (size_t i = 0; i < INLETS; i++)
 		inlet_free(&inlets[i]);
+	for (size_t i = 0; i < POOLS; i++)
+		helper_free(&helpers[i]);
 	loop_free(&loop);
 	free(tallies);
 	world_done(&world);
@@ -322,6 +332,7 @@ sixty_four_providers_with_everything_fit(void **state)
 	    METRICS_LISTENERS + 1);
 	assert_int_equal(count(s, "postern_failovers_total{"),
 	    TALLY_REASONS + TALLY_FAILOVERS);
+	assert_int_equal(count(s, "postern_worker_queue{"), POOLS + 1);
 	/* but for the listeners, and what has no place among the failovers */
 	assert_true(value(s, "postern_metrics_overflow_total") ==
 	            LISTENERS - METRICS_LISTENERS + 1);

@@ -178,6 +178,8 @@ struct spool_stats {
 };
 void spool_stats(struct spool *sp, struct spool_stats *st); /* any thread */
 uint64_t spool_commits(struct spool *sp); /* that alone; likewise */
+/* How long the longest look lasts that is under way, a copy too; any thread. */
+uint64_t spool_reader_ms(struct spool *sp);
 /* How long commits took, and how many operations shared one. */
 const struct stat_histogram *spool_commit_us(const struct spool *sp);
 const struct stat_histogram *spool_batches(const struct spool *sp);
