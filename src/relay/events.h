@@ -38,6 +38,8 @@ static const struct log_event event_poison =
 	{ "message.poison", LOG_LEVEL_ERROR };
 static const struct log_event event_act =
 	{ "message.act", LOG_LEVEL_INFO };
+static const struct log_event event_setback =
+	{ "clock.setback", LOG_LEVEL_WARN };
 static const struct log_event event_handed =
 	{ "handed", LOG_LEVEL_INFO };
 static const struct log_event event_doubt =

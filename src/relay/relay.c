@@ -33,6 +33,7 @@
 #include "relay/relay_core.h"
 #include "relay/relay_session.h"
 #include "relay/remember.h"
+#include "relay/setback.h"
 #include "relay/settle.h"
 #include "relay/suspect.h"
 #include "relay/sign.h"
@@ -437,6 +438,7 @@ begin(void *arg)
 	timer_set(r->tick, TICK_MS);
 	sweep_start(r->sweep);
 	overdue_start(r->overdue);
+	setback_start(r->setback);
 	park_tick(r);
 	relay_kick(r);
 }
@@ -496,6 +498,7 @@ relay_new(struct relay **rp, struct spool *sp, const struct relay_settings *s,
 	r->book = allowance_book_new(r);
 	r->sweep = sweep_new(r);
 	r->overdue = overdue_new(r);
+	r->setback = setback_new(r);
 	r->wake = timer_new(r->loop, on_wake, r);
 	r->tick = timer_new(r->loop, on_tick, r);
 	r->grace = timer_new(r->loop, on_grace, r);
@@ -557,6 +560,7 @@ relay_free(struct relay **rp)
 		sign_free(&r->signer);
 		sweep_free(&r->sweep);
 		overdue_free(&r->overdue);
+		setback_free(&r->setback);
 		park_free(&r->park);
 		allowance_book_free(&r->book);
 		timer_free(&r->wake);

@@ -31,6 +31,7 @@ struct mailbox;
 struct overdue;
 struct park;
 struct provider;
+struct setback;
 struct signer;
 struct suspect;
 struct tally_book;
@@ -69,6 +70,7 @@ struct relay {
 	struct allowance_book *book;
 	struct sweep *sweep;
 	struct overdue *overdue;
+	struct setback *setback;
 	struct relay_generation *gen;
 	const struct relay_settings *set; /* of gen */
 	struct provider **providers;      /* of the settings, in their order */

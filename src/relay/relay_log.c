@@ -267,6 +267,16 @@ relay_log_act(const struct relay_acted *acted, const struct relay_act *by)
 }
 
 void
+relay_log_setback(uint64_t deliveries)
+{
+	struct log_line l;
+
+	log_begin(&l, &event_setback, 0, 0);
+	log_num(&l, "deliveries", (int64_t)deliveries);
+	log_end(&l);
+}
+
+void
 relay_log_settle_failed(const struct delivery *d, const char *why)
 {
 	say(&event_settle_failed, d, why);

@@ -36,6 +36,8 @@ void relay_log_corrupt(const struct delivery *d, const char *why);
 void relay_log_unreadable(const struct delivery *d, const char *why);
 void relay_log_act(const struct relay_acted *acted, const struct relay_act *by);
 void relay_log_unsigned(const struct delivery *d, const char *why);
+/* So many were due in a time that the clock was set back from. */
+void relay_log_setback(uint64_t deliveries);
 void relay_log_settle_failed(const struct delivery *d, const char *why);
 void relay_log_connected(const struct relay_session *s);
 /* why: one word; text: the provider's, or "". */

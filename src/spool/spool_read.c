@@ -122,6 +122,52 @@ spool_due(struct spool_reader *r, uint32_t route, uint8_t priority,
 	return rc;
 }
 
+/* Two looks a lane without any, and one for each. */
+#define LATE_LOOKS 1024
+
+static int
+collect_late(
+    struct walk *w, struct spool_late *l, struct spool_key *keys, size_t max)
+{
+	size_t n = 0;
+
+	for (int i = 0; n < max && i < LATE_LOOKS; i++) {
+		int rc = walk_to(w, &l->at, l->behind);
+
+		if (rc == 0)
+			rc = walk_key(w, &l->at);
+		l->over = rc > 0;
+		if (rc != 0)
+			return rc < 0 ? -1 : (int)n;
+		l->behind = l->at.due_ms > l->due_ms;
+		if (l->behind) {
+			keys[n++] = l->at;
+		} else { /* the lane's first that is */
+			l->at.due_ms = l->due_ms + 1;
+			l->at.mid = 0;
+			l->at.n = 0;
+		}
+	}
+	return (int)n;
+}
+
+int
+spool_late(struct spool_reader *r, struct spool_late *l, struct spool_key *keys,
+    size_t max)
+{
+	struct walk w = { .hold = 0 };
+	int rc = reader_begin(r);
+
+	if (rc == 0)
+		rc = store_cursor(&w.c, &r->x, STORE_SCHED);
+	if (rc == 0) {
+		rc = collect_late(&w, l, keys, max);
+		store_cursor_done(&w.c);
+	}
+	reader_end(r);
+	return rc;
+}
+
 /* The schedule's first key >= w->first; 0 there is one, 1 not, -1. */
 static int
 first_of(struct spool_reader *r, struct walk *w, struct spool_key *key)

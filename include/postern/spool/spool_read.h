@@ -60,6 +60,18 @@ void spool_whole_free(struct spool_whole *w);
 MUST_CHECK int64_t spool_content(struct spool_reader *r, uint64_t mid,
     uint64_t offset, char *p, size_t max, struct err *err);
 
+/* The schedule's keys that are due later than due_ms, of all routes, in order:
+ * the next of them.  A page takes a bounded number of looks, so it may be empty
+ * and not yet the last; as spool_due(). */
+struct spool_late { /* begin with the rest all zero */
+	int64_t due_ms;
+	bool over;           /* there is no other */
+	struct spool_key at; /* private */
+	bool behind;         /* private */
+};
+int spool_late(struct spool_reader *r, struct spool_late *l,
+    struct spool_key *keys, size_t max);
+
 /* Message ids > after and < until that have queued deliveries, in order; the
  * age sweeper's (expiry, delay notices).  A page looks at no more than 1,024
  * messages.  Those that are released later than released_ms are left out. */
