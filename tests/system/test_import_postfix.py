@@ -139,10 +139,11 @@ def test_a_queue_moves(sink, postern, postfix, tmp_path):
         wrapper.chmod(0o755)
         r = move("--sendmail", wrapper, path=complains)
         assert r.returncode == 0 and "3 messages moved, 0 stay" in r.stdout, r.stderr
+        assert "1 message on hold there; --with-held" in r.stdout
         s.wait_messages(3)
         assert ids("deferred", "hold", "incoming", "active") == [held]
         r = move("--sendmail", wrapper, "--with-held")
-        assert r.returncode == 0 and "1 messages moved" in r.stdout, r.stderr
+        assert r.returncode == 0 and "1 message moved" in r.stdout, r.stderr
         got = s.wait_messages(4)
         assert {m["sender"] for m in got} == set(contents)
         for m in got:
@@ -153,3 +154,44 @@ def test_a_queue_moves(sink, postern, postfix, tmp_path):
         p.stop()
     finally:
         peer.stop()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="Postfix needs root")
+def test_what_was_left_while_postfix_was_stopped_moves_too(sink, postern, postfix, tmp_path):
+    """cron does not know that Postfix is about to go: what its sendmail wrote into
+    the maildrop meanwhile, nobody would send."""
+    r = peers.unpacked("postfix")
+    peers.account("postfix", "postdrop")
+    etc = prepared("debian-satellite", tmp_path)[0]
+    queue = tmp_path / "queue"
+    for d in ("maildrop", "pid", "hold"):
+        (queue / d).mkdir(parents=True)
+        shutil.chown(queue / d, "postfix")
+    with open(etc / "main.cf", "a") as f:
+        f.write("queue_directory = %s\ndata_directory = %s\ncommand_directory = %s\nmail_owner = postfix\n"
+                "setgid_group = postdrop\n" % (queue, tmp_path, tmp_path))
+    drop = tmp_path / "postdrop"  # is called with a clean environment
+    drop.write_text("#!/bin/sh\nLD_LIBRARY_PATH='%s' exec '%s' \"$@\"\n" % (r / "usr/lib/postfix", r / "usr/sbin/postdrop"))
+    drop.chmod(0o755)
+    subprocess.run([r / "usr/sbin/sendmail", "-i", "-f", "ann@example.com", "-t"], check=True, capture_output=True,
+                   input=b"To: x@example.net\nBcc: y@example.net\nSubject: report\n\n\xfc\n.\nend\n",
+                   env={**os.environ, "MAIL_CONFIG": str(etc), "LD_LIBRARY_PATH": str(r / "usr/lib/postfix")})
+    s = sink()
+    p = postern(s.port, submission={"socket": str(tmp_path / "submission")})
+    move = (postfix, "-c", etc, "--move-queue", "--sendmail", harness.BUILD / "postern-sendmail")
+    env = {"POSTERN_SUBMISSION": str(tmp_path / "submission")}
+    sleeper = tmp_path / "master"
+    shutil.copy(shutil.which("sleep"), sleeper)
+    with subprocess.Popen([sleeper, "60"]) as master:  # while it runs, its pickup takes that
+        (queue / "pid/master.pid").write_text("%15d" % master.pid)
+        assert run(*move, **env)[:2] == (0, "0 messages moved, 0 stay in Postfix\n")
+        master.kill()
+    code, said, complaint = run(*move, **env)
+    assert (code, said) == (0, "1 message moved, 0 stay in Postfix\n"), complaint
+    got = s.wait_messages(1)[0]
+    assert got["sender"] == "ann@example.com"
+    assert sorted(x.split()[0] for x in got["recipients"]) == ["x@example.net", "y@example.net"]
+    content = open(s.maildir + "/" + got["file"], "rb").read()
+    assert content.endswith(b"\r\n\r\n\xfc\r\n.\r\nend\r\n") and b"Bcc" not in content
+    assert not list((queue / "maildrop").iterdir())
+    p.stop()
