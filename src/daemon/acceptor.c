@@ -135,10 +135,10 @@ advise(int why, const struct addr *wanted, struct err *err)
 		return -1;
 	if (why == EACCES)
 		return err_set(err, err->kind,
-		    "%s; for a low port have systemd listen there "
-		    "(ListenStream "
-		    "in postern.socket, see postern-cookbook(7)), start it "
-		    "anew as root, or let it have CAP_NET_BIND_SERVICE",
+		    "%s; ss -ltnp shows who has it; a low port is "
+		    "systemd's to open: ListenStream in postern.socket "
+		    "(postern-cookbook(7)); or start posternd as root, or "
+		    "with CAP_NET_BIND_SERVICE",
 		    err->text);
 	if (why == EADDRINUSE)
 		return err_set(

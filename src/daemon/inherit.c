@@ -15,6 +15,7 @@
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define FDS_MAX 1024
+#define REFUSED_MAX 4096 /* a full backlog; others start us anew */
 
 struct inherited {
 	int fd;
@@ -174,5 +175,34 @@ inherit_close_rest(struct inherit *in)
 		    "no listener has this address; write it into "
 		    "listeners.address, or take it out of the socket unit");
 		close_one(s);
+	}
+}
+
+static void
+refuse_all(int fd)
+{
+	static const char reply[] = "421 4.3.5 The mail system is not "
+	                            "configured, try again later\r\n";
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return;
+	for (int i = 0; i < REFUSED_MAX; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (client < 0)
+			return;
+		(void)send(client, reply, sizeof reply - 1,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)close(client);
+	}
+}
+
+void
+inherit_refuse(const struct inherit *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		if (in->sockets[i].fd >= 0 && in->sockets[i].fault == NULL)
+			refuse_all(in->sockets[i].fd);
 	}
 }

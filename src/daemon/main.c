@@ -430,6 +430,8 @@ main(int argc, char **argv)
 	} else if (rc == 0) {
 		rc = start(s, &p, &st);
 	}
+	if (rc == EX_CONFIG && !o.check)
+		inherit_refuse(&st.inherit);
 	inherit_done(&st.inherit);
 	conf_report_done(&st.report);
 	return rc;

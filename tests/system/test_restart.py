@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -139,3 +140,18 @@ def test_with_a_socket_of_the_service_manager_nobody_is_refused(sink, postern, l
         p.stop()
     n = s.stop()
     assert (n["different"], n["duplicates"], n["damaged"]) == (MESSAGES, 0, 0)
+
+
+def test_who_waits_for_a_start_that_fails_is_told_to_come_again(sink, postern):
+    """Else systemd would start the daemon anew for him at once, for ever."""
+    with socket.create_server(("127.0.0.1", harness.free_port()), backlog=200) as held:
+        port, fd = held.getsockname()[1], held.fileno()
+        p = postern(1, start=False, providrs=[], listeners=[{"name": "local", "address": ["127.0.0.1:%d" % port]}])
+        p.write_conf()
+        waiting = [socket.create_connection(("127.0.0.1", port), timeout=harness.LONG) for _ in range(30)]
+        r = subprocess.run([sys.executable, "-c", HAND_ON, str(fd), harness.POSTERND, "-f", "-c", p.conf], pass_fds=[fd],
+                           capture_output=True, text=True, timeout=harness.LONG)
+        assert r.returncode == 78 and "providrs" in r.stderr
+        for c in waiting:
+            assert c.makefile("rb").read().startswith(b"421 4.3.5 ")
+            c.close()
