@@ -160,11 +160,30 @@ env_open(MDB_env **env, const char *directory, uint64_t map)
 	return rc;
 }
 
+/* What mends it, as the end of a sentence. */
+static const char *
+mend_of(int rc)
+{
+	switch (rc) {
+	case EACCES:
+	case EPERM:
+		return "; the daemon's user has to own it (chown)";
+	case MDB_INVALID:
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+		return "; put a backup in its place, or save what can be read "
+		       "by postern spool salvage";
+	default:
+		return "";
+	}
+}
+
 static int
 env_fail(struct err *err, const char *directory, int rc)
 {
 	return err_set(err, rc == ENOMEM ? ERR_SYSTEM : ERR_STORE,
-	    "%s/data.mdb cannot be opened: %s", directory, mdb_strerror(rc));
+	    "%s/data.mdb cannot be opened: %s%s", directory, mdb_strerror(rc),
+	    mend_of(rc));
 }
 
 /* All tables are made in one transaction; without a description in cfg the

@@ -118,7 +118,7 @@ a_foreign_database_is_not_touched(void **state)
 	refused(k, ERR_STORE, "not a spool");
 	assert_int_equal(count_files(k->dir), 2);
 	put_file(k->dir, "data.mdb", "not even a database");
-	refused(k, ERR_STORE, "cannot be opened");
+	refused(k, ERR_STORE, "spool salvage");
 }
 
 static void
