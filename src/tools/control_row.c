@@ -111,6 +111,15 @@ control_row_column(const char *text, size_t columns)
 	free(shown);
 }
 
+static void
+print_part(struct str s)
+{
+	char *text = mem_strn(s.p, s.len);
+
+	control_row_column(text, 0);
+	free(text);
+}
+
 void
 control_row_paragraph(const char *text, size_t column)
 {
@@ -124,7 +133,9 @@ control_row_paragraph(const char *text, size_t column)
 			(void)printf("\n%*s", (int)column, "");
 			at = 0;
 		}
-		(void)printf("%s%.*s", at == 0 ? "" : " ", (int)word.len, text);
+		if (at > 0)
+			(void)putchar(' ');
+		print_part(word);
 		at += (at == 0 ? 0 : 1) + n;
 		text += word.len + strspn(text + word.len, " ");
 	}

@@ -5,17 +5,20 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "postern/base/buf.h"
 #include "postern/base/clock.h"
+#include "postern/base/mem.h"
 #include "postern/smtp/base64.h"
 
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
 
+#define LABEL 12         /* columns */
 #define OCTETS_MAX 65536 /* of a row */
 
 /* --- show --------------------------------------------------------------------
@@ -57,15 +60,23 @@ static void
 print_rcpt(const json_t *r)
 {
 	int64_t code = control_row_number(r, "code");
+	const char *address = control_row_text(r, "address");
+	char *reply;
 
-	(void)printf("%-11s ", "recipient");
-	control_row_column(control_row_text(r, "address"), 0);
-	if (code > 0) {
-		(void)printf(
-		    ": %" PRId64 " %s ", code, control_row_text(r, "enhanced"));
-		control_row_column(control_row_text(r, "text"), 0);
+	(void)printf("%-*s", LABEL, "recipient");
+	control_row_column(address, 0);
+	if (code == 0) {
+		(void)putchar('\n');
+		return;
 	}
-	(void)putchar('\n');
+	reply = mem_printf("%" PRId64 " %s %s", code,
+	    control_row_text(r, "enhanced"), control_row_text(r, "text"));
+	if (LABEL + strlen(address) + 2 + strlen(reply) > CONTROL_ROW_LEAST)
+		(void)printf(":\n%*s", LABEL, "");
+	else
+		(void)fputs(": ", stdout);
+	control_row_paragraph(reply, LABEL);
+	free(reply);
 }
 
 static void

@@ -5,13 +5,17 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "postern/base/clock.h"
+#include "postern/base/mem.h"
 
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
+
+#define INDENT 4
 
 static void
 print_word(const json_t *row, const char *before, const char *key)
@@ -24,18 +28,41 @@ print_word(const json_t *row, const char *before, const char *key)
 	control_row_column(text, 0);
 }
 
-/* A line for what was answered. */
+/* Behind what stands in the line, or where that is too much below it. */
+static void
+put(size_t *column, const char *before, const char *word, const char *text)
+{
+	size_t n = strlen(word) + strlen(text);
+
+	if (*text == '\0')
+		return;
+	if (*column + strlen(before) + n > CONTROL_ROW_LEAST) {
+		(void)printf("\n%*s", INDENT, "");
+		*column = INDENT;
+	} else {
+		(void)fputs(before, stdout);
+		*column += strlen(before);
+	}
+	(void)fputs(word, stdout);
+	control_row_column(text, 0);
+	*column += n;
+}
+
+/* Below it, what was answered. */
 static void
 print_reply(const json_t *row)
 {
 	int64_t code = control_row_number(row, "code");
+	const char *enhanced = control_row_text(row, "enhanced");
+	char *text;
 
 	if (code == 0)
 		return;
-	(void)printf("    %" PRId64, code);
-	print_word(row, " ", "enhanced");
-	print_word(row, " ", "text");
-	(void)putchar('\n');
+	text = mem_printf("%" PRId64 "%s%s %s", code, *enhanced ? " " : "",
+	    enhanced, control_row_text(row, "text"));
+	(void)printf("%*s", INDENT, "");
+	control_row_paragraph(text, INDENT);
+	free(text);
 }
 
 static void
@@ -61,23 +88,26 @@ print_event(const json_t *row)
 {
 	int64_t n = control_row_number(row, "nrcpts");
 	const char *event = control_row_text(row, "event");
-	char at[40];
+	char at[40], uid[24] = "";
+	size_t column;
 
 	if (strcmp(event, "now") == 0) {
 		print_now(row);
 		return;
 	}
 	clock_rfc3339_s(control_row_number(row, "at_ms"), at);
-	(void)printf("%s %s %s", at, control_row_text(row, "id"), event);
+	column =
+	    (size_t)printf("%s %s %s", at, control_row_text(row, "id"), event);
 	if (n > 0)
-		(void)printf(
+		column += (size_t)printf(
 		    " (%" PRId64 " recipient%s)", n, n == 1 ? "" : "s");
-	print_word(row, " from ", "client");
-	print_word(row, " by ", "provider");
-	print_word(row, ": ", "cause");
+	put(&column, " ", "from ", control_row_text(row, "client"));
+	put(&column, " ", "by ", control_row_text(row, "provider"));
+	put(&column, ": ", "", control_row_text(row, "cause"));
 	if (json_object_get(row, "uid") != NULL)
-		(void)printf(
-		    ", by uid %" PRId64, control_row_number(row, "uid"));
+		(void)snprintf(uid, sizeof uid, "%" PRId64,
+		    control_row_number(row, "uid"));
+	put(&column, ", ", "by uid ", uid);
 	(void)putchar('\n');
 	if (*control_row_text(row, "route") != '\0') {
 		print_word(row, "    route ", "route");

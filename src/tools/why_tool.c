@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
+
+#include "postern/base/mem.h"
 
 #include "tools/candidates.h"
 #include "tools/control_ask.h"
@@ -17,6 +20,7 @@ print_reply(const json_t *row)
 {
 	const json_t *all = json_object_get(row, "rcpts"), *r;
 	const char *provider = control_row_text(row, "provider");
+	char *text;
 	size_t i;
 
 	json_array_foreach(all, i, r)
@@ -25,11 +29,13 @@ print_reply(const json_t *row)
 
 		if (code == 0)
 			continue;
-		(void)printf("  last reply, of %s: %" PRId64 " %s ",
+		text = mem_printf("last reply, of %s: %" PRId64 " %s %s",
 		    *provider != '\0' ? provider : "a provider", code,
-		    control_row_text(r, "enhanced"));
-		control_row_column(control_row_text(r, "text"), 0);
-		(void)putchar('\n');
+		    control_row_text(r, "enhanced"),
+		    control_row_text(r, "text"));
+		(void)fputs("  ", stdout);
+		control_row_paragraph(text, 2);
+		free(text);
 		return;
 	}
 }
@@ -47,12 +53,13 @@ print_delivery(void *arg, const json_t *row)
 	(void)printf(" (%s", control_row_text(row, "state"));
 	(void)printf("%s%s", *cause != '\0' ? ": " : "", cause);
 	(void)printf("; route %s)\n  ", control_row_text(row, "route"));
-	control_row_column(control_row_text(row, "text"), 0);
-	(void)putchar('\n');
+	control_row_paragraph(control_row_text(row, "text"), 2);
 	(void)candidates_print(row);
 	print_reply(row);
-	if (*hint != '\0')
-		(void)printf("  %s\n", hint);
+	if (*hint != '\0') {
+		(void)fputs("  ", stdout);
+		control_row_paragraph(hint, 2);
+	}
 }
 
 static int

@@ -326,6 +326,29 @@ RECEIPT = """rules = (
 );"""
 
 
+def test_long_words_of_others_stay_within_a_screen(sink, postern):
+    """What trace, why and message show print has 80 columns, whatever a provider
+    says, and moves no cursor."""
+    words = "mailbox of this user is full since a long time \\x1b[2J and may be emptied by its owner alone, see our pages"
+    s = sink(script='rules = ( { stage = "rcpt"; action = "450:4.2.2:%s"; } );' % words)
+    p = postern(harness.provider(s.port, name="a"), listeners=[
+        {"name": "local", "address": ["127.0.0.1:0"]},
+        {"name": "held", "address": ["127.0.0.1:0"], "hold": True}])
+    held = int(p.wait_event("listening", listener="held")["address"].rsplit(":", 1)[1])
+    rcpts = ["somebody.%d@department.example.net" % i for i in range(12)]
+    late = id_of(harness.send_raw(p.port, mails.plain(), recipients=rcpts))
+    kept = id_of(harness.send_raw(held, mails.plain(), recipients=rcpts))
+    harness.wait_until(lambda: "deferred" in tool(p, "trace", late)[1], what="the journal")
+    for verb in (("trace",), ("why",), ("message", "show")):
+        for i in (late, kept):
+            rc, out, err = tool(p, *verb, i)
+            assert (rc, err) == (0, "") and "\x1b" not in out
+            assert [x for x in out.splitlines() if len(x) > 80] == [], verb
+            assert i == kept or words.replace("\\x1b", "?") in " ".join(out.split())
+    assert re.search(r"^    operator$", tool(p, "trace", kept)[1], re.M)
+    p.stop()
+
+
 def test_what_became_of_it(sink, postern):
     """postern trace, while a message is there and after it has left."""
     s = sink(script=RECEIPT)
