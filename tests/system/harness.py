@@ -236,6 +236,13 @@ def parse_event(line):
     return d if "event" in d else None
 
 
+def private(path, text):
+    """A file that nobody else may read, as one with a password has to be."""
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
 def provider(port, name="sink", **more):
     """A provider on this machine without TLS."""
     d = dict(name=name, host="127.0.0.1", port=port, tls="off")

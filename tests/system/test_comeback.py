@@ -44,8 +44,7 @@ class World:
         self.p.start(env=env)
 
     def write_secret(self, text):
-        self.secret.write_text(text + "\n")
-        self.secret.chmod(0o600)
+        harness.private(self.secret, text + "\n")
 
     def shown(self, i):
         c = self.certs[i]

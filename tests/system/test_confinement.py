@@ -63,8 +63,7 @@ def test_a_reload_that_would_write_elsewhere_says_so(sink, postern, tmp_path):
     out, users = tmp_path / "out", tmp_path / "elsewhere"
     out.mkdir()
     users.mkdir()
-    (users / "users").write_text("")
-    (users / "users").chmod(0o600)
+    harness.private(users / "users", "")
     told = '%s: "%s" is outside of the directories that the daemon may write to since its start; a restart takes it up'
     before = p.settings
     for key, path, more in (("log.to", out / "log", {"log": {"to": str(out / "log")}}),

@@ -221,9 +221,7 @@ def test_a_reload_binds_a_low_port(sink, as_nobody):
 
 @root_only
 def test_files_are_read_with_the_daemons_rights(as_nobody, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("x\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "x\n")
     p = as_nobody(2525)
     p.settings["providers"] = [harness.provider(2525, tls="verify", user="u", password_file=str(secret))]
     p.write_conf()

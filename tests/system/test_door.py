@@ -466,10 +466,8 @@ def test_a_device_that_has_to_log_in_is_nobody(sink, postern):
 
 
 def test_any_login_is_none_where_one_is_required(sink, postern, tmp_path):
-    users = tmp_path / "users"
     hashed = subprocess.run(["openssl", "passwd", "-5", "right"], stdout=subprocess.PIPE, text=True, check=True)
-    users.write_text("ann:" + hashed.stdout)
-    users.chmod(0o600)
+    users = harness.private(tmp_path / "users", "ann:" + hashed.stdout)
     p = lenient(postern, sink().port, "any-auth", lenient_networks=["127.0.0.1"], auth="required",
                 start_with=dict(users_file=str(users)))
     with From(p.port) as c:

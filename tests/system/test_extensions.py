@@ -101,9 +101,7 @@ def proxied(port, login=None):
 def test_only_those_here_and_those_logged_in_may_raise_it(sink, postern, tmp_path):
     """RFC 6710: others get 0, and X.3.6 with the new priority in the reply to
     their message."""
-    users = tmp_path / "users"
-    users.write_text("app:%s\n" % PASSWORD[1])
-    users.chmod(0o600)
+    users = harness.private(tmp_path / "users", "app:%s\n" % PASSWORD[1])
     s = sink("--offer", "MT-PRIORITY")
     p = postern(s.port, users_file=str(users),
                 listeners=[{"name": "local", "address": ["127.0.0.1:0"], "proxy_from": ["127.0.0.1"], "networks": ["0.0.0.0/0"],
@@ -310,11 +308,8 @@ def test_binary_content_is_bounced_where_nobody_takes_it(without, sink, postern)
 def test_who_wrote_it_is_not_taken_on_trust(sink, postern, tmp_path):
     """RFC 4954 5: AUTH= is taken where AUTH is offered; a server that does not
     trust it tells AUTH=<> to the next one, if that has logged us in."""
-    users, secret = tmp_path / "users", tmp_path / "secret"
-    users.write_text("app:%s\n" % PASSWORD[1])
-    secret.write_text("s3cret\n")
-    for path in (users, secret):
-        path.chmod(0o600)
+    users = harness.private(tmp_path / "users", "app:%s\n" % PASSWORD[1])
+    secret = harness.private(tmp_path / "secret", "s3cret\n")
     s, plain = sink("--auth", "me:s3cret"), sink()
     p = postern(dict(harness.provider(s.port), user="me", password_file=str(secret), allow_clear_auth=True),
                 users_file=str(users),

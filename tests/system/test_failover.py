@@ -23,10 +23,7 @@ QUEUED, RATES, FASTER = (100000, ["600 msg/min", "30000 msg/h"], 120) if ALONE e
 
 
 def secret(directory, name, text):
-    path = directory / name
-    path.write_text(text + "\n")
-    path.chmod(0o600)
-    return str(path)
+    return str(harness.private(directory / name, text + "\n"))
 
 
 # what goes wrong: options of the sink, settings of the provider

@@ -19,10 +19,7 @@ USER, PASSWORD = "relay@upstream.test", 'p,=w"\\ 1'
 
 
 def secret(directory, name, text):
-    path = directory / name
-    path.write_text(text + "\n")
-    path.chmod(0o600)
-    return str(path)
+    return str(harness.private(directory / name, text + "\n"))
 
 
 def account(peer, mechanism, directory, **more):

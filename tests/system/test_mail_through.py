@@ -131,9 +131,7 @@ def test_tls_and_auth(sink, postern, tmp_path):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
                     "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
                    check=True, capture_output=True)
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret word\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "s3cret word\n")
     for mode in ("starttls", "implicit"):
         for mechanism in ("auto", "plain", "login"):
             s = sink("--certificate", cert, "--key", key, "--tls",
@@ -155,9 +153,7 @@ def test_a_certificate_for_another_name_gets_nothing(sink, postern, tmp_path):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
                     "/CN=other.test", "-addext", "subjectAltName=DNS:other.test", "-keyout", key, "-out", cert],
                    check=True, capture_output=True)
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "s3cret\n")
     s = sink("--certificate", cert, "--key", key, "--auth", "me:s3cret")
     good = sink()
     p = postern(dict(name="wrong", host="127.0.0.1", port=s.port, tls="verify", tls_name="localhost",

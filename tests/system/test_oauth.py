@@ -205,9 +205,7 @@ def world(postern, tmp_path):
         made.extend([end, p])
         tokens = tmp_path / "tokens"
         tokens.mkdir(mode=0o700, exist_ok=True)
-        seed = tmp_path / "seed"
-        seed.write_text("seed-refresh-token\n")
-        seed.chmod(0o600)
+        seed = harness.private(tmp_path / "seed", "seed-refresh-token\n")
         o = dict(client_id="the-client", token_url=end.url, scope="mail send", refresh_token_file=str(seed))
         o.update(oauth or {})
         account = harness.provider(p.port, user=USER, allow_clear_auth=True, oauth=o, **SHORT)
@@ -441,12 +439,10 @@ def test_a_login_by_a_code_mends_a_dead_grant(world, tmp_path):
 
 
 def test_an_application_and_a_service_account_ask_for_themselves(world, tmp_path):
-    secret, key = tmp_path / "secret", tmp_path / "key.json"
-    secret.write_text("the-client-secret\n")
+    secret = harness.private(tmp_path / "secret", "the-client-secret\n")
     pem = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA"], capture_output=True, text=True, check=True).stdout
-    key.write_text(json.dumps(dict(private_key=pem, client_email="service@example.com", private_key_id="k1")))
-    for f in (secret, key):
-        f.chmod(0o600)
+    key = harness.private(tmp_path / "key.json", json.dumps(
+        dict(private_key=pem, client_email="service@example.com", private_key_id="k1")))
     app, service = Endpoint(), Endpoint()
     p, d = world(app, start=False)
     q, _ = world(service, start=False)

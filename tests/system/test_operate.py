@@ -94,8 +94,7 @@ def test_mail_does_not_die_of_a_pause(sink, postern):
 def test_resume_asks_at_once(sink, postern, tmp_path):
     """What would have to be waited for is minutes: refused logins, an account
     that was suspended."""
-    (tmp_path / "secret").write_text("wrong")
-    (tmp_path / "secret").chmod(0o600)
+    harness.private(tmp_path / "secret", "wrong")
     login = sink("--auth", "me:right")
     account = sink("--reply", "mail*1=550:5.7.1:Your account has been suspended")
     p = postern(

@@ -279,9 +279,9 @@ def test_what_a_user_has_counts_instead_of_the_listeners(sink, postern, tmp_path
     s = sink()
     secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
                             capture_output=True, text=True).stdout.strip()
-    users = tmp_path / "users"
-    users.write_text("plain:%s\napp:%s:senders=app@example.org,<>;rate=3 msg/day;priority=high\n" % (secret, secret))
-    users.chmod(0o600)
+    users = harness.private(
+        tmp_path / "users",
+        "plain:%s\napp:%s:senders=app@example.org,<>;rate=3 msg/day;priority=high\n" % (secret, secret))
     p = postern(s.port, users_file=str(users), listeners=listener(
         auth="required", senders=["*@example.com"], user_rate=["1 msg/day"], over_rate="refuse"))
     with harness.Client(p.port) as c:
@@ -308,9 +308,7 @@ def test_a_users_quota_outlives_a_restart_and_a_crash(sink, postern, tmp_path):
     s = sink()
     secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
                             capture_output=True, text=True).stdout.strip()
-    users = tmp_path / "users"
-    users.write_text("app:%s:quota=5 rcpt/day\nother:%s\n" % (secret, secret))
-    users.chmod(0o600)
+    users = harness.private(tmp_path / "users", "app:%s:quota=5 rcpt/day\nother:%s\n" % (secret, secret))
     p = postern(s.port, users_file=str(users), listeners=listener(auth="required"))
     over = "450 4.7.1 The quota of app is used up; try again in "
     with harness.Client(p.port) as c:

@@ -18,10 +18,7 @@ def probe(p, name, *words):
 
 
 def secret(tmp_path, text):
-    path = tmp_path / ("secret-" + text)
-    path.write_text(text)
-    path.chmod(0o600)
-    return str(path)
+    return str(harness.private(tmp_path / ("secret-" + text), text))
 
 
 def test_all_is_well(sink, postern, tmp_path):

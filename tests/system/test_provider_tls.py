@@ -135,9 +135,7 @@ def faults(made, tmp_path):
 
 
 def test_each_fault_is_told_and_costs_no_password_and_no_mail(faults, sink, postern, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text(PASSWORD + "\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", PASSWORD + "\n")
     good = sink()
     providers = [dict(name=name, host="127.0.0.1", port=server.port, tls_name="localhost", user="me",
                       password_file=str(secret), **SHORT, **more) for name, (server, more, _) in faults.items()]

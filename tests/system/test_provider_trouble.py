@@ -95,9 +95,7 @@ def test_an_unknown_host_is_trouble_of_the_provider(sink, postern):
 
 def test_a_refused_login_bounces_nothing(sink, postern, tmp_path):
     """Wrong password; then the operator mends it and reloads."""
-    secret = tmp_path / "secret"
-    secret.write_text("wrong\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "wrong\n")
     s = sink("--auth", "me:right")
     p = postern(harness.provider(s.port, user="me", password_file=str(secret), allow_clear_auth=True, **SHORT),
                 **QUICK)
@@ -113,9 +111,7 @@ def test_a_refused_login_bounces_nothing(sink, postern, tmp_path):
 
 def test_a_password_changed_meanwhile_is_taken_at_the_refusal(sink, postern, tmp_path):
     """Without a reload, without an alert, and with one bad login."""
-    secret = tmp_path / "secret"
-    secret.write_text("wrong\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "wrong\n")
     s = sink("--auth", "me:right")
     p = postern(harness.provider(s.port, user="me", password_file=str(secret), allow_clear_auth=True, **SHORT))
     secret.write_text("right\n")
@@ -131,9 +127,7 @@ def test_a_password_changed_meanwhile_is_taken_at_the_refusal(sink, postern, tmp
 def test_a_password_mended_later_needs_no_reload(sink, postern, tmp_path):
     """Three bad logins, and nothing more for ten minutes; but the file is
     looked at."""
-    secret = tmp_path / "secret"
-    secret.write_text("wrong\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "wrong\n")
     s = sink("--auth", "me:right")
     p = postern(harness.provider(s.port, user="me", password_file=str(secret), allow_clear_auth=True, **SHORT),
                 start=False, **QUICK)
@@ -149,9 +143,7 @@ def test_a_password_mended_later_needs_no_reload(sink, postern, tmp_path):
 
 
 def test_a_refused_login_goes_another_way(sink, postern, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("wrong\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "wrong\n")
     s, good = sink("--auth", "me:right"), sink()
     p = postern(harness.provider(s.port, name="locked", user="me", password_file=str(secret),
                                  allow_clear_auth=True, **SHORT),
@@ -167,9 +159,7 @@ def test_a_refused_login_goes_another_way(sink, postern, tmp_path):
 
 def test_a_provider_that_hangs_gets_no_password_in_clear(sink, postern, tmp_path):
     """STARTTLS is required and not offered: no login, no mail."""
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", "s3cret\n")
     s, good = sink(), sink()
     p = postern(dict(name="clear", host="127.0.0.1", port=s.port, tls="required", user="me",
                      password_file=str(secret), allow_unverified_auth=True, **SHORT),

@@ -108,9 +108,7 @@ def test_many_reloads_under_load(sink, postern, load):
 
 def account(tmp_path, s, password="secret", **more):
     """One that logs in by a file with that in it."""
-    secret = tmp_path / "secret"
-    secret.write_text(password + "\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "secret", password + "\n")
     return harness.provider(s.port, name="one", user="me", password_file=str(secret), allow_clear_auth=True, **more)
 
 

@@ -37,11 +37,9 @@ def scram_verifier(password, salt=b"salt-of-ours", rounds=4096):
 
 @pytest.fixture
 def users(tmp_path):
-    path = tmp_path / "users"
     salt = crypt.mksalt(crypt.METHOD_SHA512, rounds=1000)
-    path.write_text("ann:%s\ntest:%s\n" % (crypt.crypt(PASSWORD, salt), crypt.crypt("1234", salt)))
-    path.chmod(0o600)
-    return str(path)
+    return str(harness.private(tmp_path / "users", "ann:%s\ntest:%s\n" % (
+        crypt.crypt(PASSWORD, salt), crypt.crypt("1234", salt))))
 
 
 @pytest.fixture
@@ -199,9 +197,7 @@ def test_p16_a_client_gone_while_its_password_is_hashed(up):
 def test_p16_scram(sink, postern, tmp_path):
     """5802 3, 7677: where every user has a verifier; nonce, proof and the
     server's signature; a nonce as long as a client may like."""
-    path = tmp_path / "scram-users"
-    path.write_text("ann:%s\n" % scram_verifier(PASSWORD))
-    path.chmod(0o600)
+    path = harness.private(tmp_path / "scram-users", "ann:%s\n" % scram_verifier(PASSWORD))
     p = postern(sink().port, users_file=str(path), listeners=[
         {"name": "local", "address": ["127.0.0.1:0"], "auth": "required", "auth_failures": 100}])
 

@@ -82,11 +82,9 @@ def test_header_size_and_sender(sink, postern):
 
 def test_users_and_listeners_have_routes_of_their_own(sink, postern, tmp_path):
     a, b, c = sink(), sink(), sink()
-    users = tmp_path / "users"
     secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
                             capture_output=True, text=True).stdout.strip()
-    users.write_text("app:%s:route=users\n" % secret)
-    users.chmod(0o600)
+    users = harness.private(tmp_path / "users", "app:%s:route=users\n" % secret)
     p = relay(postern, a.port, b.port, c.port, users_file=str(users), routes=[
         route("users", "b"), route("devices", "c"), route("news", "c", sender=["*@news.example.com"]),
         route("default", "a")], listeners=[

@@ -35,9 +35,7 @@ def run(*argv):
 def test_no_password_is_told(sink, rude, postern, tmp_path):
     files = {}
     for name, text in (("good", GOOD), ("bad", BAD), ("echo", ECHO)):
-        files[name] = tmp_path / name
-        files[name].write_text(text + "\n")
-        files[name].chmod(0o600)
+        files[name] = harness.private(tmp_path / name, text + "\n")
     s, r = sink("--auth", "me:" + GOOD), rude(parrot)
 
     def account(name, port, **more):

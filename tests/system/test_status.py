@@ -17,8 +17,7 @@ def status(p, *words):
 
 
 def test_one_page_tells_how_it_is(sink, postern, tmp_path):
-    (tmp_path / "secret").write_text("wrong")
-    (tmp_path / "secret").chmod(0o600)
+    harness.private(tmp_path / "secret", "wrong")
     a, b = sink(), sink("--auth", "me:right")
     p = postern(harness.provider(a.port, name="a"),
                 harness.provider(b.port, name="b", user="me", allow_clear_auth=True, password_file=str(tmp_path / "secret")),

@@ -181,9 +181,7 @@ def test_no_trouble_of_a_provider_bounces_while_another_is_healthy(rude, sink, p
     """Each row has a provider, and a route by its own sender."""
     rows, good = known_replies(), sink()
     assert len(rows) > 80
-    secret = tmp_path / "pass"
-    secret.write_text("secret\n")
-    secret.chmod(0o600)
+    secret = harness.private(tmp_path / "pass", "secret\n")
     providers = [harness.provider(rude(refuses(stage, reply)).port, name="row%d" % i, user="u",
                                   password_file=str(secret), allow_clear_auth=True)
                  for i, (_, stage, reply, _) in enumerate(rows)]
