@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/secret.h"
+#include "postern/spool/envelope.h"
 
 #include "relay_world.h"
 
@@ -537,6 +539,38 @@ many_bad_senders_stop_not_the_good(void **state)
 	world_done(&w);
 }
 
+/* How long the reply wants it to wait is for that sender. */
+static void
+one_fast_sender_slows_not_the_others(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "MAIL",
+		    .has = "<fast@",
+		    .reply = "450 4.7.1 <fast@x>: Sender address rejected: "
+		             "rate limit exceeded, try again in 2 hours" },
+		{ NULL }
+	};
+	struct spool_loaded l;
+	struct world w;
+	uint64_t mid;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	w.settings.retry.min_ms = w.settings.retry.max_ms = 60000;
+	world_start(&w);
+	mid = world_send(&w, &(struct world_mail){ .sender = "fast@x" });
+	world_wait_log(&w, "deferred", "4.7.1");
+	world_send(&w, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[0], 1);
+	assert_int_equal(world_count_log(&w, "provider.down", ""), 0);
+	world_wait(&w, 1, 0, 0);
+	l = world_load(&w, mid);
+	assert_true(l.key.due_ms > clock_wall_ms() + 3600 * 1000);
+	envelope_free(&l.env);
+	world_done(&w);
+}
+
 /* A message that makes the provider drop the session each time: others pass,
  * and it waits by the schedule. */
 static void
@@ -853,6 +887,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(nor_is_one_given_up_for_what_another_refuses),
 		cmocka_unit_test(but_not_while_one_has_not_been_asked),
 		cmocka_unit_test(many_bad_senders_stop_not_the_good),
+		cmocka_unit_test(one_fast_sender_slows_not_the_others),
 		cmocka_unit_test(one_bad_message_stops_not_the_others),
 		cmocka_unit_test(
 		    attempts_end_in_a_dead_letter_without_a_bounce),
