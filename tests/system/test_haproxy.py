@@ -5,10 +5,10 @@ import shutil
 import smtplib
 import socket
 import ssl
-import subprocess
 
 import pytest
 
+import certs
 import harness
 import mails
 
@@ -74,11 +74,7 @@ def haproxy(made, tmp_path):
 
 @pytest.fixture
 def certificate(tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-                   check=True, stderr=subprocess.DEVNULL)
-    return dict(certificate=str(tmp_path / "cert.pem"), key=str(tmp_path / "key.pem"))
+    return certs.make(tmp_path, "cert", ["localhost"]).group()
 
 
 def door(name, **more):

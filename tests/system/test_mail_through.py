@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import certs
 import harness
 import mails
 
@@ -127,17 +128,14 @@ def test_providers_that_offer_less(without, sink, postern, load):
 
 def test_tls_and_auth(sink, postern, tmp_path):
     """STARTTLS and implicit TLS, verified, with a login."""
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)
+    cert = certs.make(tmp_path, "cert", ["localhost"], "rsa")
     secret = harness.private(tmp_path / "secret", "s3cret word\n")
     for mode in ("starttls", "implicit"):
         for mechanism in ("auto", "plain", "login"):
-            s = sink("--certificate", cert, "--key", key, "--tls",
+            s = sink("--certificate", cert.certificate, "--key", cert.key, "--tls",
                      "required" if mode == "starttls" else "implicit", "--auth", "me:s3cret word")
             p = postern(dict(name="secure", host="127.0.0.1", port=s.port, tls="verify", tls_mode=mode,
-                             tls_name="localhost", ca_file=cert, user="me", password_file=str(secret),
+                             tls_name="localhost", ca_file=cert.certificate, user="me", password_file=str(secret),
                              auth=mechanism))
             harness.send_raw(p.port, mails.plain())
             m = s.wait_messages(1)[0]
@@ -149,15 +147,12 @@ def test_tls_and_auth(sink, postern, tmp_path):
 
 def test_a_certificate_for_another_name_gets_nothing(sink, postern, tmp_path):
     """Neither mail nor password goes to a server that cannot be verified."""
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                    "/CN=other.test", "-addext", "subjectAltName=DNS:other.test", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)
+    cert = certs.make(tmp_path, "cert", ["other.test"])
     secret = harness.private(tmp_path / "secret", "s3cret\n")
-    s = sink("--certificate", cert, "--key", key, "--auth", "me:s3cret")
+    s = sink("--certificate", cert.certificate, "--key", cert.key, "--auth", "me:s3cret")
     good = sink()
     p = postern(dict(name="wrong", host="127.0.0.1", port=s.port, tls="verify", tls_name="localhost",
-                     ca_file=cert, user="me", password_file=str(secret)),
+                     ca_file=cert.certificate, user="me", password_file=str(secret)),
                 harness.provider(good.port, name="second"))
     harness.send_raw(p.port, mails.plain())
     good.wait_messages(1)

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """REQUIRETLS (RFC 8689): TLS all the way, or not at all."""
 import ssl
-import subprocess
 
 import pytest
 
+import certs
 import harness
 import mails
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    where = tmp_path_factory.mktemp("certificate")
-    cert, key = str(where / "cert.pem"), str(where / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)
-    return cert, key
+    c = certs.make(tmp_path_factory.mktemp("certificate"), "cert", ["localhost"])
+    return c.certificate, c.key
 
 
 def content_of(s, m):

@@ -11,17 +11,15 @@ import time
 
 import pytest
 
+import certs
 import harness
 import mails
 
 
 @pytest.fixture
 def certificate(tmp_path):
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)
-    return cert, key
+    c = certs.make(tmp_path, "cert", ["localhost"])
+    return c.certificate, c.key
 
 
 def envelope(c):
