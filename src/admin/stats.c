@@ -74,11 +74,35 @@ stats_handshakes(const struct stats_source *s)
 #define SUM(s, field)                                                          \
 	((json_int_t)stats_sum(s, offsetof(struct inlet_counters, field)))
 
+static uint64_t
+in_now(const struct stats_source *s)
+{
+	return stats_sum(s, offsetof(struct inlet_counters, messages));
+}
+
+static uint64_t
+out_now(const struct stats_source *s)
+{
+	return stat_get(&relay_view_counters(s->relay)->delivered);
+}
+
+uint64_t
+stats_in_minute(const struct stats_source *s)
+{
+	return in_now(s) - stat_get(&s->in_before);
+}
+
+uint64_t
+stats_out_minute(const struct stats_source *s)
+{
+	return out_now(s) - stat_get(&s->out_before);
+}
+
 /* *second: what it was 60 of them ago. */
 static void
-pass(uint64_t *second, uint64_t now, struct stat_counter *minute)
+pass(uint64_t *second, uint64_t now, struct stat_counter *before)
 {
-	stat_set(minute, now - *second);
+	stat_set(before, *second);
 	*second = now;
 }
 
@@ -88,10 +112,8 @@ stats_tick(struct stats_source *s)
 	size_t i = s->ticks++ % STATS_MINUTE_S;
 
 	stat_set(&s->beat_ms, clock_mono_ms());
-	pass(&s->in[i], stats_sum(s, offsetof(struct inlet_counters, messages)),
-	    &s->in_minute);
-	pass(&s->out[i], stat_get(&relay_view_counters(s->relay)->delivered),
-	    &s->out_minute);
+	pass(&s->in[i], in_now(s), &s->in_before);
+	pass(&s->out[i], out_now(s), &s->out_before);
 }
 
 double
@@ -175,7 +197,7 @@ inlets(const struct stats_source *s)
 	    (json_int_t)stats_logins(s, METER_LOGIN_FAILED), "tls",
 	    (json_int_t)stats_handshakes(s), "tls_failed",
 	    SUM(s, meter.tls_failed), "last_minute",
-	    (json_int_t)stat_get(&s->in_minute));
+	    (json_int_t)stats_in_minute(s));
 }
 
 static void
@@ -224,8 +246,8 @@ outlets(const struct stats_source *s, const struct relay_view *view)
 	if (view->others != NULL)
 		add_results(results, view->others);
 	return json_pack("{sI so sI so*}", "in_hand", (json_int_t)view->inhand,
-	    "results", results, "last_minute",
-	    (json_int_t)stat_get(&s->out_minute), "delivery_ms", latency(view));
+	    "results", results, "last_minute", (json_int_t)stats_out_minute(s),
+	    "delivery_ms", latency(view));
 }
 
 static json_t *

@@ -197,14 +197,15 @@ a_minute_is_sixty_seconds(void **state)
 	(void)state;
 	stats_tick(&source);
 	stat_add((struct stat_counter *)(uintptr_t)c, 5);
+	assert_int_equal(stats_out_minute(&source), 5); /* at once */
 	for (int i = 0; i < STATS_MINUTE_S - 1; i++) {
 		stats_tick(&source);
-		assert_int_equal(stat_get(&source.out_minute), 5);
+		assert_int_equal(stats_out_minute(&source), 5);
 	}
 	stats_tick(&source); /* since the first */
-	assert_int_equal(stat_get(&source.out_minute), 5);
+	assert_int_equal(stats_out_minute(&source), 5);
 	stats_tick(&source);
-	assert_int_equal(stat_get(&source.out_minute), 0);
+	assert_int_equal(stats_out_minute(&source), 0);
 }
 
 int

@@ -42,8 +42,8 @@ struct stats_source {
 	struct stat_counter refused_ms; /* no reload has worked since then, wall
 	                                 * clock; 0: the last one has */
 	struct stat_counter mistakes;   /* of the last one */
-	struct stat_counter in_minute;  /* messages accepted in the last 60 s */
-	struct stat_counter out_minute; /* recipients delivered to */
+	struct stat_counter in_before;  /* messages accepted, 60 s ago */
+	struct stat_counter out_before; /* recipients delivered to */
 	struct stat_counter overflow;   /* what metrics had no room for */
 	bool is_over; /* main's, as what follows: the rest is being freed */
 	size_t ticks;
@@ -52,6 +52,10 @@ struct stats_source {
 
 /* Each second, in the thread of main: a sign of life, and the last minute. */
 void stats_tick(struct stats_source *s);
+
+/* Messages accepted in the last minute, and recipients delivered to. */
+uint64_t stats_in_minute(const struct stats_source *s);
+uint64_t stats_out_minute(const struct stats_source *s);
 
 /* The document of "postern status" and /v1/stats; "v" changes where a field
  * changes its meaning or goes.  The caller's. */
