@@ -36,7 +36,9 @@ log_tool_run(int argc, char **argv)
 	struct control_ask a;
 	bool good = control_ask_options(&a, true, argc, argv);
 	int words = argc - optind;
+	bool is_set = words == 2 && strcmp(argv[optind], "level") == 0;
 	json_t *request = NULL;
+	int code;
 
 	if (good && (words == 1 || words == 2))
 		request = request_of(
@@ -45,6 +47,10 @@ log_tool_run(int argc, char **argv)
 		(void)fputs("usage: " LOG_TOOL_USAGE, stderr);
 		return EX_USAGE;
 	}
-	return control_ask_run(&a, request,
+	code = control_ask_run(&a, request,
 	    a.is_json ? control_row_print : print_word, argv[optind]);
+	if (code == 0 && a.is_json && is_set) /* how it is by then */
+		code = control_ask_run(
+		    &a, request_of("level", NULL), control_row_print, NULL);
+	return code;
 }
