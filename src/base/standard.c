@@ -2,6 +2,7 @@
 #include "postern/base/standard.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -15,4 +16,10 @@ standard_fill(void)
 		    fd)
 			_exit(EX_OSERR);
 	}
+}
+
+bool
+standard_written(void)
+{
+	return fflush(stdout) == 0 && ferror(stdout) == 0;
 }

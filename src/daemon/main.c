@@ -129,10 +129,10 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 'T':
 			conf_keys(stdout);
-			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
+			exit(standard_written() ? 0 : EX_IOERR);
 		case 'V':
 			print_version();
-			exit(fflush(stdout) == 0 ? 0 : EX_IOERR);
+			exit(standard_written() ? 0 : EX_IOERR);
 		case OPT_ROUTE:
 			o->route = true;
 			break;
@@ -366,7 +366,7 @@ tell_checked(
 		(void)fprintf(stderr, "%s\n", r->hints[i]);
 	tell_places(s);
 	(void)printf("%s: ok\n", o->file);
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }
 
 static void
@@ -388,7 +388,7 @@ tell_route(const struct explain *e, const struct settings *s)
 		complain("%s", err.text);
 		return EX_USAGE;
 	}
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }
 
 static int

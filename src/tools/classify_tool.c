@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "postern/base/clock.h"
+#include "postern/base/standard.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
 #include "postern/relay/classify.h"
@@ -174,7 +175,7 @@ answer(const struct options *o, const struct settings *s)
 	else
 		print_text(&c);
 	classify_done(&c);
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }
 
 int

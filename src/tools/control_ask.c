@@ -15,6 +15,7 @@
 
 #include "postern/admin/control.h"
 #include "postern/base/mem.h"
+#include "postern/base/standard.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
 
@@ -226,7 +227,7 @@ control_ask_run(const struct control_ask *a, json_t *request,
 	free(line);
 	json_decref(request);
 	free(path);
-	return fflush(stdout) == 0 ? code : EX_IOERR;
+	return standard_written() ? code : EX_IOERR;
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "postern/base/buf.h"
+#include "postern/base/standard.h"
 #include "postern/mail/address.h"
 #include "postern/relay/dkim_key.h"
 
@@ -196,5 +197,5 @@ dkim_tool_run(int argc, char **argv)
 		return complain(EX_DATAERR, q.selector,
 		    "is no selector; write letters, digits and hyphens");
 	rc = genkey(&q);
-	return rc == 0 && fflush(stdout) != 0 ? EX_IOERR : rc;
+	return rc == 0 && !standard_written() ? EX_IOERR : rc;
 }

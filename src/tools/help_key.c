@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "postern/base/mem.h"
+#include "postern/base/standard.h"
 #include "postern/base/str.h"
 #include "postern/conf/conf.h"
 
@@ -138,5 +139,5 @@ help_key_run(const char *key)
 		    key);
 		return EX_DATAERR;
 	}
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }

@@ -10,6 +10,7 @@
 #include "postern/base/mem.h"
 #include "postern/base/rand.h"
 #include "postern/base/secret.h"
+#include "postern/base/standard.h"
 #include "postern/inlet/password.h"
 #include "postern/inlet/users.h"
 #include "postern/smtp/sasl_server.h"
@@ -195,5 +196,5 @@ passwd_run(int argc, char **argv)
 	if (!o.print)
 		(void)fprintf(stderr, "%s: %s is %s; a reload takes it up\n",
 		    o.file, o.name, o.delete ? "deleted" : "set");
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }

@@ -114,7 +114,7 @@ help_about(const struct command *c)
 {
 	(void)printf("%s\nusage: %s\n", c->what, c->usage);
 	(void)help_text_print(stdout, HELP_TEXT_COMMANDS, c->name);
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }
 
 static int
@@ -126,7 +126,7 @@ help_all(bool all)
 	(void)puts("postern help all: all of them; help COMMAND: what it "
 	           "does, and its options;\nhelp KEY: what a key of the "
 	           "configuration takes, and what it is for.");
-	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+	return standard_written() ? 0 : EX_IOERR;
 }
 
 /* Of a command, its verb perhaps behind it, or of a key. */
@@ -173,7 +173,7 @@ main(int argc, char **argv)
 	standard_fill();
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("postern %s\n", PACKAGE_VERSION);
-		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+		return standard_written() ? 0 : EX_IOERR;
 	}
 	if (argc == 2 && is_help(argv[1]))
 		return help_all(false);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "postern/base/standard.h"
 #include "postern/conf/conf.h"
 
 #include "tools/control_row.h"
@@ -36,7 +37,7 @@ print(const struct settings *s, const char *name, bool is_json)
 			continue;
 		conf_provider_values(
 		    s, i, is_json ? print_json : print_line, NULL);
-		return fflush(stdout) == 0 ? 0 : EX_IOERR;
+		return standard_written() ? 0 : EX_IOERR;
 	}
 	(void)fprintf(stderr, "postern: there is no such provider\n");
 	return EX_DATAERR;

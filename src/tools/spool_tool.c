@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "postern/base/standard.h"
 #include "postern/conf/conf.h"
 #include "postern/spool/offline.h"
 
@@ -146,7 +147,7 @@ run(const struct verb *v, struct spool_tool *t, char **words, int n)
 		return usage();
 	t->word = words[0];
 	code = t->set.directory != NULL ? v->run(t) : run_configured(v, t);
-	return fflush(stdout) == 0 ? code : EX_IOERR;
+	return standard_written() ? code : EX_IOERR;
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "postern/base/clock.h"
+#include "postern/base/standard.h"
 #include "postern/conf/conf.h"
 #include "postern/relay/relay.h"
 #include "postern/relay/token_store.h"
@@ -255,5 +256,5 @@ token_tool_run(int argc, char **argv)
 		(void)fprintf(stderr, "%s\n", r.mistakes[i]);
 	conf_report_done(&r);
 	conf_free(&s);
-	return fflush(stdout) == 0 ? rc : EX_IOERR;
+	return standard_written() ? rc : EX_IOERR;
 }

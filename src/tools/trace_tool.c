@@ -11,6 +11,7 @@
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
+#include "postern/base/standard.h"
 
 #include "tools/control_ask.h"
 #include "tools/control_row.h"
@@ -176,5 +177,5 @@ trace_tool_run(int argc, char **argv)
 	    json_pack("{ss ss}", "request", "trace", "what", argv[optind]),
 	    a.is_json ? control_row_print : on_event, &held);
 	let_go(&held);
-	return fflush(stdout) == 0 ? code : EX_IOERR;
+	return standard_written() ? code : EX_IOERR;
 }

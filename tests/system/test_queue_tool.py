@@ -117,6 +117,19 @@ def wait_dead(p, n):
     harness.wait_until(lambda: tool(p, "dead", "list", "--json")[1].count("\n") == n, what="%d dead letters" % n)
 
 
+def test_a_list_that_cannot_be_written_is_no_success(sink, postern):
+    """Of a whole disk the shell says nothing."""
+    p = postern(sink(script='rules = ( { stage = "rcpt"; action = "550:5.1.1:no such user"; } );').port, bounce={"to": "none"})
+    for _ in range(2):
+        send(p, "ann@example.net")
+    wait_dead(p, 2)
+    with open("/dev/full", "w") as full:
+        for words in (("dead", "list"), ("dead", "list", "--json"), ("queue", "count"), ("status",), ("trace", "ann@example.net")):
+            r = subprocess.run([POSTERN, *words, "-c", str(p.conf)], stdout=full, timeout=harness.LONG)
+            assert r.returncode == 74, words
+    p.stop()
+
+
 def test_what_comes_back_may_have_another_priority(sink, postern):
     """So that a great number of it does not stand before what comes meanwhile."""
     s = sink(script="rules = ( { stage = \"rcpt\"; times = 3; action = \"550:5.1.1:no such user\"; } );")
