@@ -245,11 +245,12 @@ def test_of_what_a_provider_takes_most_is_used(start):
 
 
 @pytest.mark.clock
+@pytest.mark.skipif(not ALONE, reason="a machine that is busy stretches a minute of this clock")
 def test_a_window_of_a_minute_is_found(start):
     """And kept to; how much of it is used counts where nothing else is done."""
-    number, clock = (240, 20) if ALONE else (120, 30)
+    number = 240
     script = 'limits = ( { rate = "30 msg/min"; action = "%s"; } );' % SLOWER
-    s, p = scripted(start, script, number, clock=clock)
+    s, p = scripted(start, script, number, clock=20)
     s.wait_messages(number)
     found = p.wait_event("provider.window")
     assert 25 <= int(found["messages"]) <= 30 and found["window_s"] == "60"
@@ -259,8 +260,7 @@ def test_a_window_of_a_minute_is_found(start):
     # one proves it; until it is known those under way may be refused too, and who asks
     assert len([us for us in refused if us > took[60]]) <= 2
     assert len(refused) <= 20
-    if ALONE:
-        assert took[-1] - took[60] <= (number / 30 - 2) * 60e6 / 0.9
+    assert took[-1] - took[60] <= (number / 30 - 2) * 60e6 / 0.9
 
 
 LEVELS = ["slowed", "backing-off", "switched", "normal"]
