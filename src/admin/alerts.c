@@ -76,7 +76,8 @@ alerts_of(const struct stats_source *s, const struct relay_view *view,
 
 	if (st->full)
 		add(all, "spool", "full: new mail is refused for now",
-		    "make room on its file system, or raise spool.max_size");
+		    "make room on its file system, raise spool.max_size, or "
+		    "let go of dead letters with postern dead delete");
 	else if (why != NULL)
 		add(all, "postern", why, "its log tells more");
 	add_refused(all, s);
