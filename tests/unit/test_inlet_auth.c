@@ -466,12 +466,13 @@ a_login_goes_by_the_newest_users(void **state)
 	out = rig_hello(&rig, 0);
 	TALK(in, { PLAIN, "235 " });
 	change_users(BOB_SCRAM, &next);
-	/* this session keeps the old settings, but not the old users; who is
-	 * in stays in */
+	/* this session keeps the old settings, but not the old users; nor does
+	 * who is in stay in */
 	TALK(out, { PLAIN, "535 5.7.8 " },
-	    { "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n", "235 " });
-	TALK(in, { "MAIL FROM:<a@example.com>\r\n", "250 " });
-	rig_bye(in);
+	    { "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n", "235 " },
+	    { "MAIL FROM:<a@example.com>\r\n", "250 " });
+	TALK(in, { "MAIL FROM:<a@example.com>\r\n", "421 4.7.0 " });
+	rig_hear_end(in);
 	rig_bye(out);
 	rig_wait(&rig);
 	rig_stop(&rig);
