@@ -53,14 +53,16 @@ provider_line_trouble_text(const json_t *row)
 	    control_row_text(of, "text"));
 }
 
-void
-provider_line_trouble(const json_t *row, const char *label, size_t columns)
+/* What there is room for in a line. */
+static void
+print_trouble(const json_t *row)
 {
 	char *text = provider_line_trouble_text(row);
+	size_t columns = control_row_width() - strlen(INDENT);
 
 	if (text == NULL)
 		return;
-	(void)fputs(label, stdout);
+	(void)fputs(INDENT, stdout);
 	control_row_column(text, strlen(text) > columns ? columns : 0);
 	(void)putchar('\n');
 	free(text);
@@ -79,6 +81,5 @@ provider_line_print(const json_t *row)
 	    control_row_sum(row, "sessions"), control_row_sum(row, "waiting"),
 	    control_row_number(row, "delivered"));
 	if (strcmp(control_row_text(row, "state"), "ok") != 0)
-		provider_line_trouble(
-		    row, INDENT, control_row_width() - strlen(INDENT));
+		print_trouble(row);
 }

@@ -15,9 +15,5 @@ void provider_line_print(const json_t *row);
 /* "12s ago at auth: 535 5.7.8 no such user", the caller's to free; NULL: it had
  * no trouble. */
 char *provider_line_trouble_text(const json_t *row);
-/* That, and a new line; nothing where there was none.  columns: at most so
- * many, without label. */
-void provider_line_trouble(
-    const json_t *row, const char *label, size_t columns);
 
 #endif

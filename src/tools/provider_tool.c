@@ -93,11 +93,21 @@ print_windows(const json_t *row)
 }
 
 static void
-print_mend(const char *text)
+print_words(const char *label, const char *text)
 {
-	int column = printf("%-11s ", "mend");
+	int column = printf("%-11s ", label);
 
 	control_row_paragraph(text, (size_t)column);
+}
+
+static void
+print_trouble(const json_t *row)
+{
+	char *text = provider_line_trouble_text(row);
+
+	if (text != NULL)
+		print_words("trouble", text);
+	free(text);
 }
 
 static void
@@ -112,9 +122,9 @@ print_page(void *arg, const json_t *row)
 	print_state("state", control_row_text(row, "state"),
 	    control_row_text(row, "why"));
 	print_pause(json_object_get(row, "paused"));
-	provider_line_trouble(row, "trouble     ", SIZE_MAX);
+	print_trouble(row);
 	if (*control_row_text(row, "mend"))
-		print_mend(control_row_text(row, "mend"));
+		print_words("mend", control_row_text(row, "mend"));
 	if (control_row_number(row, "for_ms") > 0)
 		(void)printf("%-11s %" PRId64 " s\n", "usable in",
 		    (control_row_number(row, "for_ms") + 999) / 1000);
@@ -178,7 +188,7 @@ print_probe(void *arg, const json_t *row)
 		    control_row_text(tls, "left"), "pin",
 		    control_row_text(tls, "pin"));
 	if (*control_row_text(row, "mend"))
-		print_mend(control_row_text(row, "mend"));
+		print_words("mend", control_row_text(row, "mend"));
 }
 
 struct options {

@@ -331,9 +331,11 @@ def test_long_words_of_others_stay_within_a_screen(sink, postern):
     says, and moves no cursor."""
     words = "mailbox of this user is full since a long time \\x1b[2J and may be emptied by its owner alone, see our pages"
     s = sink(script='rules = ( { stage = "rcpt"; action = "450:4.2.2:%s"; } );' % words)
-    p = postern(harness.provider(s.port, name="a"), listeners=[
+    shut = sink(script='rules = ( { stage = "dot"; action = "554:5.7.1:account suspended, %s"; } );' % words)
+    p = postern(harness.provider(s.port, name="a"), harness.provider(shut.port, name="b"), listeners=[
         {"name": "local", "address": ["127.0.0.1:0"]},
-        {"name": "held", "address": ["127.0.0.1:0"], "hold": True}])
+        {"name": "held", "address": ["127.0.0.1:0"], "hold": True}],
+        routes=[{"name": "b", "match": {"sender": ["b@example.com"]}, "use": ["b"]}, {"name": "default", "use": ["a"]}])
     held = int(p.wait_event("listening", listener="held")["address"].rsplit(":", 1)[1])
     rcpts = ["somebody.%d@department.example.net" % i for i in range(12)]
     late = id_of(harness.send_raw(p.port, mails.plain(), recipients=rcpts))
@@ -346,6 +348,11 @@ def test_long_words_of_others_stay_within_a_screen(sink, postern):
             assert [x for x in out.splitlines() if len(x) > 80] == [], verb
             assert i == kept or words.replace("\\x1b", "?") in " ".join(out.split())
     assert re.search(r"^    operator$", tool(p, "trace", kept)[1], re.M)
+    harness.send_raw(p.port, mails.plain(), sender="b@example.com")
+    p.wait_event("provider.down", provider="b")
+    out = tool(p, "provider", "show", "b")[1]
+    assert [x for x in out.splitlines() if len(x) > 80] == []
+    assert "554 5.7.1 account suspended, " + words.replace("\\x1b", "?") in " ".join(out.split())
     p.stop()
 
 
