@@ -243,17 +243,27 @@ put_queue(struct metrics_out *o, const struct spool_stats *st)
 }
 
 static void
+put_oldest(struct metrics_out *o, const struct spool_stats *st)
+{
+	metrics_out_head(o, METRIC_QUEUE_OLDEST);
+	for (uint8_t k = 0; k < SPOOL_PRIORITIES; k++) {
+		double s = stats_oldest_s(o->src, k, st->queued_of[k]);
+		const char *label[] = { "priority", filter_priority(k) };
+
+		if (s >= 0)
+			metrics_out_word(o, METRIC_QUEUE_OLDEST, label, s);
+	}
+}
+
+static void
 put_spool(struct metrics_out *o)
 {
 	struct spool_stats st;
-	double oldest;
 
 	spool_stats(o->src->spool, &st);
-	oldest = stats_oldest_s(o->src, st.queued);
 	put_queue(o, &st);
 	metrics_out_one(o, METRIC_QUEUE_BYTES, (double)st.queued_bytes);
-	if (oldest >= 0)
-		metrics_out_one(o, METRIC_QUEUE_OLDEST, oldest);
+	put_oldest(o, &st);
 	metrics_out_one(o, METRIC_SPOOL_BYTES, (double)st.map_used);
 	metrics_out_one(o, METRIC_SPOOL_LIMIT, (double)st.size_max);
 	metrics_out_one(o, METRIC_DISK_FREE, (double)st.disk_free);

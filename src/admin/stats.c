@@ -117,9 +117,10 @@ stats_tick(struct stats_source *s)
 }
 
 double
-stats_oldest_s(const struct stats_source *s, uint64_t queued)
+stats_oldest_s(const struct stats_source *s, unsigned priority, uint64_t queued)
 {
-	int64_t at = (int64_t)stat_get(&s->oldest_ms), now = clock_wall_ms();
+	int64_t at = (int64_t)stat_get(&s->oldest_ms[priority]),
+	        now = clock_wall_ms();
 
 	if (queued == 0)
 		return 0;
@@ -145,7 +146,7 @@ times(const struct stat_histogram *us)
 static json_t *
 queue(const struct stats_source *s, const struct spool_stats *st)
 {
-	double oldest = stats_oldest_s(s, st->queued);
+	double oldest = stats_oldest_s(s, SPOOL_PRIORITIES, st->queued);
 
 	return json_pack("{so* sI sI sI sI sI}", "oldest_s",
 	    oldest < 0 ? NULL : json_real(oldest), "queued",

@@ -24,7 +24,7 @@ struct lookout {
 	struct spool *spool;
 	struct timer *timer;
 	struct stats_source *figures;
-	struct oldest *oldest;
+	struct oldest *oldest[SPOOL_PRIORITIES + 1];
 	struct strays *strays;
 	bool was_full;
 	unsigned looks;
@@ -55,19 +55,28 @@ trim(void)
 }
 
 static void
+look_for_oldest(struct lookout *o, const struct spool_stats *st)
+{
+	int64_t at_ms;
+
+	for (unsigned i = 0; i <= SPOOL_PRIORITIES; i++) {
+		(void)oldest_look(o->oldest[i], st, &at_ms);
+		stat_set(&o->figures->oldest_ms[i], (uint64_t)at_ms);
+	}
+}
+
+static void
 look(void *arg)
 {
 	struct lookout *o = arg;
 	struct spool_stats st;
 	struct err err;
-	int64_t oldest_ms;
 
 	stats_tick(o->figures);
 	if (pulse_alive(o->figures, &err) == 0)
 		notify_alive();
 	spool_stats(o->spool, &st);
-	(void)oldest_look(o->oldest, &st, &oldest_ms);
-	stat_set(&o->figures->oldest_ms, (uint64_t)oldest_ms);
+	look_for_oldest(o, &st);
 	stat_set(&o->figures->strays, strays_look(o->strays, &st));
 	if (st.full != o->was_full)
 		tell_room(&st);
@@ -84,7 +93,8 @@ lookout_new(struct loop *l, struct spool *sp, struct stats_source *figures)
 
 	o->spool = sp;
 	o->figures = figures;
-	o->oldest = oldest_new(sp);
+	for (unsigned i = 0; i <= SPOOL_PRIORITIES; i++)
+		o->oldest[i] = oldest_new(sp, i);
 	o->strays = strays_new(sp);
 	o->timer = timer_new(l, look, o);
 	timer_set(o->timer, 0);
@@ -97,7 +107,8 @@ lookout_free(struct lookout **o)
 	if (*o == NULL)
 		return;
 	timer_free(&(*o)->timer);
-	oldest_free(&(*o)->oldest);
+	for (unsigned i = 0; i <= SPOOL_PRIORITIES; i++)
+		oldest_free(&(*o)->oldest[i]);
 	strays_free(&(*o)->strays);
 	free(*o);
 	*o = NULL;

@@ -233,8 +233,8 @@ to_mark(struct steps *t)
 	int rc;
 
 	if (t->mark->n == 0) {
-		if (t->w->mid != 0)
-			keys_mid(&k, t->w->mid);
+		if (t->w->mid != 0 || t->w->from != 0)
+			keys_mid(&k, t->w->mid ? t->w->mid : t->w->from);
 		return store_seek(&t->c, keys_str(&k));
 	}
 	rc = store_seek(&t->c, at);

@@ -282,7 +282,7 @@ kit_send(struct kit *k, const struct kit_message *m)
 {
 	struct spool_accept *a = mem_new(sizeof *a);
 	struct spool_delivery d = { .route = m->route,
-		.priority = SPOOL_NORMAL,
+		.priority = m->low ? SPOOL_LOW : SPOOL_NORMAL,
 		.due_ms = m->due_ms,
 		.hold = m->hold };
 	uint64_t mid;

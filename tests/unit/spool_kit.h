@@ -60,6 +60,7 @@ struct kit_message {
 	uint32_t flags; /* enum envelope_flag */
 	uint32_t route;
 	enum spool_hold hold;
+	bool low;         /* its priority; else normal */
 	const char *drop; /* the drop file it is from; or NULL */
 };
 struct envelope *kit_envelope(struct kit *k, const struct kit_message *m);

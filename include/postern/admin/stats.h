@@ -14,13 +14,13 @@
 
 #include "postern/base/stat.h"
 #include "postern/inlet/meter.h"
+#include "postern/spool/spool.h"
 
 struct doors;
 struct inlet;
 struct json_t;
 struct relay;
 struct relay_view;
-struct spool;
 
 #define STATS_VERSION 1
 #define STATS_MINUTE_S 60
@@ -37,8 +37,8 @@ struct stats_source {
 	const struct stat_histogram *turns_us; /* of main's loop */
 	struct stat_counter beat_ms;           /* of main, monotonic */
 	struct stat_counter is_draining;       /* 1: no new mail */
-	struct stat_counter oldest_ms;         /* as oldest_look() */
-	struct stat_counter strays;            /* as strays_look() */
+	struct stat_counter oldest_ms[SPOOL_PRIORITIES + 1]; /* oldest_look() */
+	struct stat_counter strays;     /* as strays_look() */
 	struct stat_counter refused_ms; /* no reload has worked since then, wall
 	                                 * clock; 0: the last one has */
 	struct stat_counter mistakes;   /* of the last one */
@@ -62,9 +62,10 @@ uint64_t stats_out_minute(const struct stats_source *s);
 struct json_t *stats_document(
     const struct stats_source *s, const struct relay_view *view);
 
-/* How long the oldest mail is queued, in s; 0: nothing is; -1: that is still
- * being looked for. */
-double stats_oldest_s(const struct stats_source *s, uint64_t queued);
+/* How long the oldest mail of a priority is queued, in s (SPOOL_PRIORITIES: of
+ * all); 0: nothing is; -1: that is still being looked for. */
+double stats_oldest_s(
+    const struct stats_source *s, unsigned priority, uint64_t queued);
 
 /* The sum of a counter over all inlets; at: of it in struct inlet_counters. */
 uint64_t stats_sum(const struct stats_source *s, size_t at);

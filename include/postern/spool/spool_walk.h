@@ -52,8 +52,9 @@ enum spool_walk_where {
 typedef bool spool_walk_fn(void *arg, const struct spool_row *row);
 struct spool_walk {
 	enum spool_walk_where where;
-	uint64_t mid; /* of this message alone (ALL); 0: of all */
-	int n;        /* ... of this delivery alone; -1: of all */
+	uint64_t mid;  /* of this message alone (ALL); 0: of all */
+	uint64_t from; /* of none before this one (ALL); 0: of all */
+	int n;         /* ... of this delivery alone; -1: of all */
 	spool_walk_fn *fn;
 	void *arg;
 };
