@@ -35,7 +35,7 @@ change(enum log_level to)
 	if (to > log_level_now())
 		log_level_set(to);
 	log_begin(&l, &admin_events[ADMIN_LOG_LEVEL], 0, 0);
-	log_cstr(&l, "level", words[to]);
+	log_cstr(&l, "now", words[to]);
 	log_end(&l);
 	log_level_set(to);
 }

@@ -16,7 +16,7 @@ enum admin_event {
 static const struct log_event admin_events[] = {
 	/* an operator changes something, or reads a body: request, uid */
 	[ADMIN_REQUEST] = { "control.request", LOG_LEVEL_INFO },
-	/* more, or less, is logged from here on: level */
+	/* more, or less, is logged from here on: now */
 	[ADMIN_LOG_LEVEL] = { "log.level", LOG_LEVEL_INFO },
 };
 

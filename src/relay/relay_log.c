@@ -453,7 +453,7 @@ relay_log_provider_level(const struct provider *p, enum level_state was)
 
 	log_begin(&l, &event_provider_level, 0, 0);
 	log_cstr(&l, "provider", p->set->name);
-	log_cstr(&l, "level", level_word(t->level.state));
+	log_cstr(&l, "now", level_word(t->level.state));
 	log_cstr(&l, "was", level_word(was));
 	if (t->level.why)
 		log_cstr(&l, "reason", t->level.why);

@@ -129,7 +129,7 @@ def test_the_level_of_the_log_and_a_check(sink, postern):
     assert tool(p, "log", "level", "debug") == (0, "", "")
     assert tool(p, "log", "level") == (0, "debug\n", "")
     assert tool(p, "log", "level", "debug", "--json") == (0, '{"level":"debug"}\n', "")
-    p.wait_event("log.level", level="debug")
+    p.wait_event("log.level", now="debug")
     harness.send_raw(p.port, mails.plain())
     p.wait_event("provider.connected")  # of debug
     p.proc.signal(signal.SIGUSR1)  # as logrotate does

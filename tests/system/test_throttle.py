@@ -219,8 +219,8 @@ def test_what_a_provider_takes_is_found(start):
     p.wait_event("delivered", n=40)
     refused = [r for r in s.events() if r["event"] == "refused"]
     assert 0 < len(refused) <= 6
-    assert p.wait_event("provider.level", level="slowed")["reason"] == "rate"
-    assert not [e for e in p.events("provider.level") if e["level"] == "backing-off"]
+    assert p.wait_event("provider.level", now="slowed")["reason"] == "rate"
+    assert not [e for e in p.events("provider.level") if e["now"] == "backing-off"]
     # a reload does not forget it
     p.settings["providers"][0]["weight"] = 2
     p.wait_event("reloaded", since=p.reload())
@@ -308,7 +308,7 @@ def test_levels_are_climbed_and_left(start):
     listed, measured = [], []
 
     def is_over():
-        logged = [e["level"] for e in p.events("provider.level")]
+        logged = [e["now"] for e in p.events("provider.level")]
         note(listed, level_in_list(p))
         note(measured, level_in_metrics(p))
         return in_order(logged, LEVELS) and listed[-1] == measured[-1] == "normal"
@@ -316,7 +316,7 @@ def test_levels_are_climbed_and_left(start):
     harness.wait_until(is_over, what="each level in the log, and the normal one again")
     assert in_order(listed, LEVELS), listed
     assert in_order(measured, LEVELS), measured
-    quota = [e for e in p.events("provider.level") if e["level"] == "switched"]
+    quota = [e for e in p.events("provider.level") if e["now"] == "switched"]
     assert quota[0]["reason"] == "quota"
     assert scrape.metrics(p)['postern_provider_level_changes_total{provider="sink"}'] >= len(LEVELS)
     assert mail.wait() == 0
@@ -328,14 +328,14 @@ def test_a_quota_is_no_pace(start):
     script = 'rules = ( { stage = "dot"; action = "%s"; from = "1s"; until = "1500ms"; } );' % SLOWER
     s, p = scripted(start, script, 40, rate=["20 msg/s", "1000 msg/hour"])
     s.wait_messages(40)
-    slowed = p.wait_event("provider.level", level="slowed")
+    slowed = p.wait_event("provider.level", now="slowed")
     assert int(slowed["per_minute"]) > 2 * 1000 / 60
 
 
 def test_above_the_soft_rate_it_is_slower(start):
     run = Run(start, 22, (20, dict(rate=["20 msg/s"], soft_rate="10 msg/s", slow_factor=0.25)))
     run.wait()
-    assert run.postern.wait_event("provider.level", level="slowed")["reason"] == "soft-rate"
+    assert run.postern.wait_event("provider.level", now="slowed")["reason"] == "soft-rate"
     hits = [us for us, _ in checker.counted(run.rows())]
     assert (hits[-1] - hits[14]) / (len(hits) - 15) >= 180000, "5 a second would be slow enough"
 
@@ -347,7 +347,7 @@ def test_a_ramp_gives_more_each_day_and_the_rest_goes_elsewhere(start):
     run.wait()
     assert len(run.sinks[0].messages()) == 10
     assert len(run.sinks[1].messages()) == 6
-    assert run.postern.wait_event("provider.level", provider="p0", level="switched")["reason"] == "window"
+    assert run.postern.wait_event("provider.level", provider="p0", now="switched")["reason"] == "window"
 
 
 @pytest.mark.parametrize("good", [0, 1])
@@ -374,6 +374,6 @@ def test_what_may_have_been_counted_is(rude, postern, good):
         harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
         p.wait_event("delivered")
     harness.send_raw(p.port, b"Subject: x\r\n\r\nx\r\n")
-    assert p.wait_event("provider.level", level="switched")["reason"] == "window"
+    assert p.wait_event("provider.level", now="switched")["reason"] == "window"
     p.stop()
     assert len(sent) == 2
