@@ -148,10 +148,15 @@ static const struct verdict_rule generic[] = {
 { ANY, ALL, NULL,           "on probation", NULL,         VERDICT_QUOTA },
 { NOT_RCPT, ALL, NULL,      "quota exceeded", "account",  VERDICT_QUOTA },
 { NOT_RCPT, ALL, NULL,      "quota exceeded", "your",     VERDICT_QUOTA },
-/* one sender, also where it is one that sends too fast: the others go on, and
- * it comes when the reply says */
-{ AT(RCPT), 450, 459, NULL, "sender address rejected", NULL, VERDICT_RCPT_TEMP },
-{ SENT, 450, 459, NULL,     "sender address rejected", NULL, VERDICT_DEFERRED },
+/* one sender, who sends too fast: the others go on, and it comes when the reply
+ * says.  In other words it may be said of all (a server's own trouble) */
+{ SENT, 450, 459, NULL,     "sender address rejected", "rate", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "limit", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "too many", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "too much", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "frequent", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "throttl", VERDICT_RCPT_TEMP },
+{ SENT, 450, 459, NULL,     "sender address rejected", "slow down", VERDICT_RCPT_TEMP },
 /* slower */
 { AT(AUTH), ALL, NULL,      "login attempts", NULL,       VERDICT_AUTH_TEMP },
 { ANY, ALL, NULL,           "throttl", NULL,              VERDICT_RATE },

@@ -571,6 +571,29 @@ one_fast_sender_slows_not_the_others(void **state)
 	world_done(&w);
 }
 
+/* The same words, but of what is broken there: it is no sender's. */
+static void
+what_every_sender_is_told_sends_mail_elsewhere(void **state)
+{
+	static const struct fake_rule rules[] = {
+		{ .stage = "RCPT",
+		    .reply = "451 4.3.5 <sender@example.com>: Sender address "
+		             "rejected: Server configuration problem" },
+		{ .stage = NULL }
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_provider(&w, rules);
+	world_provider(&w, NULL);
+	world_start(&w);
+	world_send_many(&w, 20, &(struct world_mail){ 0 });
+	fake_wait_mails(w.fake[1], 10);
+	world_wait_log(&w, "provider.down", "one");
+	world_done(&w);
+}
+
 /* A message that makes the provider drop the session each time: others pass,
  * and it waits by the schedule. */
 static void
@@ -888,6 +911,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(but_not_while_one_has_not_been_asked),
 		cmocka_unit_test(many_bad_senders_stop_not_the_good),
 		cmocka_unit_test(one_fast_sender_slows_not_the_others),
+		cmocka_unit_test(
+		    what_every_sender_is_told_sends_mail_elsewhere),
 		cmocka_unit_test(one_bad_message_stops_not_the_others),
 		cmocka_unit_test(
 		    attempts_end_in_a_dead_letter_without_a_bounce),

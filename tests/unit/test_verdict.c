@@ -189,6 +189,7 @@ static const struct {
 { "sender: too fast, said at RCPT", RCPT, 450, "4.7.1", "<a@b>: Sender address rejected: rate limit exceeded", VERDICT_RCPT_TEMP },
 { "sender: its day is over, and so is the account's", MAIL, 450, "4.7.1", "<a@b>: Sender address rejected: daily limit reached", VERDICT_QUOTA },
 { "sender: too fast, and the session ends", MAIL, 421, "4.7.1", "<a@b>: Sender address rejected: rate limit exceeded", VERDICT_RATE },
+{ "sender: the server is broken", MAIL, 451, "4.3.5", "<a@b>: Sender address rejected: Server configuration problem", VERDICT_MESSAGE_TEMP },
 { "sender: not now", MAIL, 450, "4.1.8", "Sender address rejected: Domain not found", VERDICT_DEFERRED },
 { "no room", MAIL, 452, "4.3.1", "Insufficient system storage", VERDICT_MESSAGE_TEMP },
 { "no such user", RCPT, 550, "5.1.1", "No such user here", VERDICT_RCPT },
@@ -640,6 +641,12 @@ static const struct {
 	bool guess;
 } guesses[] = {
 	{ DOT, 550, "5.7.1", "We do not like you", true },
+	{ RCPT, 451, "4.3.5",
+	    "<a@b>: Sender address rejected: Server "
+	    "configuration problem",
+	    true },
+	{ RCPT, 450, "4.7.1", "<a@b>: Sender address rejected: too many mails",
+	    false },
 	{ MAIL, 550, "", "Go away", true },
 	{ DATA, 554, "", "No", true },
 	{ DOT, 552, "", "You have used it up", true },
