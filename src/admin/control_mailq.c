@@ -169,11 +169,13 @@ put_rcpts(struct mailq *q, const struct filter_subject *s)
 /* --- the walk ----------------------------------------------------------------
  */
 
+/* is_part: the last one, and others' mail was left out. */
 static void
-put_row(struct mailq *q)
+put_row(struct mailq *q, bool is_part)
 {
 	int rc = control_call_line(&q->page,
-	    json_pack("{so}", "text", control_call_str(buf_str(&q->text))));
+	    json_pack("{so so*}", "text", control_call_str(buf_str(&q->text)),
+	        "is_part", is_part ? json_true() : NULL));
 
 	assert(rc == 0);
 	buf_clear(&q->text);
@@ -193,7 +195,7 @@ take_delivery(struct walk *walk, const struct filter_subject *s)
 		q->reason[0] = '\0';
 	}
 	put_rcpts(q, s);
-	put_row(q);
+	put_row(q, false);
 	return q->page.len < PAGE_HIGH;
 }
 
@@ -206,7 +208,7 @@ put_summary(struct mailq *q)
 	    "\n-- %" PRIu64 " Kbytes in %" PRIu64 " Request%s.\n",
 	    q->bytes / 1024, q->messages, q->messages == 1 ? "" : "s");
 	put(q, q->messages == 0 ? "Mail queue is empty\n" : line);
-	put_row(q);
+	put_row(q, q->w.walk.own[0] != '\0');
 }
 
 static void

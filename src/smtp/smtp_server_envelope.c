@@ -390,7 +390,7 @@ static const struct path_command mail_command = {
 	.syntax = { 501, "5.5.4", "Syntax: MAIL FROM:<address>" },
 	.space = { 501, "5.5.4",
 	    "Syntax: MAIL FROM:<address>, no space behind the colon" },
-	.bad_path = { 501, "5.1.7", "Bad sender address" },
+	.bad_path = { 501, "5.1.7", "Bad sender address, write <name@domain>" },
 };
 
 static const struct path_command rcpt_command = {
@@ -401,7 +401,8 @@ static const struct path_command rcpt_command = {
 	.syntax = { 501, "5.5.4", "Syntax: RCPT TO:<address>" },
 	.space = { 501, "5.5.4",
 	    "Syntax: RCPT TO:<address>, no space behind the colon" },
-	.bad_path = { 501, "5.1.3", "Bad recipient address" },
+	.bad_path = { 501, "5.1.3",
+	    "Bad recipient address, write <name@domain>" },
 };
 
 static const struct wrong *

@@ -145,6 +145,10 @@ print_text(void *arg, const json_t *row)
 {
 	(void)arg;
 	(void)fputs(control_row_text(row, "text"), stdout);
+	if (json_is_true(json_object_get(row, "is_part")))
+		(void)fputs("postern: only what you have handed in is shown; "
+		            "members of control.group see all mail\n",
+		    stderr);
 }
 
 static int
