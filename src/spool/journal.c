@@ -184,11 +184,8 @@ drop_oldest(struct store_txn *x, size_t n, uint64_t max_pages)
 	if (store_cursor(&c, x, STORE_JOURNAL))
 		return -1;
 	rc = store_seek(&c, STR("\0"));
-	while (rc == 0 && n-- && store_pages(x, STORE_JOURNAL) > max_pages) {
-		rc = store_cursor_del(&c);
-		if (rc == 0)
-			rc = store_next(&c);
-	}
+	while (rc == 0 && n-- && store_pages(x, STORE_JOURNAL) > max_pages)
+		rc = store_del_next(&c);
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;
 }

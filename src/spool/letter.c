@@ -360,11 +360,8 @@ delete_all(struct letter *l, enum store_table t)
 		return -1;
 	keys_mid(&k, l->mid);
 	rc = store_seek(&c, keys_str(&k));
-	while (rc == 0 && c.k.len > k.n && memcmp(c.k.p, k.b, k.n) == 0) {
-		rc = store_cursor_del(&c);
-		if (rc == 0)
-			rc = store_next(&c);
-	}
+	while (rc == 0 && c.k.len > k.n && memcmp(c.k.p, k.b, k.n) == 0)
+		rc = store_del_next(&c);
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;
 }

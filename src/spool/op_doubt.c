@@ -165,11 +165,8 @@ first(struct batch *b, uint64_t *mid, uint16_t *n, struct str *v)
 	if (store_cursor(&c, &b->x, STORE_DOUBT))
 		return -1;
 	rc = store_seek(&c, STR("\0"));
-	while (rc == 0 && keys_read_dlv(c.k, mid, n)) {
-		rc = store_cursor_del(&c); /* a key of no delivery */
-		if (rc == 0)
-			rc = store_next(&c);
-	}
+	while (rc == 0 && keys_read_dlv(c.k, mid, n))
+		rc = store_del_next(&c); /* a key of no delivery */
 	if (rc == 0)
 		*v = arena_copy(&b->arena, c.v);
 	store_cursor_done(&c);

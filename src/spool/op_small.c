@@ -34,13 +34,10 @@ static int
 quota_drop(struct store_cursor *c, struct batch *b)
 {
 	int64_t reserved, spent;
-	int rc = 0;
 
 	if (record_read_quota(c->v, &reserved, &spent))
 		return store_damaged(&b->x);
-	if (reserved <= 0)
-		rc = store_cursor_del(c);
-	return rc ? rc : store_next(c);
+	return reserved <= 0 ? store_del_next(c) : store_next(c);
 }
 
 /* Entries of the same owner and length that began long before. */

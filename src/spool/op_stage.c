@@ -111,13 +111,12 @@ gc_chunks(struct batch *b, uint64_t mid, uint64_t *at, unsigned *left)
 	if (store_cursor(&c, &b->x, STORE_BODY))
 		return -1;
 	keys_body(&k, mid, (uint32_t)*at);
-	for (rc = store_seek(&c, keys_str(&k)); rc == 0; rc = store_next(&c)) {
+	rc = store_seek(&c, keys_str(&k));
+	while (rc == 0) {
 		more = keys_read_body(c.k, &of, &chunk) == 0 && of == mid;
 		if (!more || *left == 0)
 			break;
-		rc = store_cursor_del(&c);
-		if (rc)
-			break;
+		rc = store_del_next(&c);
 		*at = (uint64_t)chunk + 1;
 		(*left)--;
 		more = 0;

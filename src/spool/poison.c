@@ -47,11 +47,8 @@ forget_all(struct batch *b)
 		return -1;
 	rc = store_seek(&c, STR(PREFIX));
 	while (rc == 0 && c.k.len == strlen(PREFIX) + 8 &&
-	       memcmp(c.k.p, PREFIX, strlen(PREFIX)) == 0) {
-		rc = store_cursor_del(&c);
-		if (rc == 0)
-			rc = store_next(&c);
-	}
+	       memcmp(c.k.p, PREFIX, strlen(PREFIX)) == 0)
+		rc = store_del_next(&c);
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;
 }

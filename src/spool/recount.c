@@ -76,11 +76,8 @@ drop_all(struct batch *b)
 	if (store_cursor(&c, &b->x, STORE_STAT))
 		return -1;
 	rc = store_seek(&c, STR("\0"));
-	while (rc == 0) {
-		rc = store_cursor_del(&c);
-		if (rc == 0)
-			rc = store_next(&c);
-	}
+	while (rc == 0)
+		rc = store_del_next(&c);
 	store_cursor_done(&c);
 	return rc < 0 ? -1 : 0;
 }

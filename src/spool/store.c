@@ -567,9 +567,11 @@ store_last(struct store_cursor *c)
 }
 
 int
-store_cursor_del(struct store_cursor *c)
+store_del_next(struct store_cursor *c)
 {
-	return done(c->x, mdb_cursor_del(c->c, 0));
+	int rc = done(c->x, mdb_cursor_del(c->c, 0));
+
+	return rc ? rc : store_next(c);
 }
 
 /* --- figures --- */

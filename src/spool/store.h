@@ -112,8 +112,8 @@ MUST_CHECK int store_seek(struct store_cursor *c, struct str k); /* >= k */
 MUST_CHECK int store_next(struct store_cursor *c);
 MUST_CHECK int store_prev(struct store_cursor *c);
 MUST_CHECK int store_last(struct store_cursor *c);
-/* Deletes where it stands; store_next() then gives the one behind. */
-MUST_CHECK int store_cursor_del(struct store_cursor *c);
+/* Deletes where it stands; then it is at the one behind, as store_next(). */
+MUST_CHECK int store_del_next(struct store_cursor *c);
 
 /* Pages of a table, pages that are free for use again (a look at no more than
  * max records of the free list), pages of the file and of the map. */
