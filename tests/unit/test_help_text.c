@@ -99,7 +99,7 @@ static const struct {
 	{ HELP_TEXT_COMMANDS, "dead",
 	    "\n\n  list\n      Some lines each, in the order" },
 	{ HELP_TEXT_COMMANDS, "dead",
-	    "('expired', 'attempts' and so on; none where it was refused)" },
+	    "'expired' or 'attempts'; none where it was refused)" },
 	{ HELP_TEXT_COMMANDS, "passwd", "\n\n  --scram\n      Keeps" },
 	{ HELP_TEXT_COMMANDS, "dkim", "  dkim genkey\n  Makes a key" },
 };
