@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checker of the sinks' logs, against what can be counted by hand."""
-import json
 import random
 import subprocess
 import sys

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import harness
-from test_sendmail import ANN, BODY, Mails, SENDMAIL, place, sendmail
+from test_sendmail import ANN, Mails, SENDMAIL, place, sendmail
 
 NAME = re.compile(r"[0-9a-f]{32}$")
 HOUR = 3600

@@ -11,7 +11,6 @@ import subprocess
 import pytest
 
 import harness
-import mails
 from test_auth import b64, users
 
 CONTRIB = pathlib.Path(__file__).parents[2] / "contrib"

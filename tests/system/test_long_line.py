@@ -6,7 +6,6 @@ import statistics
 import pytest
 
 import harness
-import mails
 
 RTT_US = 100000
 SLOWER = 0.5  # the clock's, so that a busy machine does not count

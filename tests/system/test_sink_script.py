@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """postern-sink --script by itself: limits, rules, delays, outages as written."""
-import os
 import select
 import socket
 import ssl
