@@ -468,12 +468,24 @@ read_quoted(struct reading *g, struct str *v)
 	return 0;
 }
 
+/* "==", "=~", 'x': slips of who knows another language.  Taken as a part of the
+ * value they would find nothing, and with != everything. */
+static bool
+is_slip(char c)
+{
+	return c == '=' || c == '~' || c == '>' || c == '!' || c == '\'';
+}
+
 static int
 read_value(struct reading *g, struct str *v)
 {
 	skip_blanks(g);
 	if (g->p < g->end && *g->p == '"')
 		return read_quoted(g, v);
+	if (g->p < g->end && is_slip(*g->p))
+		return wrong(g, g->p,
+		    "a value that begins so stands in \"\"; before it write "
+		    "one of = != ~ !~ < >");
 	*v = (struct str){ g->p, 0 };
 	while (g->p < g->end && *g->p != ' ' && *g->p != '\t' && *g->p != ')' &&
 	       *g->p != '(' && *g->p != '"')
@@ -719,7 +731,8 @@ filter_new(struct filter **fp, struct str text, struct err *err)
 
 	if (text.len > FILTER_TEXT_MAX)
 		return err_set(err, ERR_LIMIT,
-		    "the filter is longer than %d bytes", FILTER_TEXT_MAX);
+		    "longer than %d bytes; write a shorter one",
+		    FILTER_TEXT_MAX);
 	g.f = mem_new(sizeof *g.f);
 	g.f->text = mem_strn(text.len ? text.p : "", text.len);
 	g.p = g.f->text;
