@@ -2,11 +2,13 @@
 #include "daemon/inherit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "postern/base/clock.h"
 #include "postern/base/log.h"
 #include "postern/base/mem.h"
 #include "postern/base/str.h"
@@ -15,7 +17,11 @@
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define FDS_MAX 1024
-#define REFUSED_MAX 4096 /* a full backlog; others start us anew */
+#define REFUSED_MAX 4096 /* a full backlog, in one go */
+/* Who is refused comes again at once, and would start us anew: systemd closes
+ * the door where that is 20 times within 2 s. */
+#define QUIET_MS 200
+#define REFUSE_MS 2000
 
 struct inherited {
 	int fd;
@@ -183,10 +189,7 @@ refuse_all(int fd)
 {
 	static const char reply[] = "421 4.3.5 The mail system is not "
 	                            "configured, try again later\r\n";
-	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return;
 	for (int i = 0; i < REFUSED_MAX; i++) {
 		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
@@ -198,11 +201,34 @@ refuse_all(int fd)
 	}
 }
 
+/* -1: not to be asked. */
+static int
+door_of(const struct inherited *s)
+{
+	int flags = s->fd >= 0 && s->fault == NULL ? fcntl(s->fd, F_GETFL) : -1;
+
+	if (flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return -1;
+	return s->fd;
+}
+
 void
 inherit_refuse(const struct inherit *in)
 {
-	for (size_t i = 0; i < in->n; i++) {
-		if (in->sockets[i].fd >= 0 && in->sockets[i].fault == NULL)
-			refuse_all(in->sockets[i].fd);
-	}
+	struct pollfd *doors = mem_array(in->n, sizeof *doors);
+	uint64_t begin_ms = clock_mono_ms();
+	int wait_ms = 0, n;
+
+	for (size_t i = 0; i < in->n; i++)
+		doors[i] = (struct pollfd){ .fd = door_of(&in->sockets[i]),
+			.events = POLLIN };
+	do {
+		n = poll(doors, in->n, wait_ms);
+		wait_ms = QUIET_MS;
+		for (size_t i = 0; n > 0 && i < in->n; i++) {
+			if (doors[i].revents & POLLIN)
+				(void)refuse_all(doors[i].fd);
+		}
+	} while (n > 0 && clock_mono_ms() - begin_ms < REFUSE_MS);
+	free(doors);
 }

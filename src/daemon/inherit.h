@@ -30,8 +30,8 @@ void inherit_tell_left(const struct inherit *in, const struct addr *a);
 /* Closes, and tells as mistakes, those that nobody has found. */
 void inherit_close_rest(struct inherit *in);
 /* For who cannot start until a person has mended something: whoever waits there
- * is told to come again.  For one who goes on waiting systemd would start us
- * anew at once, without end. */
+ * is told to come again, and who comes while others do.  For one who goes on
+ * waiting systemd would start us anew at once, without end. */
 void inherit_refuse(const struct inherit *in);
 
 #endif

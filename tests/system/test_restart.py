@@ -142,16 +142,31 @@ def test_with_a_socket_of_the_service_manager_nobody_is_refused(sink, postern, l
     assert (n["different"], n["duplicates"], n["damaged"]) == (MESSAGES, 0, 0)
 
 
+EAGER = """
+import socket, sys
+for _ in range(1000):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as c:
+        print(c.makefile("rb").read()[:9].decode(), flush=True)
+"""
+
+
 def test_who_waits_for_a_start_that_fails_is_told_to_come_again(sink, postern):
-    """Else systemd would start the daemon anew for him at once, for ever."""
+    """Else systemd would start the daemon anew for him at once, for ever; and where it
+    does so for each who comes again at once it closes the door."""
     with socket.create_server(("127.0.0.1", harness.free_port()), backlog=200) as held:
         port, fd = held.getsockname()[1], held.fileno()
         p = postern(1, start=False, providrs=[], listeners=[{"name": "local", "address": ["127.0.0.1:%d" % port]}])
         p.write_conf()
         waiting = [socket.create_connection(("127.0.0.1", port), timeout=harness.LONG) for _ in range(30)]
-        r = subprocess.run([sys.executable, "-c", HAND_ON, str(fd), harness.POSTERND, "-f", "-c", p.conf], pass_fds=[fd],
-                           capture_output=True, text=True, timeout=harness.LONG)
+        eager = subprocess.Popen([sys.executable, "-c", EAGER, str(port)], stdout=subprocess.PIPE, text=True)
+        try:
+            r = subprocess.run([sys.executable, "-c", HAND_ON, str(fd), harness.POSTERND, "-f", "-c", p.conf],
+                               pass_fds=[fd], capture_output=True, text=True, timeout=harness.LONG)
+        finally:
+            eager.kill()
         assert r.returncode == 78 and "providrs" in r.stderr
         for c in waiting:
             assert c.makefile("rb").read().startswith(b"421 4.3.5 ")
             c.close()
+        told = eager.communicate()[0].split("\n")[:-1]
+        assert set(told) == {"421 4.3.5"} and len(told) > 30, told
