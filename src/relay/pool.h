@@ -14,7 +14,6 @@
 
 #include "postern/base/list.h"
 
-struct delivery;
 struct provider;
 struct relay_session;
 struct timer;

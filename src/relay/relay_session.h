@@ -25,7 +25,6 @@ struct fetch_job;
 struct provider;
 struct relay;
 struct smtp_client;
-struct smtp_txn;
 
 #define RELAY_SESSION_MAGIC 0x73657373u
 #define RELAY_SESSION_IN_HAND 2 /* one behind its dot, one chained to it */

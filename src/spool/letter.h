@@ -20,7 +20,6 @@
 #include "spool/record.h"
 
 struct arena;
-struct envelope;
 struct store_txn;
 
 struct letter {

@@ -6,7 +6,6 @@
 #ifndef TOOLS_SINK_SESSION_H
 #define TOOLS_SINK_SESSION_H
 
-struct list;
 struct sink;
 
 void sink_session_open(struct sink *s, int fd);

@@ -18,7 +18,6 @@
 #include "postern/mail/rate.h"
 
 struct inlet;
-struct loop;
 struct spool;
 struct tls_context;
 struct users;
