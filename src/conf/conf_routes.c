@@ -531,30 +531,30 @@ begin(struct walk *w, size_t n)
 	w->to->rules = routes_new();
 }
 
-/* More of them than there may be are told and not read. */
-static size_t
-how_many(struct conf_read *r)
+/* More of them than there may be are told, and looked at no more. */
+static const struct conf_entries *
+entries_of(struct conf_read *r)
 {
-	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
+	struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
 
-	if (list->n <= ROUTES_MAX)
-		return list->n;
-	conf_note_mistake(&r->notes, list->entry[ROUTES_MAX]->at, "routes",
-	    "are more than %d; write fewer", ROUTES_MAX);
-	return ROUTES_MAX;
+	if (list->n > ROUTES_MAX) {
+		conf_note_mistake(&r->notes, list->entry[ROUTES_MAX]->at,
+		    "routes", "are more than %d; write fewer", ROUTES_MAX);
+		list->n = ROUTES_MAX;
+	}
+	return list;
 }
 
 static void
 read_routes(
     struct conf_routes *to, struct conf_read *r, const struct known *providers)
 {
-	const struct conf_entries *list = &r->list[CONF_BASE_ROUTE];
+	const struct conf_entries *list = entries_of(r);
 	struct walk w = { .r = r, .to = to, .providers = providers };
 	struct settings *s = &r->root->s;
-	size_t n = how_many(r);
 
-	begin(&w, n + 1);
-	for (size_t i = 0; i < n; i++)
+	begin(&w, list->n + 1);
+	for (size_t i = 0; i < list->n; i++)
 		read_route(&w, list->entry[i]);
 	conf_check_names(r, list, w.routes.name, "routes.name");
 	if (!has(&w.routes, ROUTES_DEFAULT))
