@@ -2,6 +2,7 @@
 #include "daemon/reload.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "postern/base/clock.h"
 #include "postern/base/mem.h"
@@ -75,13 +76,39 @@ change_log(
 	return 0;
 }
 
+/* A full disk leaves that of a file that is written anew: it has no mistake,
+ * and no provider, and nothing would look for the mended one. */
+static int
+refuse_emptied(
+    const struct daemon *d, const struct settings *s, struct err *err)
+{
+	struct stat st;
+
+	if (d->settings->relay.nproviders == 0 || s->relay.nproviders > 0 ||
+	    stat(s->file, &st) != 0 || st.st_size > 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "%s: is empty, which would take all providers away; write a "
+	    "comment into it if that is meant",
+	    s->file);
+}
+
+static int
+check_settings(struct daemon *d, const struct settings *s, struct err *err)
+{
+	return refuse_emptied(d, s, err) != 0 ||
+	               walls_check(&d->walls, s, err) != 0
+	           ? -1
+	           : 0;
+}
+
 /* What can fail, all of it, before anything is changed. */
 static int
 prepare(struct daemon *d, struct settings *s, const struct ear *ear)
 {
 	struct err err;
 
-	if (walls_check(&d->walls, s, &err) != 0 ||
+	if (check_settings(d, s, &err) != 0 ||
 	    acceptor_open(&d->acceptors, s, &err) != 0) {
 		failed(ear, err.text);
 		return -1;
@@ -192,7 +219,7 @@ reload_check(struct daemon *d, control_tell_fn *tell, void *arg)
 		tell(arg, r.hints[i]);
 	if (rc == 0)
 		conf_needs_restart(d->settings, s, tell_restart, &ear);
-	if (rc == 0 && (walls_check(&d->walls, s, &err) != 0 ||
+	if (rc == 0 && (check_settings(d, s, &err) != 0 ||
 	                   acceptor_check(&d->acceptors, s, &err) != 0)) {
 		tell(arg, err.text);
 		rc = -1;

@@ -398,8 +398,20 @@ def test_watch(sink, postern, tmp_path):
     (tmp_path / ".new").rename(tmp_path / "..data")
     p.wait_event("reloaded", since=mark)
     assert "name2.test" in banner()
+    # a full disk, and what an editor leaves there
+    mark = p.log.mark()
+    whole = p.conf.read_text()
+    p.conf.write_text("")
+    p.wait_event("reload.failed", since=mark)
+    rc, _, err = tool(p, "check", "-s", str(p.dir / "control.sock"))
+    assert rc == 78 and str(p.conf) + ": is empty" in err
+    mark = p.log.mark()
+    p.conf.write_text(whole)
+    p.wait_event("reloaded", since=mark)
+    harness.send_raw(p.port, mails.plain())
+    b.wait_messages(3)
     p.stop()
-    assert a.stop()["messages"] == 0 and b.stop()["messages"] == 2
+    assert a.stop()["messages"] == 0 and b.stop()["messages"] == 3
     p.conf.write_text("hostnme = 1;\n")  # nor does the usual place answer here
     rc, _, err = tool(p, "reload")
     assert rc == 78 and ":1: hostnme: " in err and "write -s socket" in err
