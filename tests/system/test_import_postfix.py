@@ -4,6 +4,7 @@ moves.  tests/import/NAME has main.cf with its maps, and what is made of it; "@"
 stands for the directory.  POSTERN_ACCEPT=1 writes that anew, to be read."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
