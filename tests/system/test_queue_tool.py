@@ -47,10 +47,10 @@ def test_acts_on_what_is_queued(sink, postern):
     p.start()
     other = send(p, "ann@example.net")
     p.wait_event("delivered", msg=other)
-    assert len(s.messages()) == 1
+    assert len(s.wait_messages(1)) == 1
     assert tool(p, "queue", "release", held) == (0, held + " released\n", "")
     p.wait_event("delivered", msg=held)
-    assert len(s.messages()) == 2
+    assert len(s.wait_messages(2)) == 2
     # what is being sent is left alone; the others are dealt with
     mark = s.out.mark()
     busy = send(p, "busy@example.net")
