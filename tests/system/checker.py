@@ -126,6 +126,16 @@ def most_open(rows):
     return most
 
 
+def most_at_once(rows):
+    """Transactions that went on at the same time, from MAIL to the final dot: a
+    connection that the sink has not yet seen closed is none."""
+    most = now = 0
+    for _, step in sorted(x for m in messages(rows) for x in ((m["mail_us"], 1), (m["us"], -1))):
+        now += step
+        most = max(most, now)
+    return most
+
+
 def attempts(rows, begin_us, end_us):
     """Connections that began in that time."""
     return [r for r in rows if r["event"] == "connected" and begin_us <= r["us"] < end_us]

@@ -68,6 +68,7 @@ def test_sessions():
             row(10, 1), row(11, 1), row(20, 2), {"event": "closed", "us": 21, "connection": 1}]
     assert checker.reuse(rows) == [2, 1]
     assert checker.most_open(rows) == 2
+    assert [checker.most_at_once(x) for x in (rows, [row(10, 1), row(20, 2)], [])] == [2, 1, 0]
     assert checker.first_after_us(rows, 12) == 8 and checker.first_after_us(rows, 30) is None
     assert len(checker.attempts(rows, 1, 6)) == 1
 
