@@ -372,12 +372,13 @@ class Postern:
 # --- load ---------------------------------------------------------------------------
 
 class Load(Program):
-    """postern-load; result() waits for its end."""
+    """postern-load; result() waits for its end.  A disk that others keep busy may
+    let a commit wait for many seconds: it does not give up before LONG."""
 
     def __init__(self, port, directory, number, connections=10, *options, first=0):
         self.states_file = os.path.join(str(directory), "load-%d-%d.states" % (os.getpid(), first))
         super().__init__([LOAD, "-t", "127.0.0.1:%d" % port, "-n", str(number), "-c",
-                          str(connections), "-F", str(first), "-o", self.states_file, *options])
+                          str(connections), "-F", str(first), "-g", str(LONG), "-o", self.states_file, *options])
 
     def result(self, timeout=LONG * 3):
         rc = self.wait(timeout)

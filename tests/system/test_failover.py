@@ -212,8 +212,7 @@ def test_an_hour_without_any_provider(sink, postern, load, tmp_path):
     p = postern(harness.provider(port, max_connections=1, rate=RATES, **PATIENT_WITH_IT), start=False,
                 listeners=[{"name": "local", "address": ["127.0.0.1:0"], **PATIENT}])
     p.start(env=clock.env)
-    got = load(p.port, QUEUED, 10, "-s", "1000", "-d", str(harness.LONG)).result(harness.LONG * 10)
-    assert got["acked"] == QUEUED, {k: v for k, v in got.items() if k not in ("states", "settled_us")}
+    assert load(p.port, QUEUED, 10, "-s", "1000").result(harness.LONG * 10)["acked"] == QUEUED
     at = clock.now()
     p.wait_event("provider.down")
     before, rss = commits(p), p.rss_anon_kib()

@@ -21,7 +21,7 @@ def test_many_big_messages_share_the_memory(postern, load):
                 start=False)
     # what is free is given back at once, so that it is not counted
     p.start(env={"MALLOC_MMAP_THRESHOLD_": "16384"})
-    job = load(p.port, clients, clients, "-s", str(1 << 20), "-g", "60")
+    job = load(p.port, clients, clients, "-s", str(1 << 20))
     top = 0
     while job.is_running():
         top = max(top, p.rss_anon_kib())
